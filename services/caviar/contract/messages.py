@@ -1,0 +1,166 @@
+"""The messages between the scheduler and the workers. JSON only; hostile until validated here.
+
+    scheduler --Ticket--> Celery queue --> slot --ClaimRequest--> scheduler --ClaimAnswer--> slot
+    worker --Hello, Heartbeat, Finish, Shipped--> scheduler
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from caviar.contract.names import PROTOCOL
+
+ParameterValue = bool | int | float | str
+"""A sampled value. ``bool`` before ``int``: pydantic keeps the type that JSON gave."""
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+"""Study and trial ids: safe in a path, a URL, a tag filter and a shell."""
+
+Outcome = Literal["done", "failed", "stopped", "crashed", "released"]
+"""How one attempt ended.
+
+``done``      a finite value of the metric
+``failed``    the trainer raised, or returned no finite metric: not tried again
+``stopped``   it ended early because it was asked to (early stopping, cancel)
+``crashed``   the process died (signal, os._exit): tried again within the crash budget
+``released``  the worker gave it back (shutdown): tried again, no budget charged
+"""
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+    v: Literal[1] = PROTOCOL
+
+
+class Trainer(BaseModel):
+    """How a trial trains: exactly one of ``function`` (``module:name``) and ``command`` (argv)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    function: str | None = None
+    command: tuple[str, ...] | None = None
+    folder: str | None = None
+    """Absolute folder that is the working directory and the first entry of ``sys.path``."""
+
+
+class Ticket(Message):
+    """An invitation to claim a trial. It grants nothing: the claim's answer is what counts."""
+
+    trial: Identifier
+    study: Identifier
+    number: int = Field(ge=0)
+    attempt: int = Field(ge=1)
+    params: dict[str, ParameterValue]
+
+
+class ClaimRequest(Message):
+    """Compare-and-set dispatched -> running, idempotent for one ``nonce``."""
+
+    trial: Identifier
+    attempt: int = Field(ge=1)
+    nonce: str = Field(min_length=8, max_length=64)
+    host: str = Field(min_length=1, max_length=128)
+    incarnation: str = Field(min_length=1, max_length=64)
+    slot: int = Field(ge=0)
+
+
+class Assignment(Message):
+    """All that a slot needs to train one attempt."""
+
+    trial: Identifier
+    study: Identifier
+    study_name: str
+    number: int
+    round: int
+    attempt: int
+    seed: int
+    params: dict[str, ParameterValue]
+    trainer: Trainer
+    metric: str
+    goal: Literal["minimize", "maximize"]
+    slots_total: int = 1
+    lease_s: float
+    run_id: str | None = None
+    """The trial's MLflow run where an earlier attempt made it known."""
+
+
+class ClaimAnswer(Message):
+    granted: bool
+    reason: str = ""
+    assignment: Assignment | None = None
+
+
+class Hello(Message):
+    """A worker started (again). Trials held by an earlier incarnation of the host are given back."""
+
+    host: str = Field(min_length=1, max_length=128)
+    incarnation: str = Field(min_length=1, max_length=64)
+    resource_class: str = "cpu"
+    slots: int = Field(ge=1, le=4096)
+
+
+class HelloAnswer(Message):
+    lease_s: float
+
+
+class Held(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    trial: Identifier
+    attempt: int = Field(ge=1)
+    step: int | None = None
+    """Last reported step, for the progress line."""
+    value: float | None = None
+    """Last reported value of the study's metric."""
+
+
+class Heartbeat(Message):
+    """One call a worker for all that it holds, every quarter of the lease."""
+
+    host: str
+    incarnation: str
+    free: int = Field(ge=0)
+    held: tuple[Held, ...] = ()
+
+
+class HeartbeatAnswer(Message):
+    known: bool
+    """False: the scheduler restarted and does not know this worker; say Hello again."""
+    stop: tuple[Held, ...] = ()
+    """Attempts to end: cancelled, fenced or no longer held by this worker."""
+
+
+class Finish(Message):
+    """Compare-and-set on (trial, attempt, running). A replay is a duplicate, a stale attempt is fenced."""
+
+    trial: Identifier
+    attempt: int = Field(ge=1)
+    nonce: str
+    outcome: Outcome
+    value: float | None = None
+    """The study's metric; finite exactly when ``outcome`` is ``done`` (a stopped one may have it)."""
+    metrics: dict[str, float] = {}
+    """Other numbers that the training function returned (a test score, say): logged once, not tuned."""
+    steps: int = 0
+    error: str = Field(default="", max_length=8_000)
+    output: str = Field(default="", max_length=16_000)
+    """Tail of the output."""
+    seconds: float = Field(default=0.0, ge=0)
+
+
+class FinishAnswer(Message):
+    verdict: Literal["accepted", "duplicate", "fenced"]
+
+
+class Shipped(Message):
+    """These trials' runs are complete in MLflow."""
+
+    runs: dict[Identifier, str]
+    """trial id -> MLflow run id"""
+
+
+class ShipTarget(Message):
+    """Where the runs of a study go in MLflow; absent until the refiner has made the study's run."""
+
+    experiment_id: str
+    parent_run_id: str

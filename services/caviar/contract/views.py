@@ -1,0 +1,187 @@
+"""What the API answers to clients. The command line and the pages show these and compute nothing of their own."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from caviar.contract.messages import ParameterValue
+
+StudyState = Literal["running", "paused", "done", "stopped", "failed"]
+TrialState = Literal[
+    "queued", "dispatched", "running", "done", "failed", "stopped", "cancelled", "quarantined"
+]
+
+
+class View(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ParameterView(View):
+    """One parameter of the space, in the order of the study file."""
+
+    name: str
+    type: Literal["float", "int", "categorical"]
+    scale: Literal["linear", "log", "reverse_log"] | None = None
+    low: float | int | None = None
+    high: float | int | None = None
+    choices: list[ParameterValue] | None = None
+    tier: int | None = None
+    when: dict[str, list[ParameterValue]] | None = None
+
+
+class SideView(View):
+    """A box's side along one parameter: an interval on its own scale, or the categories that are left."""
+
+    low: float | int | None = None
+    high: float | int | None = None
+    choices: list[ParameterValue] | None = None
+
+
+class RoundView(View):
+    round: int
+    box: dict[str, SideView]
+    reason: str
+    """One sentence: why the box is where it is."""
+    changes: dict[str, str] = {}
+    """By parameter: narrowed, widened, moved, kept; with the edge that was hit."""
+    kind: str = "start"
+    """start | shrink | widen | move | restart | keep"""
+    parent: int | None = None
+    trials: int = 0
+    """How many finished trials it was computed from."""
+    best: float | None = None
+    run_id: str | None = None
+
+
+class TrialView(View):
+    id: str
+    number: int
+    round: int
+    state: TrialState
+    attempt: int
+    params: dict[str, ParameterValue]
+    value: float | None = None
+    metrics: dict[str, float] = {}
+    step: int | None = None
+    """Last reported step of a running trial."""
+    last: float | None = None
+    """Last reported value of a running trial."""
+    seconds: float | None = None
+    host: str | None = None
+    error: str = ""
+    output: str = ""
+    """Tail of the output; only where one trial is asked for."""
+    run_id: str | None = None
+
+
+class Best(View):
+    trial: int
+    value: float
+    params: dict[str, ParameterValue]
+    metrics: dict[str, float] = {}
+    """Reported once at the end, apart from the metric that was tuned (a held-out test score)."""
+    run_id: str | None = None
+
+
+class Importance(View):
+    """How much of the metric's variation one parameter explains, beside its declared tier."""
+
+    name: str
+    share: float
+    """In [0, 1]; the shares of all parameters sum to 1."""
+    tier: int | None = None
+
+
+class MlflowView(View):
+    uri: str | None = None
+    experiment_id: str | None = None
+    run_id: str | None = None
+    pending: int = 0
+    """Finished trials whose runs are not yet complete in MLflow."""
+    closed: bool = False
+    """The study's own run is complete: rounds, summary, pictures."""
+
+
+class StudyView(View):
+    id: str
+    name: str
+    project: str
+    state: StudyState
+    reason: str = ""
+    metric: str
+    goal: Literal["minimize", "maximize"]
+    strategy: str
+    budget: int
+    """Trials."""
+    counts: dict[str, int]
+    """By trial state, zeros included."""
+    best: Best | None = None
+    parameters: list[ParameterView] = []
+    rounds: list[RoundView] = []
+    importance: list[Importance] = []
+    running: list[TrialView] = []
+    failures: list[TrialView] = []
+    """The newest few failed or quarantined trials, with their error."""
+    warnings: list[str] = []
+    created: float
+    """Seconds since the epoch."""
+    ended: float | None = None
+    left_s: float | None = None
+    """Estimated seconds until the budget is spent."""
+    slots: int = 0
+    mlflow: MlflowView = MlflowView()
+
+
+class StudyRow(View):
+    """One line of the list of studies."""
+
+    id: str
+    name: str
+    state: StudyState
+    strategy: str
+    done: int
+    budget: int
+    best: float | None = None
+    goal: Literal["minimize", "maximize"]
+    created: float
+
+
+class WorkerView(View):
+    host: str
+    resource_class: str
+    slots: int
+    free: int
+    seen_s: float
+    """Seconds since its last sign of life."""
+
+
+class Submission(BaseModel):
+    """A study as a person wrote it: the text itself, so that errors name lines and the record keeps it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    text: str
+    filename: str = "study.yaml"
+    folder: str | None = None
+    """Absolute folder of the file: where the trainer's module lies. Only a local service takes it."""
+    resume: bool = True
+    """Continue an unfinished study of the same content instead of starting another."""
+    code_version: str | None = None
+    user: str | None = None
+
+
+class Submitted(View):
+    id: str
+    resumed: bool = False
+    warnings: list[str] = []
+
+
+class ProblemView(View):
+    """Problem details (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    problems: list[dict[str, str | int | list[str] | None]] = []
