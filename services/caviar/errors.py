@@ -1,9 +1,9 @@
 """The errors of Caviar, one root.
 
-    CaviarError
-    ├── InputError        what a person gave is wrong: nothing was started, exit code 2
-    ├── ServiceError      the service cannot be reached or answered with a failure, exit code 1
-    └── NotAllowed        a state forbids what was asked (a stopped study is not resumed), exit code 1
+CaviarError
+├── InputError        what a person gave is wrong: nothing was started, exit code 2
+├── ServiceError      the service cannot be reached or answered with a failure, exit code 1
+└── NotAllowed        a state forbids what was asked (a stopped study is not resumed), exit code 1
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The messages between the scheduler and the workers. JSON only; hostile until validated here.
 
-    scheduler --Ticket--> Celery queue --> slot --ClaimRequest--> scheduler --ClaimAnswer--> slot
-    worker --Hello, Heartbeat, Finish, Shipped--> scheduler
+scheduler --Ticket--> Celery queue --> slot --ClaimRequest--> scheduler --ClaimAnswer--> slot
+worker --Hello, Heartbeat, Finish, Shipped--> scheduler
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The outside world behind plain functions: SQL, the Celery queue, MLflow."""

@@ -1,0 +1,38 @@
+"""The Celery queue, from the scheduler's side: it puts tickets there and reads nothing back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from caviar.contract.messages import Ticket
+from caviar.contract.names import TASK_TRIAL
+from caviar.errors import ServiceError
+
+
+def ticket_sender(broker_url: str) -> Callable[[Ticket, str], None]:
+    """A function that puts a ticket on a named queue, and raises ServiceError while the broker is away."""
+    app = Celery("caviar", broker=broker_url, set_as_current=False)
+    app.conf.update(
+        task_serializer="json",
+        task_ignore_result=True,
+        task_create_missing_queues=True,
+        broker_connection_timeout=2,
+        broker_transport_options={"socket_connect_timeout": 2, "socket_timeout": 5},
+    )
+
+    def send(ticket: Ticket, queue: str) -> None:
+        try:
+            app.send_task(
+                TASK_TRIAL,
+                args=[ticket.model_dump(mode="json")],
+                queue=queue,
+                retry=False,
+                ignore_result=True,
+            )
+        except (OperationalError, OSError) as error:
+            raise ServiceError(f"the broker does not answer ({type(error).__name__})") from error
+
+    return send

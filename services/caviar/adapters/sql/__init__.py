@@ -1,0 +1,6 @@
+"""The SQL store: SQLite in WAL mode embedded, PostgreSQL for teams."""
+
+from caviar.adapters.sql.engine import migrate, open_engine
+from caviar.adapters.sql.store import RoundRow, Store, StudyRecord, TrialRow
+
+__all__ = ["RoundRow", "Store", "StudyRecord", "TrialRow", "migrate", "open_engine"]

@@ -1,0 +1,485 @@
+"""Reads and writes of studies, trials, attempts and rounds. Each public method is one transaction.
+
+State changes are compare-and-set: an UPDATE that names the state it leaves, and whose row count is the answer.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, and_, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from caviar.adapters.sql.tables import attempts, rounds, studies, trials
+from caviar.contract.messages import Finish, ParameterValue
+from caviar.contract.views import StudyState, TrialState
+from caviar.studies.life import ENDED, TRIAL_STATES, Verdict, trial_id
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """A study as it was submitted, and where it stands."""
+
+    id: str
+    name: str
+    fingerprint: str
+    state: StudyState
+    reason: str
+    source: str
+    filename: str
+    folder: str | None
+    code_version: str | None
+    user: str | None
+    created: float
+    ended: float | None
+    importance: list[dict[str, Any]] | None
+    experiment_id: str | None
+    run_id: str | None
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    id: str
+    study_id: str
+    number: int
+    round: int
+    state: TrialState
+    attempt: int
+    crashes: int
+    lost: int
+    params: dict[str, ParameterValue]
+    seed: int
+    value: float | None
+    metrics: dict[str, float]
+    steps: int
+    nonce: str | None
+    host: str | None
+    incarnation: str | None
+    slot: int | None
+    created: float
+    started: float | None
+    ended: float | None
+    seconds: float | None
+    error: str
+    output: str
+    run_id: str | None
+    shipped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRow:
+    """A round of the ledger: ``data`` is the search's own JSON, ``computed_from`` the [trial, run] pairs behind it."""
+
+    study_id: str
+    index: int
+    data: dict[str, Any]
+    computed_from: list[list[Any]]
+    created: float
+    run_id: str | None
+
+
+def _study(row: Row[Any]) -> StudyRecord:
+    return StudyRecord(**row._mapping)
+
+
+def _trial(row: Row[Any]) -> TrialRow:
+    return TrialRow(**row._mapping)
+
+
+class Store:
+    """The SQL store behind ``engine``; ``clock`` gives seconds since the epoch."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._reader = engine.execution_options(caviar_read_only=True)
+        self._clock = clock
+
+    # Studies
+
+    def add_study(
+        self,
+        *,
+        name: str,
+        fingerprint: str,
+        source: str,
+        filename: str,
+        folder: str | None,
+        code_version: str | None,
+        user: str | None,
+        first_round: dict[str, Any],
+    ) -> StudyRecord:
+        """Write a study and its first round together."""
+        now = self._clock()
+        record = StudyRecord(
+            id=uuid.uuid4().hex[:8],
+            name=name,
+            fingerprint=fingerprint,
+            state="running",
+            reason="",
+            source=source,
+            filename=filename,
+            folder=folder,
+            code_version=code_version,
+            user=user,
+            created=now,
+            ended=None,
+            importance=None,
+            experiment_id=None,
+            run_id=None,
+            closed=False,
+        )
+        values = {name: getattr(record, name) for name in StudyRecord.__slots__}
+        with self._engine.begin() as connection:
+            connection.execute(insert(studies).values(values))
+            connection.execute(
+                insert(rounds).values(
+                    study_id=record.id, index=0, data=first_round, computed_from=[], created=now
+                )
+            )
+        return record
+
+    def study(self, study_id: str) -> StudyRecord | None:
+        with self._reader.begin() as connection:
+            row = connection.execute(select(studies).where(studies.c.id == study_id)).first()
+        return _study(row) if row else None
+
+    def studies(
+        self, states: Iterable[StudyState] | None = None, closed: bool | None = None
+    ) -> list[StudyRecord]:
+        """Studies, the oldest first."""
+        query = select(studies).order_by(studies.c.created, studies.c.id)
+        if states is not None:
+            query = query.where(studies.c.state.in_(list(states)))
+        if closed is not None:
+            query = query.where(studies.c.closed == closed)
+        with self._reader.begin() as connection:
+            return [_study(row) for row in connection.execute(query)]
+
+    def unfinished(self, fingerprint: str) -> StudyRecord | None:
+        """The newest study of this content that has not ended."""
+        query = (
+            select(studies)
+            .where(studies.c.fingerprint == fingerprint, studies.c.state.not_in(ENDED))
+            .order_by(studies.c.created.desc())
+        )
+        with self._reader.begin() as connection:
+            row = connection.execute(query).first()
+        return _study(row) if row else None
+
+    def move_study(
+        self, study_id: str, leaving: Iterable[StudyState], to: StudyState, reason: str = ""
+    ) -> bool:
+        """Compare-and-set of a study's state. Ending one cancels its trials that no worker has claimed."""
+        now = self._clock()
+        with self._engine.begin() as connection:
+            moved = connection.execute(
+                update(studies)
+                .where(studies.c.id == study_id, studies.c.state.in_(list(leaving)))
+                .values(state=to, reason=reason, ended=now if to in ENDED else None)
+            ).rowcount
+            if moved and to in ENDED:
+                connection.execute(
+                    update(trials)
+                    .where(
+                        trials.c.study_id == study_id, trials.c.state.in_(("queued", "dispatched"))
+                    )
+                    .values(state="cancelled", ended=now)
+                )
+        return bool(moved)
+
+    def set_importance(self, study_id: str, importance: list[dict[str, Any]]) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(studies).where(studies.c.id == study_id).values(importance=importance)
+            )
+
+    def set_study_run(self, study_id: str, experiment_id: str, run_id: str) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(studies)
+                .where(studies.c.id == study_id)
+                .values(experiment_id=experiment_id, run_id=run_id)
+            )
+
+    def close_study(self, study_id: str) -> None:
+        """Mark the study's record in MLflow as complete."""
+        with self._engine.begin() as connection:
+            connection.execute(update(studies).where(studies.c.id == study_id).values(closed=True))
+
+    # Trials
+
+    def counts(self, study_id: str) -> dict[TrialState, int]:
+        """Trials by state, zeros included."""
+        query = (
+            select(trials.c.state, func.count())
+            .where(trials.c.study_id == study_id)
+            .group_by(trials.c.state)
+        )
+        with self._reader.begin() as connection:
+            found = {state: int(count) for state, count in connection.execute(query)}
+        return {state: found.get(state, 0) for state in TRIAL_STATES}
+
+    def unshipped(self, study_id: str) -> int:
+        """Ended trials that were started and whose MLflow run is not complete yet."""
+        query = select(func.count()).where(
+            trials.c.study_id == study_id,
+            trials.c.ended.is_not(None),
+            trials.c.started.is_not(None),
+            trials.c.shipped.is_(False),
+        )
+        with self._reader.begin() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def trial(self, identifier: str) -> TrialRow | None:
+        with self._reader.begin() as connection:
+            row = connection.execute(select(trials).where(trials.c.id == identifier)).first()
+        return _trial(row) if row else None
+
+    def trials(
+        self,
+        study_id: str | None = None,
+        states: Iterable[TrialState] | None = None,
+        after: int = -1,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[TrialRow]:
+        """Trials by number; ``after`` is the last number of the page before."""
+        order = trials.c.number.desc() if newest_first else trials.c.number
+        query = select(trials).where(trials.c.number > after).order_by(order)
+        if study_id is not None:
+            query = query.where(trials.c.study_id == study_id)
+        if states is not None:
+            query = query.where(trials.c.state.in_(list(states)))
+        if limit is not None:
+            query = query.limit(limit)
+        with self._reader.begin() as connection:
+            return [_trial(row) for row in connection.execute(query)]
+
+    def best(self, study_id: str, maximize: bool) -> TrialRow | None:
+        """The finished trial with the best value; the earlier one of equals."""
+        order = trials.c.value.desc() if maximize else trials.c.value
+        query = (
+            select(trials)
+            .where(trials.c.study_id == study_id, trials.c.state == "done")
+            .order_by(order, trials.c.number)
+            .limit(1)
+        )
+        with self._reader.begin() as connection:
+            row = connection.execute(query).first()
+        return _trial(row) if row else None
+
+    def add_trial(
+        self,
+        study_id: str,
+        number: int,
+        round_index: int,
+        params: dict[str, ParameterValue],
+        seed: int,
+    ) -> TrialRow | None:
+        """Create trial ``number`` and dispatch its first attempt; None where the number is taken."""
+        values: dict[str, Any] = {
+            "id": trial_id(study_id, number),
+            "study_id": study_id,
+            "number": number,
+            "round": round_index,
+            "state": "dispatched",
+            "attempt": 1,
+            "params": params,
+            "seed": seed,
+            "created": self._clock(),
+        }
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(trials).values(values))
+                row = connection.execute(select(trials).where(trials.c.id == values["id"])).one()
+        except IntegrityError:
+            return None
+        return _trial(row)
+
+    def dispatch(self, identifier: str) -> TrialRow | None:
+        """queued -> dispatched with the next attempt."""
+        with self._engine.begin() as connection:
+            moved = connection.execute(
+                update(trials)
+                .where(trials.c.id == identifier, trials.c.state == "queued")
+                .values(state="dispatched", attempt=trials.c.attempt + 1, nonce=None)
+            ).rowcount
+            row = connection.execute(select(trials).where(trials.c.id == identifier)).first()
+        return _trial(row) if moved and row else None
+
+    def claim(
+        self, identifier: str, attempt: int, nonce: str, host: str, incarnation: str, slot: int
+    ) -> TrialRow | None:
+        """dispatched -> running for exactly this attempt, once; the same nonce gets the same answer again."""
+        now = self._clock()
+        with self._engine.begin() as connection:
+            moved = connection.execute(
+                update(trials)
+                .where(
+                    trials.c.id == identifier,
+                    trials.c.attempt == attempt,
+                    trials.c.state == "dispatched",
+                )
+                .values(
+                    state="running",
+                    nonce=nonce,
+                    host=host,
+                    incarnation=incarnation,
+                    slot=slot,
+                    started=now,
+                )
+            ).rowcount
+            if moved:
+                connection.execute(
+                    insert(attempts).values(
+                        trial_id=identifier, attempt=attempt, host=host, started=now
+                    )
+                )
+            row = connection.execute(
+                select(trials).where(
+                    trials.c.id == identifier,
+                    trials.c.attempt == attempt,
+                    trials.c.state == "running",
+                    trials.c.nonce == nonce,
+                )
+            ).first()
+        return _trial(row) if row else None
+
+    def finish(self, message: Finish, verdict: Verdict) -> bool:
+        """running -> ``verdict.state`` for exactly this attempt and nonce. False: it was not running so."""
+        now = self._clock()
+        with self._engine.begin() as connection:
+            moved = connection.execute(
+                update(trials)
+                .where(
+                    trials.c.id == message.trial,
+                    trials.c.attempt == message.attempt,
+                    trials.c.state == "running",
+                    trials.c.nonce == message.nonce,
+                )
+                .values(
+                    state=verdict.state,
+                    crashes=verdict.crashes,
+                    lost=verdict.lost,
+                    value=message.value,
+                    metrics=message.metrics,
+                    steps=message.steps,
+                    error=message.error,
+                    output=message.output,
+                    seconds=message.seconds,
+                    ended=None if verdict.state == "queued" else now,
+                )
+            ).rowcount
+            if moved:
+                _end_attempt(
+                    connection, message.trial, message.attempt, now, message.outcome, message.error
+                )
+        return bool(moved)
+
+    def lose(self, row: TrialRow, verdict: Verdict, detail: str) -> bool:
+        """running -> ``verdict.state`` because the lease of ``row.attempt`` was lost."""
+        now = self._clock()
+        with self._engine.begin() as connection:
+            moved = connection.execute(
+                update(trials)
+                .where(
+                    trials.c.id == row.id,
+                    trials.c.attempt == row.attempt,
+                    trials.c.state == "running",
+                )
+                .values(
+                    state=verdict.state,
+                    crashes=verdict.crashes,
+                    lost=verdict.lost,
+                    error=detail if verdict.state == "quarantined" else trials.c.error,
+                    ended=None if verdict.state == "queued" else now,
+                )
+            ).rowcount
+            if moved:
+                _end_attempt(connection, row.id, row.attempt, now, "lost", detail)
+        return bool(moved)
+
+    def shipped(self, runs: dict[str, str]) -> None:
+        """These trials' MLflow runs are complete."""
+        with self._engine.begin() as connection:
+            for identifier, run_id in runs.items():
+                connection.execute(
+                    update(trials)
+                    .where(trials.c.id == identifier)
+                    .values(run_id=run_id, shipped=True)
+                )
+
+    def attempts(self, identifier: str) -> list[dict[str, Any]]:
+        query = (
+            select(attempts).where(attempts.c.trial_id == identifier).order_by(attempts.c.attempt)
+        )
+        with self._reader.begin() as connection:
+            return [dict(row._mapping) for row in connection.execute(query)]
+
+    # Rounds
+
+    def rounds(self, study_id: str, after: int = -1) -> list[RoundRow]:
+        query = (
+            select(rounds)
+            .where(rounds.c.study_id == study_id, rounds.c["index"] > after)
+            .order_by(rounds.c["index"])
+        )
+        with self._reader.begin() as connection:
+            return [RoundRow(**row._mapping) for row in connection.execute(query)]
+
+    def latest_rounds(self) -> dict[str, int]:
+        """The newest round of every study that has not ended."""
+        query = (
+            select(rounds.c.study_id, func.max(rounds.c["index"]))
+            .join(studies, studies.c.id == rounds.c.study_id)
+            .where(studies.c.state.not_in(ENDED))
+            .group_by(rounds.c.study_id)
+        )
+        with self._reader.begin() as connection:
+            return {study: int(index) for study, index in connection.execute(query)}
+
+    def add_round(
+        self,
+        study_id: str,
+        index: int,
+        data: dict[str, Any],
+        computed_from: Sequence[Sequence[Any]],
+    ) -> bool:
+        """Write a round with what it was computed from. False: another process wrote this index first."""
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(
+                    insert(rounds).values(
+                        study_id=study_id,
+                        index=index,
+                        data=data,
+                        computed_from=[list(pair) for pair in computed_from],
+                        created=self._clock(),
+                    )
+                )
+        except IntegrityError:
+            return False
+        return True
+
+    def set_round_run(self, study_id: str, index: int, run_id: str) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(rounds)
+                .where(rounds.c.study_id == study_id, rounds.c["index"] == index)
+                .values(run_id=run_id)
+            )
+
+
+def _end_attempt(
+    connection: Connection, identifier: str, attempt: int, now: float, outcome: str, detail: str
+) -> None:
+    connection.execute(
+        update(attempts)
+        .where(and_(attempts.c.trial_id == identifier, attempts.c.attempt == attempt))
+        .values(ended=now, outcome=outcome, detail=detail)
+    )

@@ -1,0 +1,105 @@
+"""The tables. A change here needs a migration in ``migrations/versions``; a test compares the two."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+studies = Table(
+    "studies",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=False, default=""),
+    Column("source", Text, nullable=False),
+    Column("filename", String(255), nullable=False),
+    Column("folder", Text),
+    Column("code_version", String(255)),
+    Column("user", String(255)),
+    Column("created", Float, nullable=False),
+    Column("ended", Float),
+    Column("importance", JSON),
+    Column("experiment_id", String(64)),
+    Column("run_id", String(64)),
+    Column("closed", Boolean, nullable=False, default=False),
+    Index(None, "fingerprint"),
+    Index(None, "state"),
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("id", String(96), primary_key=True),
+    Column("study_id", String(64), ForeignKey("studies.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("crashes", Integer, nullable=False, default=0),
+    Column("lost", Integer, nullable=False, default=0),
+    Column("params", JSON, nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("value", Float),
+    Column("metrics", JSON, nullable=False, default=dict),
+    Column("steps", Integer, nullable=False, default=0),
+    Column("nonce", String(64)),
+    Column("host", String(128)),
+    Column("incarnation", String(64)),
+    Column("slot", Integer),
+    Column("created", Float, nullable=False),
+    Column("started", Float),
+    Column("ended", Float),
+    Column("seconds", Float),
+    Column("error", Text, nullable=False, default=""),
+    Column("output", Text, nullable=False, default=""),
+    Column("run_id", String(64)),
+    Column("shipped", Boolean, nullable=False, default=False),
+    UniqueConstraint("study_id", "number"),
+    Index(None, "state"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("trial_id", String(96), ForeignKey("trials.id"), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("host", String(128)),
+    Column("started", Float, nullable=False),
+    Column("ended", Float),
+    Column("outcome", String(16)),
+    Column("detail", Text, nullable=False, default=""),
+)
+
+rounds = Table(
+    "rounds",
+    metadata,
+    Column("study_id", String(64), ForeignKey("studies.id"), primary_key=True),
+    Column("index", Integer, primary_key=True),
+    Column("data", JSON, nullable=False),
+    Column("computed_from", JSON, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("run_id", String(64)),
+)

@@ -1,0 +1,142 @@
+"""From stored rows to the views that clients see."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from caviar.adapters.sql import RoundRow, Store, StudyRecord, TrialRow
+from caviar.contract.views import (
+    Best,
+    Importance,
+    MlflowView,
+    RoundView,
+    StudyRow,
+    StudyView,
+    TrialView,
+)
+from caviar.scheduler import Scheduler
+from caviar.search import Round
+from caviar.studies.spec import Study, load_study
+
+FAILURES_SHOWN = 5
+
+
+@lru_cache(maxsize=256)
+def specification(source: str, filename: str) -> Study:
+    """A stored study's specification. Its text never changes, so it is read once."""
+    return load_study(source, filename)
+
+
+class Presenter:
+    """Builds views from the store and from what the scheduler knows of running trials."""
+
+    def __init__(self, store: Store, scheduler: Scheduler, mlflow_uri: str) -> None:
+        self._store = store
+        self._scheduler = scheduler
+        self._mlflow_uri = mlflow_uri
+
+    def studies(self) -> list[StudyRow]:
+        rows = []
+        for record in reversed(self._store.studies()):
+            study = specification(record.source, record.filename)
+            best = self._store.best(record.id, study.metric.goal == "maximize")
+            counts = self._store.counts(record.id)
+            rows.append(
+                StudyRow(
+                    id=record.id,
+                    name=record.name,
+                    state=record.state,
+                    strategy=study.strategy,
+                    done=counts["done"],
+                    budget=study.budget.trials,
+                    best=best.value if best else None,
+                    goal=study.metric.goal,
+                    created=record.created,
+                )
+            )
+        return rows
+
+    def study(self, record: StudyRecord) -> StudyView:
+        study = specification(record.source, record.filename)
+        best = self._store.best(record.id, study.metric.goal == "maximize")
+        slots, left_s = self._scheduler.outlook(record.id)
+        failures = self._store.trials(
+            record.id, ("failed", "quarantined"), limit=FAILURES_SHOWN, newest_first=True
+        )
+        return StudyView(
+            id=record.id,
+            name=record.name,
+            project=study.project,
+            state=record.state,
+            reason=record.reason,
+            metric=study.metric.name,
+            goal=study.metric.goal,
+            strategy=study.strategy,
+            budget=study.budget.trials,
+            counts={str(state): count for state, count in self._store.counts(record.id).items()},
+            best=_best(best),
+            parameters=study.space.to_views(),
+            rounds=self.rounds(record),
+            importance=[Importance.model_validate(entry) for entry in record.importance or []],
+            running=[self.trial(row) for row in self._store.trials(record.id, ("running",))],
+            failures=[self.trial(row) for row in failures],
+            warnings=list(study.warnings),
+            created=record.created,
+            ended=record.ended,
+            left_s=left_s,
+            slots=slots,
+            mlflow=MlflowView(
+                uri=self._mlflow_uri,
+                experiment_id=record.experiment_id,
+                run_id=record.run_id,
+                pending=self._store.unshipped(record.id),
+                closed=record.closed,
+            ),
+        )
+
+    def rounds(self, record: StudyRecord) -> list[RoundView]:
+        study = specification(record.source, record.filename)
+        return [round_view(row, study) for row in self._store.rounds(record.id)]
+
+    def trial(self, row: TrialRow, with_output: bool = False) -> TrialView:
+        progress = self._scheduler.progress().get(row.id)
+        return TrialView(
+            id=row.id,
+            number=row.number,
+            round=row.round,
+            state=row.state,
+            attempt=row.attempt,
+            params=row.params,
+            value=row.value,
+            metrics=row.metrics,
+            step=progress.step if progress else None,
+            last=progress.value if progress else None,
+            seconds=row.seconds,
+            host=row.host,
+            error=row.error,
+            output=row.output if with_output else "",
+            run_id=row.run_id,
+        )
+
+
+def round_view(row: RoundRow, study: Study) -> RoundView:
+    round_ = Round.from_json(row.data, study.space)
+    return RoundView(
+        round=row.index,
+        box=round_.box.to_views(study.space),
+        reason=round_.reason,
+        changes=dict(round_.changes),
+        kind=round_.kind,
+        parent=round_.parent,
+        trials=round_.results,
+        best=round_.best,
+        run_id=row.run_id,
+    )
+
+
+def _best(row: TrialRow | None) -> Best | None:
+    if row is None or row.value is None:
+        return None
+    return Best(
+        trial=row.number, value=row.value, params=row.params, metrics=row.metrics, run_id=row.run_id
+    )

@@ -1,0 +1,106 @@
+"""The only wiring: settings in, running processes out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from types import FrameType
+
+from caviar import settings as settings_module
+from caviar.adapters.sql import Store, migrate, open_engine
+from caviar.settings import Settings
+
+
+def configure_logging() -> None:
+    """One line an event, to stderr; the levels of chatty libraries are turned down."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    for name in ("httpx", "urllib3", "alembic", "mlflow", "matplotlib"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def die_with_owner(settings: Settings) -> None:
+    """End this process when the launcher that owns it is gone."""
+    if settings.owner_pid is None:
+        return
+    from caviar.adapters.processes import die_with_parent
+
+    die_with_parent(settings.owner_pid)
+
+
+def open_store(settings: Settings) -> Store:
+    engine = open_engine(settings.database_url)
+    migrate(engine)
+    return Store(engine)
+
+
+def run_scheduler() -> None:
+    """The scheduler and its API, until SIGTERM."""
+    configure_logging()
+    settings = settings_module.from_environment()
+    die_with_owner(settings)
+    import uvicorn
+
+    from caviar.adapters.queue import ticket_sender
+    from caviar.api import create_app
+    from caviar.scheduler import Scheduler
+    from caviar.scheduler.loop import Loop
+
+    store = open_store(settings)
+    scheduler = Scheduler(
+        store,
+        ticket_sender(settings.broker_url),
+        lease_s=settings.lease_s,
+        claim_s=settings.claim_s,
+        local=settings.local,
+    )
+    if settings.start_paused:
+        scheduler.pause_all()
+    app = create_app(
+        store,
+        scheduler,
+        mlflow_uri=settings.mlflow_uri,
+        token=settings.token.get_secret_value(),
+        worker_token=settings.worker_token.get_secret_value(),
+    )
+    loop = Loop(scheduler)
+    loop.start()
+    config = uvicorn.Config(
+        app,
+        host=settings.bind,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=3,
+    )
+    sockets = None
+    if settings.socket_fd is not None:
+        sockets = [socket.socket(fileno=settings.socket_fd)]
+    uvicorn.Server(config).run(sockets=sockets)
+    loop.stop()
+
+
+def run_refiner() -> None:
+    """The refinement job, until SIGTERM."""
+    configure_logging()
+    settings = settings_module.from_environment()
+    die_with_owner(settings)
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    from caviar.adapters.mlflow import Record
+    from caviar.refinement import Refiner
+
+    stop = threading.Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    Refiner(open_store(settings), Record(settings.mlflow_uri)).run(stop)

@@ -1,0 +1,1 @@
+"""What the terminal shows: functions from the API's views to rich renderables. They fetch nothing."""

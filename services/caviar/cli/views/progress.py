@@ -1,0 +1,137 @@
+"""A study while it runs: a live picture for a terminal, plain lines for a log."""
+
+from __future__ import annotations
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from caviar.cli.numbers import NOTHING, count, duration, number
+from caviar.cli.strips import bar
+from caviar.cli.views.parts import (
+    box_table,
+    clean,
+    failed_count,
+    failures_line,
+    finished_count,
+    grid,
+    heading,
+    indented,
+    last_line,
+    round_title,
+    scale_of,
+    stacked,
+    state_text,
+    tally,
+    warnings_block,
+)
+from caviar.contract.views import RoundView, StudyView, TrialView
+
+MAX_RUNNING_SHOWN = 6
+
+
+def progress(study: StudyView, width: int) -> RenderableType:
+    """The whole live picture. ``width`` is the terminal's, in characters."""
+    strip_width = max(12, min(40, width - 60))
+    current = study.rounds[-1] if study.rounds else None
+    best = study.best.params if study.best else {}
+    return stacked(
+        _title(study),
+        *warnings_block(study.warnings),
+        Text(),
+        _meter(study, strip_width),
+        _best(study),
+        Text(),
+        _round(current) if current else None,
+        box_table(study.parameters, current.box, best, strip_width) if current else None,
+        Text() if study.running else None,
+        _running(study) if study.running else None,
+        failures_line(study),
+    )
+
+
+def _title(study: StudyView) -> Text:
+    text = Text.assemble((clean(study.name), "bold"), "  ", state_text(study.state))
+    text.append(f"  {study.strategy}, {study.goal} {clean(study.metric)}", style="dim")
+    if study.reason:
+        text.append(f"  {clean(study.reason)}", style="dim")
+    return text
+
+
+def _meter(study: StudyView, width: int) -> Text:
+    finished = finished_count(study)
+    text = Text("  ")
+    text.append_text(bar(finished / max(study.budget, 1), width))
+    text.append(f"  {tally(study)}")
+    if study.state == "running" and study.left_s is not None:
+        text.append(f", about {duration(study.left_s)} left", style="dim")
+    return text
+
+
+def _best(study: StudyView) -> Text:
+    if study.best is None:
+        return Text("  no result yet", style="dim")
+    return Text.assemble(
+        "  best ",
+        clean(study.metric),
+        " ",
+        (number(study.best.value), "bold green"),
+        (f"  trial {study.best.trial}", "dim"),
+    )
+
+
+def _round(current: RoundView) -> Text:
+    return heading(f"Round {current.round}", clean(current.reason))
+
+
+def _running(study: StudyView) -> RenderableType:
+    table = grid("left", "right", "left")
+    for trial in study.running[:MAX_RUNNING_SHOWN]:
+        table.add_row(
+            Text(f"trial {trial.number}"),
+            Text("starting" if trial.step is None else f"step {trial.step}", style="dim"),
+            Text(number(trial.last) if trial.last is not None else ""),
+        )
+    more = len(study.running) - MAX_RUNNING_SHOWN
+    return stacked(
+        indented(table),
+        Text(f"  and {more} more", style="dim") if more > 0 else None,
+    )
+
+
+def started_line(study: StudyView, resumed: bool) -> str:
+    verb = "goes on" if resumed else "started"
+    return (
+        f"{clean(study.name)} ({study.id}) {verb}: {study.strategy}, "
+        f"{count(study.budget, 'trial')}, {study.goal} {clean(study.metric)}"
+    )
+
+
+def trial_line(trial: TrialView, study: StudyView) -> str:
+    """One finished trial, for a log."""
+    scales = scale_of(study.parameters)
+    params = " ".join(
+        f"{clean(name)}={clean(number(value, scales.get(name)))}"
+        for name, value in trial.params.items()
+    )
+    value = NOTHING if trial.value is None else number(trial.value)
+    line = f"trial {trial.number} r{trial.round} {trial.state} {clean(study.metric)}={value}"
+    if trial.state in ("failed", "quarantined"):
+        line += f" ({last_line(trial.error) or 'no error text'})"
+    if study.best is not None and study.best.trial == trial.number:
+        line += " best"
+    return f"{line}  {params}"
+
+
+def round_line(round_view: RoundView) -> str:
+    return f"round {round_title(round_view)}: {clean(round_view.reason)}"
+
+
+def counts_line(study: StudyView) -> str:
+    best = f", best {number(study.best.value)}" if study.best else ""
+    left = f", about {duration(study.left_s)} left" if study.left_s is not None else ""
+    return f"{tally(study)}{best}{left}"
+
+
+def unusual(study: StudyView) -> bool:
+    """Whether so many trials failed that a person should look."""
+    return failed_count(study) > 3 and failed_count(study) * 2 > finished_count(study)

@@ -1,0 +1,133 @@
+"""Lists and single things: studies, rounds, one trial, workers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from caviar.cli.numbers import duration, number
+from caviar.cli.views.parts import (
+    clean,
+    grid,
+    heading,
+    indented,
+    round_title,
+    side_text,
+    stacked,
+    state_text,
+    values_table,
+)
+from caviar.contract.views import RoundView, StudyRow, StudyView, TrialView, WorkerView
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for column in columns:
+        right = column.startswith(">")
+        table.add_column(column.lstrip(">"), justify="right" if right else "left", no_wrap=True)
+    return table
+
+
+def when(seconds: float) -> str:
+    """Seconds since the epoch as local time."""
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def studies_table(rows: list[StudyRow]) -> RenderableType:
+    if not rows:
+        return Text("No studies yet. `caviar submit STUDY.yaml` adds one.")
+    table = _table("study", "name", "state", ">trials", ">best", "strategy", "created")
+    for row in rows:
+        table.add_row(
+            Text(row.id),
+            Text(clean(row.name)),
+            state_text(row.state),
+            Text(f"{row.done}/{row.budget}"),
+            Text(number(row.best)),
+            Text(row.strategy),
+            Text(when(row.created)),
+        )
+    return table
+
+
+def rounds_view(study: StudyView, rounds: list[RoundView]) -> RenderableType:
+    """Every round with its reason, its box in numbers and what changed."""
+    parts: list[RenderableType] = []
+    for round_view in rounds:
+        best = "" if round_view.best is None else f"best {number(round_view.best)}"
+        parts += [heading(round_title(round_view), best), Text(f"  {clean(round_view.reason)}")]
+        table = grid("left", "left", "left")
+        for parameter in study.parameters:
+            side = round_view.box.get(parameter.name)
+            if side is not None:
+                change = round_view.changes.get(parameter.name, "")
+                table.add_row(
+                    Text(clean(parameter.name)),
+                    Text(clean(side_text(parameter, side))),
+                    Text(clean(change), style="dim"),
+                )
+        parts += [indented(table), Text()]
+    return stacked(*parts[:-1]) if parts else Text("No round yet.")
+
+
+def best_view(study: StudyView) -> RenderableType:
+    if study.best is None:
+        return Text(f"{clean(study.name)}: no result yet.")
+    return stacked(
+        Text.assemble(
+            clean(study.metric),
+            " ",
+            (number(study.best.value), "bold green"),
+            (f"  trial {study.best.trial}", "dim"),
+        ),
+        values_table(study.parameters, study.best.params),
+        values_table([], study.best.metrics) if study.best.metrics else None,
+    )
+
+
+def trial_view(study: StudyView, trial: TrialView) -> RenderableType:
+    facts = grid("left", "left")
+    for name, value in (
+        ("round", f"r{trial.round}"),
+        ("attempt", str(trial.attempt)),
+        ("took", duration(trial.seconds)),
+        ("step", number(trial.step)),
+        ("on", trial.host or number(None)),
+        ("MLflow run", trial.run_id or number(None)),
+    ):
+        facts.add_row(Text(name, style="dim"), Text(clean(value)))
+    title = Text.assemble((f"Trial {trial.number}", "bold"), "  ", state_text(trial.state))
+    value = trial.value if trial.value is not None else trial.last
+    title.append(f"  {clean(study.metric)} {number(value)}")
+    return stacked(
+        title,
+        indented(facts),
+        Text(),
+        heading("Parameters"),
+        values_table(study.parameters, trial.params),
+        *_section("Reported once", values_table([], trial.metrics) if trial.metrics else None),
+        *_section("Error", Text(clean(trial.error), style="red") if trial.error else None),
+        *_section("Last output", Text(clean(trial.output)) if trial.output else None),
+    )
+
+
+def _section(title: str, body: RenderableType | None) -> list[RenderableType]:
+    return [] if body is None else [Text(), heading(title), indented(body)]
+
+
+def workers_table(workers: list[WorkerView]) -> RenderableType:
+    if not workers:
+        return Text("No worker has called. `caviar worker` starts one.")
+    table = _table("host", "class", ">slots", ">free", "seen")
+    for worker in workers:
+        table.add_row(
+            Text(clean(worker.host)),
+            Text(clean(worker.resource_class)),
+            Text(str(worker.slots)),
+            Text(str(worker.free)),
+            Text(f"{duration(worker.seen_s)} ago"),
+        )
+    return table

@@ -1,0 +1,460 @@
+"""The scheduler: a window of tickets ahead of the free slots, claims, leases, and the end of studies.
+
+Every public method takes the one lock, changes SQL by compare-and-set and then the memory, in this order: a crash
+in between leaves the truth in SQL, from which the memory is built again at start.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from caviar.adapters.sql import Store, StudyRecord, TrialRow
+from caviar.contract.messages import (
+    ClaimAnswer,
+    ClaimRequest,
+    Finish,
+    FinishAnswer,
+    Held,
+    Heartbeat,
+    HeartbeatAnswer,
+    Hello,
+    HelloAnswer,
+    Shipped,
+    ShipTarget,
+    Ticket,
+)
+from caviar.contract.names import queue_name
+from caviar.contract.views import Submission, Submitted
+from caviar.errors import InputError, NotAllowed, Problem, ServiceError
+from caviar.scheduler.desk import Desk, search_settings
+from caviar.scheduler.fleet import Fleet, Progress, Worker
+from caviar.search import Round, first_round
+from caviar.studies.life import (
+    ENDED,
+    FINAL,
+    after_finish,
+    after_loss,
+    study_after,
+    trial_seed,
+)
+from caviar.studies.spec import Study, load_study
+
+log = logging.getLogger("caviar.scheduler")
+
+SendTicket = Callable[[Ticket, str], None]
+"""Puts a ticket on a queue; raises ServiceError while the broker is away."""
+
+MAX_TICKET_BACKOFF = 8
+
+
+@dataclass(slots=True)
+class _Sent:
+    at: float
+    times: int
+
+
+class Scheduler:
+    """What runs next. ``clock`` is monotonic seconds; ``local`` accepts trainers in folders of this machine."""
+
+    def __init__(
+        self,
+        store: Store,
+        send: SendTicket,
+        *,
+        lease_s: float,
+        claim_s: float,
+        local: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._send = send
+        self._lease_s = lease_s
+        self._claim_s = claim_s
+        self._local = local
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._wake = threading.Condition(self._lock)
+        self._desks: dict[str, Desk] = {}
+        self._sent: dict[str, _Sent] = {}
+        self._fleet = Fleet(lease_s)
+        self._ticked: float | None = None
+        self._broker_down = False
+        self._load()
+
+    def _load(self) -> None:
+        now = self._clock()
+        for record in self._store.studies(states=("running", "paused")):
+            desk = Desk.load(self._store, record, load_study(record.source, record.filename))
+            self._desks[record.id] = desk
+            for row in desk.open.values():
+                if row.state == "running":
+                    self._fleet.lease(row.id, now)
+
+    # Studies
+
+    def submit(self, submission: Submission) -> Submitted:
+        """Accept a study, or go on with an unfinished one of the same content.
+
+        Raises:
+            InputError: the text is not a study; nothing was written.
+        """
+        study = load_study(submission.text, submission.filename)
+        if submission.folder is not None and not self._local:
+            raise InputError(
+                Problem(
+                    ("trainer",),
+                    "this service does not run code from a client's folder",
+                    "Name a trainer that is installed on its workers.",
+                )
+            )
+        with self._lock:
+            if submission.resume:
+                unfinished = self._store.unfinished(study.fingerprint)
+                if unfinished is not None:
+                    if unfinished.state == "paused":
+                        self.resume(unfinished.id)
+                    return Submitted(id=unfinished.id, resumed=True, warnings=list(study.warnings))
+            record = self._store.add_study(
+                name=study.name,
+                fingerprint=study.fingerprint,
+                source=submission.text,
+                filename=submission.filename,
+                folder=submission.folder,
+                code_version=submission.code_version,
+                user=submission.user,
+                first_round=first_round(study.space, search_settings(study)).to_json(),
+            )
+            self._desks[record.id] = Desk.load(self._store, record, study)
+            self._wake.notify_all()
+        log.info("study %s (%s) accepted: %d trials", record.id, study.name, study.budget.trials)
+        return Submitted(id=record.id, warnings=list(study.warnings))
+
+    def pause(self, study_id: str) -> None:
+        """No new trial starts; what runs goes on."""
+        self._move(study_id, "running", "paused")
+
+    def resume(self, study_id: str) -> None:
+        """Go on; tickets that were refused while it was paused are sent again at once."""
+        with self._lock:
+            self._move(study_id, "paused", "running")
+            for row in self._desk(study_id).open.values():
+                self._sent.pop(row.id, None)
+
+    def pause_all(self) -> list[StudyRecord]:
+        """Pause every running study; returns them."""
+        with self._lock:
+            running = [d.record for d in self._desks.values() if d.record.state == "running"]
+            for record in running:
+                self.pause(record.id)
+        return running
+
+    def _move(self, study_id: str, leaving: str, to: str) -> None:
+        with self._lock:
+            desk = self._desk(study_id)
+            if desk.record.state == to:
+                return
+            if desk.record.state != leaving:
+                raise NotAllowed(f"Study {study_id} is {desk.record.state}, not {leaving}.")
+            self._store.move_study(study_id, [desk.record.state], to)  # type: ignore[arg-type,list-item]
+            desk.record = replace(desk.record, state=to)  # type: ignore[arg-type]
+            self._wake.notify_all()
+
+    def stop(self, study_id: str, reason: str = "stopped by hand") -> None:
+        """End a study: what waits is cancelled, what runs is asked to end."""
+        with self._lock:
+            desk = self._desk(study_id)
+            if desk.record.state in ENDED:
+                return
+            self._end(desk, "stopped", reason)
+
+    def _desk(self, study_id: str) -> Desk:
+        """The study in memory; an ended one is loaded again while trials of it still run.
+
+        Raises:
+            NotAllowed: there is no such study, or it ended.
+        """
+        desk = self._desks.get(study_id)
+        if desk is None:
+            record = self._store.study(study_id)
+            state = f"is {record.state}" if record else "does not exist"
+            raise NotAllowed(f"Study {study_id} {state}.")
+        return desk
+
+    # Workers
+
+    def hello(self, message: Hello) -> HelloAnswer:
+        """A worker started: what an earlier process on its host held is lost at once, without waiting for leases."""
+        with self._lock:
+            self._fleet.hello(message, self._clock())
+            for desk in list(self._desks.values()):
+                for row in list(desk.open.values()):
+                    if (
+                        row.state == "running"
+                        and row.host == message.host
+                        and row.incarnation != message.incarnation
+                    ):
+                        self._lose(desk, row, f"the worker on {message.host} was restarted")
+            self._wake.notify_all()
+        return HelloAnswer(lease_s=self._lease_s)
+
+    def claim(self, request: ClaimRequest) -> ClaimAnswer:
+        """dispatched -> running, idempotent for one nonce."""
+        with self._lock:
+            study_id = request.trial.rpartition("-")[0]
+            desk = self._desks.get(study_id)
+            if desk is None or desk.record.state != "running":
+                state = desk.record.state if desk else "over"
+                return ClaimAnswer(granted=False, reason=f"the study is {state}")
+            row = self._store.claim(
+                request.trial,
+                request.attempt,
+                request.nonce,
+                request.host,
+                request.incarnation,
+                request.slot,
+            )
+            if row is None:
+                return ClaimAnswer(granted=False, reason="not dispatched with this attempt")
+            desk.put(row)
+            now = self._clock()
+            self._fleet.seen(request.host, request.incarnation, now)
+            self._fleet.lease(row.id, now)
+            self._sent.pop(row.id, None)
+            self._wake.notify_all()
+            return ClaimAnswer(granted=True, assignment=desk.assignment(row, self._lease_s))
+
+    def heartbeat(self, message: Heartbeat) -> HeartbeatAnswer:
+        """Extend the leases of what the worker holds; answer with what it must end."""
+        with self._lock:
+            now = self._clock()
+            known = self._fleet.seen(message.host, message.incarnation, now)
+            stop: list[Held] = []
+            for held in message.held:
+                desk = self._desks.get(held.trial.rpartition("-")[0])
+                row = self._running(held, desk)
+                if row is None or row.incarnation != message.incarnation:
+                    stop.append(held)
+                    continue
+                self._fleet.lease(row.id, now)
+                self._fleet.progress[row.id] = Progress(held.step, held.value)
+                if desk is not None and desk.record.state in ENDED:
+                    stop.append(held)
+            return HeartbeatAnswer(known=known, stop=tuple(stop))
+
+    def _running(self, held: Held, desk: Desk | None) -> TrialRow | None:
+        if desk is None:
+            return None
+        number = int(held.trial.rpartition("-")[2])
+        row = desk.open.get(number)
+        if row is None or row.state != "running" or row.attempt != held.attempt:
+            return None
+        return row
+
+    def finish(self, message: Finish) -> FinishAnswer:
+        """Compare-and-set on (trial, attempt, running); a replay is a duplicate, a stale attempt is fenced."""
+        with self._lock:
+            row = self._store.trial(message.trial)
+            if row is None:
+                return FinishAnswer(verdict="fenced")
+            same = row.attempt == message.attempt and row.nonce == message.nonce
+            if row.state != "running" or not same:
+                replay = same and (row.state in FINAL or row.state == "queued")
+                return FinishAnswer(verdict="duplicate" if replay else "fenced")
+            desk = self._desks.get(row.study_id)
+            ended = desk is None or desk.record.state in ENDED
+            verdict = after_finish(message.outcome, row.crashes, row.lost, cancelled=ended)
+            if not self._store.finish(message, verdict):
+                return FinishAnswer(verdict="fenced")
+            self._fleet.end_lease(row.id)
+            if desk is not None:
+                self._take(desk, row.id)
+            self._wake.notify_all()
+        return FinishAnswer(verdict="accepted")
+
+    def shipped(self, message: Shipped) -> None:
+        self._store.shipped(dict(message.runs))
+
+    def ship_target(self, study_id: str) -> ShipTarget | None:
+        """Where the study's runs go in MLflow; None until its own run exists there."""
+        record = self._store.study(study_id)
+        if record is None or record.experiment_id is None or record.run_id is None:
+            return None
+        return ShipTarget(experiment_id=record.experiment_id, parent_run_id=record.run_id)
+
+    # What the API shows beside the store
+
+    def progress(self) -> dict[str, Progress]:
+        with self._lock:
+            return dict(self._fleet.progress)
+
+    def workers(self) -> list[tuple[Worker, int, float]]:
+        """Each worker, its free slots, and the seconds since it was seen."""
+        with self._lock:
+            now = self._clock()
+            busy: dict[str, int] = {}
+            for desk in self._desks.values():
+                for row in desk.open.values():
+                    if row.state == "running" and row.incarnation:
+                        busy[row.incarnation] = busy.get(row.incarnation, 0) + 1
+            return [
+                (worker, max(0, worker.slots - busy.get(worker.incarnation, 0)), now - worker.seen)
+                for worker in self._fleet.workers(now)
+            ]
+
+    def outlook(self, study_id: str) -> tuple[int, float | None]:
+        """Slots of the study's class, and the estimated seconds that it still needs."""
+        with self._lock:
+            desk = self._desks.get(study_id)
+            if desk is None:
+                return 0, None
+            slots = self._fleet.slots(desk.study.resources.resource_class, self._clock())
+            return slots, desk.left_s(slots) if desk.record.state == "running" else None
+
+    # The loop
+
+    def wait(self, timeout_s: float) -> None:
+        """Until something changed, or the time is over."""
+        with self._wake:
+            self._wake.wait(timeout_s)
+
+    def tick(self) -> None:
+        """One turn: lost leases, new rounds, ended studies, tickets."""
+        with self._lock:
+            now = self._clock()
+            if self._ticked is not None and now - self._ticked > self._lease_s / 2:
+                # The reaper itself stood still (a suspended laptop): nobody could extend a lease.
+                self._fleet.credit(now - self._ticked)
+            self._ticked = now
+            self._reap(now)
+            self._read_rounds()
+            for desk in list(self._desks.values()):
+                self._settle(desk)
+            self._dispatch(now)
+
+    def _reap(self, now: float) -> None:
+        for identifier in self._fleet.expired(now):
+            row = self._store.trial(identifier)
+            desk = self._desks.get(row.study_id) if row else None
+            if row is None or desk is None or row.state != "running":
+                self._fleet.end_lease(identifier)
+                continue
+            self._lose(desk, row, f"no heartbeat from {row.host} for {self._lease_s:g} s")
+
+    def _lose(self, desk: Desk, row: TrialRow, detail: str) -> None:
+        verdict = after_loss(row.crashes, row.lost, cancelled=desk.record.state in ENDED)
+        if self._store.lose(row, verdict, detail):
+            log.warning("trial %s attempt %d: %s; now %s", row.id, row.attempt, detail, verdict.state)
+        self._fleet.end_lease(row.id)
+        self._take(desk, row.id)
+
+    def _take(self, desk: Desk, identifier: str) -> None:
+        row = self._store.trial(identifier)
+        if row is not None:
+            desk.put(row)
+
+    def _read_rounds(self) -> None:
+        for study_id, index in self._store.latest_rounds().items():
+            desk = self._desks.get(study_id)
+            if desk is not None and index > desk.round.index:
+                newest = self._store.rounds(study_id, after=index - 1)[-1]
+                desk.round = Round.from_json(newest.data, desk.study.space)
+
+    def _settle(self, desk: Desk) -> None:
+        """End a study whose budget is spent; forget one that has ended and holds nothing."""
+        if desk.record.state in ENDED:
+            if not desk.open:
+                del self._desks[desk.record.id]
+            return
+        hours = desk.study.budget.hours
+        if desk.reached_target():
+            self._end(desk, "done", f"target {desk.study.budget.target:g} reached")
+        elif hours is not None and time.time() - desk.record.created > hours * 3600:
+            self._end(desk, "done" if desk.best_value() is not None else "failed", f"{hours:g} hours are over")
+        elif not desk.open and not desk.may_create():
+            state = study_after(self._store.counts(desk.record.id))
+            self._end(desk, state, "" if state == "done" else "not one trial gave a value")
+
+    def _end(self, desk: Desk, state: str, reason: str) -> None:
+        moved = self._store.move_study(desk.record.id, ("running", "paused"), state, reason)  # type: ignore[arg-type]
+        if moved:
+            log.info("study %s is %s %s", desk.record.id, state, f"({reason})" if reason else "")
+        desk.record = replace(desk.record, state=state, reason=reason)  # type: ignore[arg-type]
+        for row in list(desk.open.values()):
+            if row.state != "running":
+                self._sent.pop(row.id, None)
+                self._take(desk, row.id)
+        self._wake.notify_all()
+
+    def _dispatch(self, now: float) -> None:
+        """Keep free slots + 1 tickets out for each class, from the study with the fewest open trials."""
+        by_class: dict[str, list[Desk]] = {}
+        for desk in self._desks.values():
+            if desk.record.state == "running":
+                by_class.setdefault(desk.study.resources.resource_class, []).append(desk)
+        for resource_class, desks in by_class.items():
+            running = sum(desk.count("running") for desk in desks)
+            free = max(0, self._fleet.slots(resource_class, now) - running)
+            out = sum(desk.count("dispatched") for desk in desks)
+            self._send_again(desks, free, now)
+            candidates = list(desks)
+            while out < free + 1 and candidates and not self._broker_down:
+                desk = min(candidates, key=lambda d: (len(d.open) - d.count("queued"), d.record.created))
+                row = self._next(desk)
+                if row is None:
+                    candidates.remove(desk)
+                    continue
+                self._ticket(desk, row, now)
+                out += 1
+
+    def _next(self, desk: Desk) -> TrialRow | None:
+        """A trial that came back to the queue, or a new one; dispatched."""
+        for number in sorted(desk.open):
+            if desk.open[number].state == "queued":
+                row = self._store.dispatch(desk.open[number].id)
+                if row is not None:
+                    desk.put(row)
+                return row
+        if not desk.may_create():
+            return None
+        number = desk.next_number
+        params = desk.propose()
+        seed = trial_seed(desk.study.seed, number)
+        row = self._store.add_trial(desk.record.id, number, desk.round.index, params, seed)
+        if row is not None:
+            desk.put(row)
+        return row
+
+    def _send_again(self, desks: list[Desk], free: int, now: float) -> None:
+        """Repeat tickets that nobody claimed although a slot is free: the broker may have lost them."""
+        self._broker_down = False
+        for desk in desks:
+            for row in list(desk.open.values()):
+                if row.state != "dispatched":
+                    continue
+                sent = self._sent.get(row.id)
+                if sent is None:
+                    self._ticket(desk, row, now)
+                elif free and now - sent.at > self._claim_s * min(2**sent.times, MAX_TICKET_BACKOFF):
+                    self._ticket(desk, row, now)
+
+    def _ticket(self, desk: Desk, row: TrialRow, now: float) -> None:
+        ticket = Ticket(
+            trial=row.id,
+            study=row.study_id,
+            number=row.number,
+            attempt=row.attempt,
+            params=row.params,
+        )
+        try:
+            self._send(ticket, queue_name(desk.study.resources.resource_class))
+        except ServiceError as error:
+            self._broker_down = True
+            self._sent.pop(row.id, None)
+            log.warning("ticket for trial %s not sent, will try again: %s", row.id, error)
+            return
+        before = self._sent.get(row.id)
+        self._sent[row.id] = _Sent(now, before.times + 1 if before else 0)

@@ -1,0 +1,90 @@
+"""Settings of the service, read once from the environment (prefix ``CAVIAR_``) and frozen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from caviar.errors import InputError, Problem
+
+PREFIX = "CAVIAR_"
+PLACEHOLDERS = frozenset({"changeme", "change-me", "secret", "password", "token", "placeholder"})
+
+
+class Settings(BaseModel):
+    """One field a setting: ``database_url`` is read from ``CAVIAR_DATABASE_URL``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: str = Field(description="SQLAlchemy address of the SQL store.")
+    broker_url: str = Field(description="Redis that carries the tickets.")
+    mlflow_uri: str = Field(description="Address of the MLflow server.")
+    token: SecretStr = Field(description="What clients must present.")
+    worker_token: SecretStr = Field(description="What workers must present.")
+    bind: str = Field(default="127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(default=8642, ge=0, le=65535, description="Port that the API listens on.")
+    socket_fd: int | None = Field(
+        default=None, description="An inherited listening socket; used instead of bind and port."
+    )
+    lease_s: float = Field(
+        default=20.0,
+        gt=0,
+        le=3600,
+        description="Seconds without a heartbeat after which a trial is lost.",
+    )
+    claim_s: float = Field(
+        default=15.0,
+        gt=0,
+        le=3600,
+        description="Seconds without a claim after which a ticket is sent again.",
+    )
+    local: bool = Field(
+        default=False, description="Accept studies whose trainer lies in a folder of this machine."
+    )
+    start_paused: bool = Field(
+        default=False,
+        description="Pause all unfinished studies at start (caviar run: one at a time).",
+    )
+    owner_pid: int | None = Field(
+        default=None, description="End when this process is gone (the embedded launcher)."
+    )
+
+    @field_validator("token", "worker_token")
+    @classmethod
+    def _no_placeholder(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if len(text) < 16 or text.lower().strip("<>") in PLACEHOLDERS:
+            raise ValueError(
+                "a placeholder or shorter than 16 characters; generate one: openssl rand -hex 32"
+            )
+        return value
+
+
+def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings.
+
+    Raises:
+        InputError: a variable is missing, malformed, or a placeholder secret; names each one.
+    """
+    environment = os.environ if environment is None else environment
+    given = {
+        name: environment[PREFIX + name.upper()]
+        for name in Settings.model_fields
+        if PREFIX + name.upper() in environment
+    }
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        problems = [
+            Problem(
+                (PREFIX + str(entry["loc"][0]).upper(),),
+                "is not set"
+                if entry["type"] == "missing"
+                else entry["msg"].removeprefix("Value error, "),
+                "See docs/reference/settings.md.",
+            )
+            for entry in error.errors(include_input=False, include_url=False)
+        ]
+        raise InputError(problems) from None

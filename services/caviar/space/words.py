@@ -1,0 +1,40 @@
+"""Numbers as people write them in a sentence."""
+
+from __future__ import annotations
+
+import math
+
+FRACTIONS = {
+    0.75: "three quarters",
+    2 / 3: "two thirds",
+    0.5: "half",
+    1 / 3: "a third",
+    0.25: "a quarter",
+    0.2: "a fifth",
+    0.1: "a tenth",
+}
+
+
+def number(value: float) -> str:
+    """Three significant digits, thousands separated: ``0.0021``, ``16,384``, ``1.5e-07``."""
+    if isinstance(value, int) or 1e3 <= abs(value) < 1e9:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def near_one(value: float) -> str:
+    """A value below 1 with two significant digits of its distance to 1: ``0.9987``."""
+    rest = 1.0 - value
+    if not 0.0 < rest < 1.0:
+        return number(value)
+    return f"{value:.{1 - math.floor(math.log10(rest))}f}".rstrip("0").rstrip(".")
+
+
+def fraction(ratio: float) -> str:
+    """A ratio in words where a plain one is near (``a third``), otherwise in percent."""
+    if ratio <= 0:
+        return "0%"
+    plain = min(FRACTIONS, key=lambda known: abs(math.log(ratio / known)))
+    if abs(ratio / plain - 1) < 0.1:
+        return FRACTIONS[plain]
+    return f"{ratio:.0%}" if ratio >= 0.01 else f"{100 * ratio:.2g}%"

@@ -1,0 +1,210 @@
+"""YAML text to plain Python values that still know their line.
+
+A study file may come from anybody who can reach the service, so it is bounded before it is built: size, depth,
+no anchors or aliases (they can make a small file enormous), no custom tags, no key twice.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, NodeEvent
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from caviar.errors import InputError, Problem
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 16
+
+Path = tuple[str, ...]
+
+_TAG = "tag:yaml.org,2002:"
+_SCALAR_TAGS = {_TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp")}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The root mapping of a file, in plain Python types, and the line of each key and list entry.
+
+    A list entry's path ends with its index: ``("space", "batch_size", "choices", "0")``.
+    """
+
+    data: dict[str, Any]
+    lines: dict[Path, int]
+
+    def line(self, path: Path) -> int | None:
+        """The 1-based line of ``path``, or of the nearest parent that the file does have."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.lines:
+                return self.lines[path[:length]]
+        return 1
+
+
+def read_source(text: str) -> Source:
+    """Read one YAML 1.2 document whose root is a mapping.
+
+    Raises InputError with the line of whatever is wrong; all repeated keys are reported at once.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise InputError(f"The file is larger than {MAX_BYTES // 1024} KB, which no study needs")
+    try:
+        _check_events(text)
+        root = _yaml().compose(text)
+    except MarkedYAMLError as error:
+        raise InputError(_syntax_problem(error)) from None
+    except (YAMLError, ValueError) as error:
+        raise InputError(f"This is not YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(root, MappingNode):
+        raise InputError(
+            Problem(
+                (),
+                "A study file is a mapping of keys to values",
+                "It starts with a line like `name: my-study`.",
+                line=1,
+            )
+        )
+    builder = _Builder()
+    data = builder.mapping(root, ())
+    if builder.problems:
+        raise InputError(builder.problems)
+    return Source(data=data, lines=builder.lines)
+
+
+def _yaml() -> YAML:
+    return YAML(typ="safe", pure=True)
+
+
+def _line(node: Node | NodeEvent) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _check_events(text: str) -> None:
+    depth = 0
+    for event in _yaml().parse(text):
+        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+            raise InputError(
+                Problem(
+                    (),
+                    "Anchors and aliases (&, *) are not read in a study file",
+                    "Write the value out, or put text that starts with & or * in quotes.",
+                    line=_line(event),
+                )
+            )
+        if isinstance(event, CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise InputError(
+                    Problem((), f"Nested more than {MAX_DEPTH} levels deep", line=_line(event))
+                )
+        elif isinstance(event, CollectionEndEvent):
+            depth -= 1
+
+
+def _syntax_problem(error: MarkedYAMLError) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    reason = str(error.problem or error.context or "not YAML").strip()
+    if "\\t" in reason or "'\t'" in reason:
+        return Problem((), "A tab", "Indent with spaces.", line=mark.line + 1 if mark else None)
+    return Problem(
+        (),
+        f"This is not YAML: {reason}",
+        "Check the indentation, the brackets and the space after each colon.",
+        line=mark.line + 1 if mark else None,
+    )
+
+
+class _Builder:
+    """Builds plain values from nodes; gathers lines and problems on the way."""
+
+    def __init__(self) -> None:
+        self.lines: dict[Path, int] = {}
+        self.problems: list[Problem] = []
+
+    def mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
+        built: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, ScalarNode) or _unwritable(str(key_node.value)):
+                self.problems.append(Problem(path, "A key must be plain text", line=_line(key_node)))
+                continue
+            key = str(key_node.value)
+            here = (*path, key)
+            if key in built:
+                self.problems.append(
+                    Problem(
+                        here,
+                        f"This key is here twice, first in line {self.lines[here]}",
+                        "Keep one of them.",
+                        line=_line(key_node),
+                    )
+                )
+                continue
+            self.lines[here] = _line(key_node)
+            built[key] = self.value(value_node, here)
+        return built
+
+    def value(self, node: Node, path: Path) -> Any:
+        if isinstance(node, MappingNode):
+            return self.mapping(node, path)
+        if isinstance(node, SequenceNode):
+            return [self._entry(child, (*path, str(i))) for i, child in enumerate(node.value)]
+        return self._scalar(node, path)
+
+    def _entry(self, node: Node, path: Path) -> Any:
+        self.lines[path] = _line(node)
+        return self.value(node, path)
+
+    def _scalar(self, node: Node, path: Path) -> bool | int | float | str | None:
+        tag, text = str(node.tag), str(node.value)
+        if tag not in _SCALAR_TAGS:
+            self.problems.append(
+                Problem(path, f"The tag {tag} is not read", "Remove it.", line=_line(node))
+            )
+            return None
+        if _unwritable(text):
+            self.problems.append(
+                Problem(path, "Text with control characters", "Remove them.", line=_line(node))
+            )
+            return None
+        try:
+            return _plain(tag.removeprefix(_TAG), text)
+        except (ValueError, OverflowError):
+            self.problems.append(Problem(path, f"Not a number: {text[:40]}", line=_line(node)))
+            return None
+
+
+def _unwritable(text: str) -> bool:
+    """Whether ``text`` has characters that a database or a terminal refuses."""
+    return any(
+        unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t"
+        for character in text
+    )
+
+
+def _plain(kind: str, text: str) -> bool | int | float | str | None:
+    match kind:
+        case "null":
+            return None
+        case "bool":
+            return text.lower() == "true"
+        case "int":
+            return _whole(text.replace("_", ""))
+        case "float":
+            return _real(text.replace("_", "").lower())
+        case _:
+            return text
+
+
+def _whole(text: str) -> int:
+    if re.match(r"^[-+]?0[xob]", text, re.IGNORECASE):
+        return int(text, 0)
+    return int(text, 10)
+
+
+def _real(text: str) -> float:
+    """YAML writes the special values ``.inf`` and ``.nan``."""
+    return float(re.sub(r"^([-+]?)\.(inf|nan)$", r"\1\2", text))

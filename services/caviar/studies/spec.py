@@ -1,0 +1,258 @@
+"""The study file: from text to a frozen Study, or one InputError with everything that is wrong in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+from caviar.contract.messages import Trainer
+from caviar.errors import InputError, Problem
+from caviar.space import Space, warnings
+from caviar.studies.fields import Fields
+from caviar.studies.source import Source, read_source
+
+Goal = Literal["maximize", "minimize"]
+Strategy = Literal["zoom", "random", "grid", "sobol"]
+
+MAX_TRIALS = 1_000_000
+MAX_SLOTS = 64
+MAX_SEED = 2**31 - 1
+
+KEYS: dict[str, tuple[str, ...]] = {
+    "": ("name", "project", "metric", "trainer", "space", "search", "budget", "resources"),
+    "metric": ("name", "goal"),
+    "trainer": ("function", "command"),
+    "search": ("strategy", "seed"),
+    "budget": ("trials", "hours", "target"),
+    "resources": ("class", "slots"),
+}
+"""The keys of each section. Those of ``space`` belong to the space."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_METRIC = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./ -]{0,249}")
+_LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What is tuned."""
+
+    name: str
+    goal: Goal
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When a study ends: after ``trials``, after ``hours`` of wall time, or once ``target`` is reached."""
+
+    trials: int
+    hours: float | None = None
+    target: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a trial needs: a worker of ``resource_class`` and ``slots`` of its slots."""
+
+    resource_class: str = "cpu"
+    slots: int = 1
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a person asked for. It has no state: that lives with the service."""
+
+    name: str
+    project: str
+    metric: Metric
+    trainer: Trainer
+    space: Space
+    strategy: Strategy
+    seed: int
+    budget: Budget
+    resources: Resources
+    warnings: tuple[str, ...]
+    fingerprint: str
+    """sha256 of the content: comments, formatting and the order of sections do not change it."""
+
+
+def load_study(text: str, filename: str = "study.yaml") -> Study:
+    """Read a study file. ``filename`` only appears in messages.
+
+    Raises InputError: every problem of the file at once, each with its place, line and way out.
+    """
+    try:
+        source = read_source(text)
+        return _study(source)
+    except InputError as error:
+        raise InputError([_named(problem, filename) for problem in error.problems]) from None
+
+
+def _named(problem: Problem, filename: str) -> Problem:
+    """A file that is wrong as a whole has no place inside it: name the file instead."""
+    if problem.path or problem.line:
+        return problem
+    return Problem((filename,), problem.reason, problem.way_out)
+
+
+def _study(source: Source) -> Study:
+    problems: list[Problem] = []
+    root = Fields(source, source.data, (), problems)
+    root.only(*KEYS[""])
+
+    name = _matching(root, "name", "my-study", _NAME, "letters, digits, dots, - and _, at most 64")
+    project = _matching(root, "project", "my-team", _NAME, "letters, digits, dots, - and _", name)
+    metric = _metric(root)
+    space = _space(root, source, problems)
+    trainer = _trainer(root, space)
+    search = root.section("search", "{strategy: zoom, seed: 0}", required=False)
+    search.only(*KEYS["search"])
+    strategy = cast(Strategy, search.choice("strategy", get_args(Strategy), "zoom"))
+    seed = search.whole("seed", 0, MAX_SEED, default=0)
+    budget = _budget(root)
+    resources = _resources(root)
+
+    if problems or space is None:
+        raise InputError(sorted(problems, key=lambda problem: problem.line or 0))
+    return Study(
+        name=name,
+        project=project,
+        metric=metric,
+        trainer=trainer,
+        space=space,
+        strategy=strategy,
+        seed=seed,
+        budget=budget,
+        resources=resources,
+        warnings=tuple(warnings(space, strategy, budget.trials)),
+        fingerprint=_fingerprint(source.data),
+    )
+
+
+def _matching(
+    fields: Fields,
+    key: str,
+    example: str,
+    pattern: re.Pattern[str],
+    allowed: str,
+    default: str | None = None,
+) -> str:
+    value = fields.text(key, example, default)
+    if fields.has(key) and value and not pattern.fullmatch(value):
+        fields.problem(key, f"{value[:80]!r} is not a name: {allowed}", f"For instance `{example}`.")
+    return value
+
+
+def _metric(root: Fields) -> Metric:
+    fields = root.section("metric", "`metric: {name: val_accuracy, goal: maximize}`")
+    if not fields.given():
+        return Metric("", "maximize")
+    fields.only(*KEYS["metric"])
+    name = _matching(
+        fields, "name", "val_accuracy", _METRIC, "what MLflow takes as the name of a metric"
+    )
+    goal = cast(Goal, fields.choice("goal", get_args(Goal)))
+    return Metric(name, goal)
+
+
+def _space(root: Fields, source: Source, problems: list[Problem]) -> Space | None:
+    section = root.section("space", "`space: {learning_rate: {type: float, low: 1.0e-4, ...}}`")
+    if not section.given():
+        return None
+    try:
+        return Space.parse(source.data["space"])
+    except InputError as error:
+        for problem in error.problems:
+            path = ("space", *problem.path)
+            problems.append(Problem(path, problem.reason, problem.way_out, source.line(path)))
+        return None
+
+
+def _trainer(root: Fields, space: Space | None) -> Trainer:
+    fields = root.section("trainer", '`trainer: {function: "train:main"}`')
+    if not fields.given():
+        return Trainer()
+    fields.only(*KEYS["trainer"])
+    both = fields.has("function") and fields.has("command")
+    if both or not (fields.has("function") or fields.has("command")):
+        fields.problem(
+            None,
+            "Either a function or a command trains, not both" if both else "Nothing says what trains",
+            'For instance `{function: "digits:train"}` or `{command: [python, train.py]}`.',
+        )
+        return Trainer()
+    if fields.has("command"):
+        return Trainer(command=_command(fields, space))
+    function = fields.text("function", '"digits:train"')
+    if function and not _FUNCTION.fullmatch(function):
+        fields.problem(
+            "function", f"{function[:80]!r} is not a module and a function", _function_hint(function)
+        )
+    return Trainer(function=function)
+
+
+def _function_hint(function: str) -> str:
+    module, _, name = function.replace(".py", "").replace("/", ".").rpartition(":")
+    if not module and "." in name:
+        module, _, name = name.rpartition(".")
+    guess = f"{module}:{name}"
+    if _FUNCTION.fullmatch(guess):
+        return f'Did you mean "{guess}"?'
+    return 'Write it as "module:function", for instance "digits:train".'
+
+
+def _command(fields: Fields, space: Space | None) -> tuple[str, ...]:
+    value = fields.raw("command")
+    if not isinstance(value, list) or not value:
+        fields.problem(
+            "command",
+            "A list of words belongs here: no shell reads it",
+            'For instance [python, train.py, --lr, "{learning_rate}"].',
+        )
+        return ()
+    words: list[str] = []
+    known = None if space is None else {view.name for view in space.to_views()}
+    for word in value:
+        if not isinstance(word, str | int | float) or isinstance(word, bool):
+            fields.problem("command", "Every word must be text or a number", "Put it in quotes.")
+            continue
+        words.append(str(word))
+        for name in _PLACEHOLDER.findall(str(word)):
+            if known is not None and name not in known:
+                fields.problem(
+                    "command",
+                    f"{{{name}}} is no parameter of the space",
+                    f"The space has {', '.join(sorted(known))}.",
+                )
+    return tuple(words)
+
+
+def _budget(root: Fields) -> Budget:
+    fields = root.section("budget", "`budget: {trials: 60}`")
+    if not fields.given():
+        return Budget(1)
+    fields.only(*KEYS["budget"])
+    return Budget(
+        trials=fields.whole("trials", 1, MAX_TRIALS),
+        hours=fields.real("hours", above=0.0),
+        target=fields.real("target"),
+    )
+
+
+def _resources(root: Fields) -> Resources:
+    fields = root.section("resources", "`resources: {class: cpu}`", required=False)
+    fields.only(*KEYS["resources"])
+    label = _matching(fields, "class", "cpu", _LABEL, "lower-case letters, digits and -", "cpu")
+    return Resources(label, fields.whole("slots", 1, MAX_SLOTS, default=1))
+
+
+def _fingerprint(data: dict[str, Any]) -> str:
+    """The order of parameters counts (it is the order of the search's coordinates); that of other keys does not."""
+    ordered = {**data, "space": list(data.get("space", {}).items())}
+    content = json.dumps(ordered, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()
