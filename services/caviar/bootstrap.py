@@ -18,19 +18,12 @@ from caviar.settings import Settings
 def configure_logging() -> None:
     """One line an event, to stderr; the levels of chatty libraries are turned down."""
     logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
     )
     for name in ("httpx", "urllib3", "alembic", "mlflow", "matplotlib"):
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def die_with_owner(settings: Settings) -> None:
-    """End this process when the launcher that owns it is gone."""
-    if settings.owner_pid is None:
-        return
-    from caviar.adapters.processes import die_with_parent
-
-    die_with_parent(settings.owner_pid)
 
 
 def open_store(settings: Settings) -> Store:
@@ -43,7 +36,6 @@ def run_scheduler() -> None:
     """The scheduler and its API, until SIGTERM."""
     configure_logging()
     settings = settings_module.from_environment()
-    die_with_owner(settings)
     import uvicorn
 
     from caviar.adapters.queue import ticket_sender
@@ -90,7 +82,6 @@ def run_refiner() -> None:
     """The refinement job, until SIGTERM."""
     configure_logging()
     settings = settings_module.from_environment()
-    die_with_owner(settings)
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     from caviar.adapters.mlflow import Record

@@ -47,9 +47,6 @@ class Settings(BaseModel):
         default=False,
         description="Pause all unfinished studies at start (caviar run: one at a time).",
     )
-    owner_pid: int | None = Field(
-        default=None, description="End when this process is gone (the embedded launcher)."
-    )
 
     @field_validator("token", "worker_token")
     @classmethod

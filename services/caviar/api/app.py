@@ -65,7 +65,9 @@ def _bearer(expected: str) -> Callable[[str | None], None]:
     def check(authorization: Annotated[str | None, Header()] = None) -> None:
         given = (authorization or "").removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), expected.encode()):
-            raise HTTPException(401, "No or a wrong token: set CAVIAR_TOKEN to the service's token.")
+            raise HTTPException(
+                401, "No or a wrong token: set CAVIAR_TOKEN to the service's token."
+            )
 
     return check
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from caviar.adapters.sql import RoundRow, Store, StudyRecord, TrialRow
+from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.views import (
     Best,
     Importance,
@@ -96,7 +96,10 @@ class Presenter:
 
     def rounds(self, record: StudyRecord) -> list[RoundView]:
         study = specification(record.source, record.filename)
-        return [round_view(row, study) for row in self._store.rounds(record.id)]
+        return [
+            Round.from_json(study.space, row.data).to_view(row.run_id)
+            for row in self._store.rounds(record.id)
+        ]
 
     def trial(self, row: TrialRow, with_output: bool = False) -> TrialView:
         progress = self._scheduler.progress().get(row.id)
@@ -112,26 +115,13 @@ class Presenter:
             step=progress.step if progress else None,
             last=progress.value if progress else None,
             seconds=row.seconds,
+            started=row.started,
+            ended=row.ended,
             host=row.host,
             error=row.error,
             output=row.output if with_output else "",
             run_id=row.run_id,
         )
-
-
-def round_view(row: RoundRow, study: Study) -> RoundView:
-    round_ = Round.from_json(row.data, study.space)
-    return RoundView(
-        round=row.index,
-        box=round_.box.to_views(study.space),
-        reason=round_.reason,
-        changes=dict(round_.changes),
-        kind=round_.kind,
-        parent=round_.parent,
-        trials=round_.results,
-        best=round_.best,
-        run_id=row.run_id,
-    )
 
 
 def _best(row: TrialRow | None) -> Best | None:

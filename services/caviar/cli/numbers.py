@@ -28,7 +28,7 @@ def number(value: ParameterValue | None, scale: str | None = None) -> str:
         return str(value)
     if scale == "reverse_log" and 0.9 < value < 1:
         decimals = 1 - math.floor(math.log10(1 - value))
-        return f"{value:.{min(decimals, 15)}f}".rstrip("0")
+        return f"{value:.{min(decimals, 17)}f}".rstrip("0")
     if 1e4 <= abs(value) < 1e9:
         return f"{value:.0f}"
     return f"{value:.4g}"

@@ -1,6 +1,6 @@
 """A parameter's range as a strip of text, on the parameter's own scale.
 
-    ·····━━━━━●━━━·········     the hard range, the current box, the best value
+·····━━━━━●━━━·········     the hard range, the current box, the best value
 """
 
 from __future__ import annotations

@@ -69,6 +69,9 @@ class TrialView(View):
     last: float | None = None
     """Last reported value of a running trial."""
     seconds: float | None = None
+    started: float | None = None
+    ended: float | None = None
+    """Seconds since the epoch."""
     host: str | None = None
     error: str = ""
     output: str = ""

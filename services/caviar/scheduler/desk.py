@@ -22,20 +22,22 @@ class Desk:
     results: dict[int, Result] = field(default_factory=dict)
     open: dict[int, TrialRow] = field(default_factory=dict)
     next_number: int = 0
+    exhausted: bool = False
+    """The strategy has no further point (a grid that is done)."""
     spent_s: float = 0.0
     """Seconds of finished trials, for the estimate of the time left."""
 
     @classmethod
     def load(cls, store: Store, record: StudyRecord, study: Study) -> Desk:
         newest = store.rounds(record.id)[-1]
-        desk = cls(record, study, Round.from_json(newest.data, study.space))
+        desk = cls(record, study, Round.from_json(study.space, newest.data))
         for row in store.trials(record.id):
             desk.put(row)
         return desk
 
     @property
     def settings(self) -> Settings:
-        return search_settings(self.study)
+        return self.study.search_settings
 
     def put(self, row: TrialRow) -> None:
         """Take over a trial's new state."""
@@ -47,13 +49,13 @@ class Desk:
         if row.state == "cancelled" or row.number in self.results:
             return
         self.spent_s += row.seconds or 0.0
-        self.results[row.number] = result_of(row)
+        self.results[row.number] = row.result()
 
     def count(self, state: str) -> int:
         return sum(row.state == state for row in self.open.values())
 
     def may_create(self) -> bool:
-        return self.next_number < self.study.budget.trials
+        return not self.exhausted and self.next_number < self.study.budget.trials
 
     def propose(self) -> dict[str, ParameterValue]:
         """The parameters of trial ``next_number``, from all that is known now."""
@@ -104,13 +106,3 @@ class Desk:
             lease_s=lease_s,
             run_id=row.run_id,
         )
-
-
-def search_settings(study: Study) -> Settings:
-    return Settings(goal=study.metric.goal, strategy=study.strategy, seed=study.seed)
-
-
-def result_of(row: TrialRow) -> Result:
-    """What the search learns from an ended trial: a value, or that it failed."""
-    value = row.value if row.state in ("done", "stopped") else None
-    return Result(row.number, row.params, value)

@@ -18,9 +18,9 @@ from caviar.contract.messages import (
     ClaimRequest,
     Finish,
     FinishAnswer,
-    Held,
     Heartbeat,
     HeartbeatAnswer,
+    Held,
     Hello,
     HelloAnswer,
     Shipped,
@@ -28,11 +28,11 @@ from caviar.contract.messages import (
     Ticket,
 )
 from caviar.contract.names import queue_name
-from caviar.contract.views import Submission, Submitted
+from caviar.contract.views import StudyState, Submission, Submitted
 from caviar.errors import InputError, NotAllowed, Problem, ServiceError
-from caviar.scheduler.desk import Desk, search_settings
+from caviar.scheduler.desk import Desk
 from caviar.scheduler.fleet import Fleet, Progress, Worker
-from caviar.search import Round, first_round
+from caviar.search import Exhausted, Round, first_round
 from caviar.studies.life import (
     ENDED,
     FINAL,
@@ -41,7 +41,7 @@ from caviar.studies.life import (
     study_after,
     trial_seed,
 )
-from caviar.studies.spec import Study, load_study
+from caviar.studies.spec import load_study
 
 log = logging.getLogger("caviar.scheduler")
 
@@ -126,7 +126,7 @@ class Scheduler:
                 folder=submission.folder,
                 code_version=submission.code_version,
                 user=submission.user,
-                first_round=first_round(study.space, search_settings(study)).to_json(),
+                first_round=first_round(study.space, study.search_settings).to_json(),
             )
             self._desks[record.id] = Desk.load(self._store, record, study)
             self._wake.notify_all()
@@ -152,15 +152,15 @@ class Scheduler:
                 self.pause(record.id)
         return running
 
-    def _move(self, study_id: str, leaving: str, to: str) -> None:
+    def _move(self, study_id: str, leaving: StudyState, to: StudyState) -> None:
         with self._lock:
             desk = self._desk(study_id)
             if desk.record.state == to:
                 return
             if desk.record.state != leaving:
                 raise NotAllowed(f"Study {study_id} is {desk.record.state}, not {leaving}.")
-            self._store.move_study(study_id, [desk.record.state], to)  # type: ignore[arg-type,list-item]
-            desk.record = replace(desk.record, state=to)  # type: ignore[arg-type]
+            self._store.move_study(study_id, [leaving], to)
+            desk.record = replace(desk.record, state=to)
             self._wake.notify_all()
 
     def stop(self, study_id: str, reason: str = "stopped by hand") -> None:
@@ -347,7 +347,9 @@ class Scheduler:
     def _lose(self, desk: Desk, row: TrialRow, detail: str) -> None:
         verdict = after_loss(row.crashes, row.lost, cancelled=desk.record.state in ENDED)
         if self._store.lose(row, verdict, detail):
-            log.warning("trial %s attempt %d: %s; now %s", row.id, row.attempt, detail, verdict.state)
+            log.warning(
+                "trial %s attempt %d: %s; now %s", row.id, row.attempt, detail, verdict.state
+            )
         self._fleet.end_lease(row.id)
         self._take(desk, row.id)
 
@@ -361,7 +363,7 @@ class Scheduler:
             desk = self._desks.get(study_id)
             if desk is not None and index > desk.round.index:
                 newest = self._store.rounds(study_id, after=index - 1)[-1]
-                desk.round = Round.from_json(newest.data, desk.study.space)
+                desk.round = Round.from_json(desk.study.space, newest.data)
 
     def _settle(self, desk: Desk) -> None:
         """End a study whose budget is spent; forget one that has ended and holds nothing."""
@@ -373,16 +375,23 @@ class Scheduler:
         if desk.reached_target():
             self._end(desk, "done", f"target {desk.study.budget.target:g} reached")
         elif hours is not None and time.time() - desk.record.created > hours * 3600:
-            self._end(desk, "done" if desk.best_value() is not None else "failed", f"{hours:g} hours are over")
+            self._end(
+                desk,
+                "done" if desk.best_value() is not None else "failed",
+                f"{hours:g} hours are over",
+            )
         elif not desk.open and not desk.may_create():
             state = study_after(self._store.counts(desk.record.id))
-            self._end(desk, state, "" if state == "done" else "not one trial gave a value")
+            reason = "not one trial gave a value" if state == "failed" else ""
+            if desk.exhausted:
+                reason = reason or "every point of the grid was tried"
+            self._end(desk, state, reason)
 
-    def _end(self, desk: Desk, state: str, reason: str) -> None:
-        moved = self._store.move_study(desk.record.id, ("running", "paused"), state, reason)  # type: ignore[arg-type]
+    def _end(self, desk: Desk, state: StudyState, reason: str) -> None:
+        moved = self._store.move_study(desk.record.id, ("running", "paused"), state, reason)
         if moved:
             log.info("study %s is %s %s", desk.record.id, state, f"({reason})" if reason else "")
-        desk.record = replace(desk.record, state=state, reason=reason)  # type: ignore[arg-type]
+        desk.record = replace(desk.record, state=state, reason=reason)
         for row in list(desk.open.values()):
             if row.state != "running":
                 self._sent.pop(row.id, None)
@@ -402,7 +411,9 @@ class Scheduler:
             self._send_again(desks, free, now)
             candidates = list(desks)
             while out < free + 1 and candidates and not self._broker_down:
-                desk = min(candidates, key=lambda d: (len(d.open) - d.count("queued"), d.record.created))
+                desk = min(
+                    candidates, key=lambda d: (len(d.open) - d.count("queued"), d.record.created)
+                )
                 row = self._next(desk)
                 if row is None:
                     candidates.remove(desk)
@@ -421,7 +432,11 @@ class Scheduler:
         if not desk.may_create():
             return None
         number = desk.next_number
-        params = desk.propose()
+        try:
+            params = desk.propose()
+        except Exhausted:
+            desk.exhausted = True
+            return None
         seed = trial_seed(desk.study.seed, number)
         row = self._store.add_trial(desk.record.id, number, desk.round.index, params, seed)
         if row is not None:
@@ -436,10 +451,11 @@ class Scheduler:
                 if row.state != "dispatched":
                     continue
                 sent = self._sent.get(row.id)
-                if sent is None:
+                if sent is None or (free and now - sent.at > self._patience(sent)):
                     self._ticket(desk, row, now)
-                elif free and now - sent.at > self._claim_s * min(2**sent.times, MAX_TICKET_BACKOFF):
-                    self._ticket(desk, row, now)
+
+    def _patience(self, sent: _Sent) -> float:
+        return float(self._claim_s * min(2**sent.times, MAX_TICKET_BACKOFF))
 
     def _ticket(self, desk: Desk, row: TrialRow, now: float) -> None:
         ticket = Ticket(

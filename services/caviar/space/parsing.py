@@ -95,11 +95,8 @@ def _parameter(name: object, entry: object, note: Note) -> Parameter | None:
         "tier_given": tier is not None,
         "when": _when(entry.get("when"), note),
     }
-    parameter: Parameter | None
-    if kind == "categorical":
-        parameter = _categorical(entry, common, note)
-    else:
-        parameter = _numeric(entry, common, note)
+    read: Callable[..., Parameter | None] = _categorical if kind == "categorical" else _numeric
+    parameter = read(entry, common, note)
     default = entry.get("default")
     if parameter is None or default is None:
         return parameter
@@ -112,7 +109,7 @@ def _parameter(name: object, entry: object, note: Note) -> Parameter | None:
 
 def _with_default(parameter: Parameter, value: Any) -> Parameter:
     fields = {key: getattr(parameter, key) for key in type(parameter).__dataclass_fields__}
-    return cast(Parameter, type(parameter)(**(fields | {"default": value})))
+    return type(parameter)(**(fields | {"default": value}))
 
 
 def _numeric(entry: Mapping[str, Any], common: dict[str, Any], note: Note) -> Numeric | None:
@@ -185,7 +182,9 @@ def _text_advice(value: object) -> str:
     return f"It was read as text: write {mantissa}{dot}{e}{exponent}, with a dot, without quotes."
 
 
-def _categorical(entry: Mapping[str, Any], common: dict[str, Any], note: Note) -> Categorical | None:
+def _categorical(
+    entry: Mapping[str, Any], common: dict[str, Any], note: Note
+) -> Categorical | None:
     choices = entry.get("choices")
     if choices is None:
         note("choices", "choices are missing", "For instance: choices: [sgd, adam].")
@@ -208,7 +207,7 @@ def _categorical(entry: Mapping[str, Any], common: dict[str, Any], note: Note) -
 
 def _values(given: object, key: str, note: Note) -> tuple[ParameterValue, ...] | None:
     """A list of texts, numbers and booleans in their plain types."""
-    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+    if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
         note(key, f"{given!r} is not a list", f"Write {key}: [{given}, ...].")
         return None
     values: list[ParameterValue] = []

@@ -97,7 +97,7 @@ class Space:
 
     def to_unit(self, params: Params) -> Floats:
         """A point -> shape (d,) in [0, 1]; an inactive parameter lies at 0.5."""
-        return self.encode([params])[0][0]
+        return np.asarray(self.encode([params])[0][0])
 
     def encode(self, points: Sequence[Params]) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """n points -> places in [0, 1] and whether active, both of shape (n, d)."""

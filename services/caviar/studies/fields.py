@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from caviar.errors import Problem
+from caviar.space import did_you_mean
 from caviar.studies.source import Path, Source
 
 _MISSING: Any = object()
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A question that names the closest of ``known``; all of them where none is close."""
-    known = list(known)
-    close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
-    return f"Did you mean {close[0]}?" if close else f"Known here: {', '.join(known)}."
 
 
 def kind(value: object) -> str:
@@ -52,7 +45,7 @@ class Fields:
     def only(self, *known: str) -> None:
         for key in self._data:
             if key not in known:
-                self.problem(key, "There is no such key", did_you_mean(key, known))
+                self.problem(key, "there is no such key", did_you_mean(key, known))
 
     def has(self, key: str) -> bool:
         return key in self._data
@@ -61,11 +54,13 @@ class Fields:
         """The mapping under ``key``; an empty one where it is missing or wrong, which is noted."""
         value = self._data.get(key, _MISSING)
         if value is _MISSING and required:
-            self.problem(key, "This section is missing", f"For instance {example}.")
+            self.problem(key, "this section is missing", f"For instance {example}.")
         elif value is not _MISSING and not isinstance(value, dict):
-            self.problem(key, f"A mapping belongs here, not {kind(value)}", f"For instance {example}.")
+            self.problem(
+                key, f"a mapping belongs here, not {kind(value)}", f"For instance {example}."
+            )
         elif value == {} and required:
-            self.problem(key, "This section is empty", f"For instance {example}.")
+            self.problem(key, "this section is empty", f"For instance {example}.")
         return Fields(
             self._source,
             value if isinstance(value, dict) else {},
@@ -85,10 +80,12 @@ class Fields:
         if value is _MISSING and default is not None:
             return default
         if value is _MISSING:
-            self.problem(key, "This is missing", f"For instance `{key}: {example}`.")
+            self.problem(key, "this is missing", f"For instance `{key}: {example}`.")
         elif not isinstance(value, str) or not value.strip():
             way_out = "Put it in quotes." if isinstance(value, int | float) else ""
-            self.problem(key, f"Text belongs here, not {kind(value) if value else 'nothing'}", way_out)
+            self.problem(
+                key, f"text belongs here, not {kind(value) if value else 'nothing'}", way_out
+            )
         else:
             return value.strip()
         return ""
@@ -103,12 +100,12 @@ class Fields:
         value = self._data.get(key, _MISSING)
         if value is _MISSING:
             if default is None:
-                self.problem(key, "This is missing", f"For instance `{key}: {max(low, 60)}`.")
+                self.problem(key, "this is missing", f"For instance `{key}: {max(low, 60)}`.")
             return default if default is not None else low
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            self.problem(key, f"A whole number belongs here, not {_shown(value)}")
+            self.problem(key, f"a whole number belongs here, not {_shown(value)}")
         elif not low <= value <= high:
             self.problem(key, f"{value} is outside {low:,} to {high:,}")
         else:
@@ -116,14 +113,14 @@ class Fields:
         return low
 
     def real(self, key: str, above: float = -math.inf) -> float | None:
-        """A finite number larger than ``above``; None where the key is absent."""
+        """a finite number larger than ``above``; None where the key is absent."""
         value = self._data.get(key)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
-            self.problem(key, f"A number belongs here, not {_shown(value)}")
+            self.problem(key, f"a number belongs here, not {_shown(value)}")
         elif not math.isfinite(value):
-            self.problem(key, "A finite number belongs here")
+            self.problem(key, "a finite number belongs here")
         elif value <= above:
             self.problem(key, f"{value} is not above {above:g}")
         else:

@@ -25,6 +25,7 @@ Path = tuple[str, ...]
 
 _TAG = "tag:yaml.org,2002:"
 _SCALAR_TAGS = {_TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp")}
+_COLLECTION_TAGS = (_TAG + "map", _TAG + "seq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +52,19 @@ def read_source(text: str) -> Source:
     Raises InputError with the line of whatever is wrong; all repeated keys are reported at once.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        raise InputError(f"The file is larger than {MAX_BYTES // 1024} KB, which no study needs")
+        raise InputError(f"the file is larger than {MAX_BYTES // 1024} KB, which no study needs")
     try:
         _check_events(text)
         root = _yaml().compose(text)
     except MarkedYAMLError as error:
         raise InputError(_syntax_problem(error)) from None
     except (YAMLError, ValueError) as error:
-        raise InputError(f"This is not YAML: {str(error).splitlines()[0]}") from None
+        raise InputError(f"this is not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(root, MappingNode):
         raise InputError(
             Problem(
                 (),
-                "A study file is a mapping of keys to values",
+                "a study file is a mapping of keys to values",
                 "It starts with a line like `name: my-study`.",
                 line=1,
             )
@@ -90,7 +91,7 @@ def _check_events(text: str) -> None:
             raise InputError(
                 Problem(
                     (),
-                    "Anchors and aliases (&, *) are not read in a study file",
+                    "anchors and aliases (&, *) are not read in a study file",
                     "Write the value out, or put text that starts with & or * in quotes.",
                     line=_line(event),
                 )
@@ -99,7 +100,7 @@ def _check_events(text: str) -> None:
             depth += 1
             if depth > MAX_DEPTH:
                 raise InputError(
-                    Problem((), f"Nested more than {MAX_DEPTH} levels deep", line=_line(event))
+                    Problem((), f"nested more than {MAX_DEPTH} levels deep", line=_line(event))
                 )
         elif isinstance(event, CollectionEndEvent):
             depth -= 1
@@ -109,10 +110,10 @@ def _syntax_problem(error: MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
     reason = str(error.problem or error.context or "not YAML").strip()
     if "\\t" in reason or "'\t'" in reason:
-        return Problem((), "A tab", "Indent with spaces.", line=mark.line + 1 if mark else None)
+        return Problem((), "a tab", "Indent with spaces.", line=mark.line + 1 if mark else None)
     return Problem(
         (),
-        f"This is not YAML: {reason}",
+        f"this is not YAML: {reason}",
         "Check the indentation, the brackets and the space after each colon.",
         line=mark.line + 1 if mark else None,
     )
@@ -129,7 +130,9 @@ class _Builder:
         built: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, ScalarNode) or _unwritable(str(key_node.value)):
-                self.problems.append(Problem(path, "A key must be plain text", line=_line(key_node)))
+                self.problems.append(
+                    Problem(path, "a key must be plain text", line=_line(key_node))
+                )
                 continue
             key = str(key_node.value)
             here = (*path, key)
@@ -137,7 +140,7 @@ class _Builder:
                 self.problems.append(
                     Problem(
                         here,
-                        f"This key is here twice, first in line {self.lines[here]}",
+                        f"this key is here twice, first in line {self.lines[here]}",
                         "Keep one of them.",
                         line=_line(key_node),
                     )
@@ -148,6 +151,9 @@ class _Builder:
         return built
 
     def value(self, node: Node, path: Path) -> Any:
+        if not isinstance(node, ScalarNode) and node.tag not in _COLLECTION_TAGS:
+            self._refuse_tag(node, path)
+            return None
         if isinstance(node, MappingNode):
             return self.mapping(node, path)
         if isinstance(node, SequenceNode):
@@ -158,22 +164,24 @@ class _Builder:
         self.lines[path] = _line(node)
         return self.value(node, path)
 
+    def _refuse_tag(self, node: Node, path: Path) -> None:
+        reason = f"the tag {node.tag} is not read"
+        self.problems.append(Problem(path, reason, "Remove it.", line=_line(node)))
+
     def _scalar(self, node: Node, path: Path) -> bool | int | float | str | None:
         tag, text = str(node.tag), str(node.value)
         if tag not in _SCALAR_TAGS:
-            self.problems.append(
-                Problem(path, f"The tag {tag} is not read", "Remove it.", line=_line(node))
-            )
+            self._refuse_tag(node, path)
             return None
         if _unwritable(text):
             self.problems.append(
-                Problem(path, "Text with control characters", "Remove them.", line=_line(node))
+                Problem(path, "text with control characters", "Remove them.", line=_line(node))
             )
             return None
         try:
             return _plain(tag.removeprefix(_TAG), text)
         except (ValueError, OverflowError):
-            self.problems.append(Problem(path, f"Not a number: {text[:40]}", line=_line(node)))
+            self.problems.append(Problem(path, f"not a number: {text[:40]}", line=_line(node)))
             return None
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast, get_args
 
 from caviar.contract.messages import Trainer
 from caviar.errors import InputError, Problem
+from caviar.search import Settings
 from caviar.space import Space, warnings
 from caviar.studies.fields import Fields
 from caviar.studies.source import Source, read_source
@@ -80,6 +81,11 @@ class Study:
     fingerprint: str
     """sha256 of the content: comments, formatting and the order of sections do not change it."""
 
+    @property
+    def search_settings(self) -> Settings:
+        """What the search needs to know of the study, beside the space."""
+        return Settings(self.metric.goal, self.strategy, self.seed, self.budget.trials)
+
 
 def load_study(text: str, filename: str = "study.yaml") -> Study:
     """Read a study file. ``filename`` only appears in messages.
@@ -144,7 +150,9 @@ def _matching(
 ) -> str:
     value = fields.text(key, example, default)
     if fields.has(key) and value and not pattern.fullmatch(value):
-        fields.problem(key, f"{value[:80]!r} is not a name: {allowed}", f"For instance `{example}`.")
+        fields.problem(
+            key, f"{value[:80]!r} is not a name: {allowed}", f"For instance `{example}`."
+        )
     return value
 
 
@@ -182,16 +190,20 @@ def _trainer(root: Fields, space: Space | None) -> Trainer:
     if both or not (fields.has("function") or fields.has("command")):
         fields.problem(
             None,
-            "Either a function or a command trains, not both" if both else "Nothing says what trains",
+            "either a function or a command trains, not both"
+            if both
+            else "nothing says what trains",
             'For instance `{function: "digits:train"}` or `{command: [python, train.py]}`.',
         )
         return Trainer()
     if fields.has("command"):
         return Trainer(command=_command(fields, space))
     function = fields.text("function", '"digits:train"')
-    if function and not _FUNCTION.fullmatch(function):
+    if function and (not _FUNCTION.fullmatch(function) or ".py:" in function):
         fields.problem(
-            "function", f"{function[:80]!r} is not a module and a function", _function_hint(function)
+            "function",
+            f"{function[:80]!r} is not a module and a function",
+            _function_hint(function),
         )
     return Trainer(function=function)
 
@@ -211,7 +223,7 @@ def _command(fields: Fields, space: Space | None) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         fields.problem(
             "command",
-            "A list of words belongs here: no shell reads it",
+            "a list of words belongs here: no shell reads it",
             'For instance [python, train.py, --lr, "{learning_rate}"].',
         )
         return ()
@@ -219,7 +231,7 @@ def _command(fields: Fields, space: Space | None) -> tuple[str, ...]:
     known = None if space is None else {view.name for view in space.to_views()}
     for word in value:
         if not isinstance(word, str | int | float) or isinstance(word, bool):
-            fields.problem("command", "Every word must be text or a number", "Put it in quotes.")
+            fields.problem("command", "every word must be text or a number", "Put it in quotes.")
             continue
         words.append(str(word))
         for name in _PLACEHOLDER.findall(str(word)):

@@ -26,7 +26,9 @@ def check_trainer(trainer: Trainer, folder: Path) -> Problem | None:
     if path is None:
         if known_package:
             return None
-        return _problem(f"There is no module {module!r} in {folder}", _module_hint(module, name, folder))
+        return _problem(
+            f"there is no module {module!r} in {folder}", _module_hint(module, name, folder)
+        )
     try:
         if path.stat().st_size > MAX_SOURCE_BYTES:
             return None
@@ -38,7 +40,8 @@ def check_trainer(trainer: Trainer, folder: Path) -> Problem | None:
     names, certain = _names(tree)
     if name in names or not certain:
         return None
-    return _problem(f"{path.name} has no {name!r}", _name_hint(module, name, tree))
+    shown = module if path.name == "__init__.py" else path.name
+    return _problem(f"{shown} has no {name!r}", _name_hint(module, name, tree))
 
 
 def _problem(reason: str, way_out: str = "") -> Problem:

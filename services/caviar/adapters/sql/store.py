@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from caviar.adapters.sql.tables import attempts, rounds, studies, trials
 from caviar.contract.messages import Finish, ParameterValue
 from caviar.contract.views import StudyState, TrialState
+from caviar.search import Result
 from caviar.studies.life import ENDED, TRIAL_STATES, Verdict, trial_id
 
 
@@ -69,6 +70,12 @@ class TrialRow:
     output: str
     run_id: str | None
     shipped: bool
+
+    def result(self) -> Result:
+        """What the search learns from an ended trial: a value, or that it failed."""
+        return Result(
+            self.number, self.params, self.value if self.state in ("done", "stopped") else None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,6 +403,7 @@ class Store:
                     state=verdict.state,
                     crashes=verdict.crashes,
                     lost=verdict.lost,
+                    nonce=None,
                     error=detail if verdict.state == "quarantined" else trials.c.error,
                     ended=None if verdict.state == "queued" else now,
                 )

@@ -47,7 +47,7 @@ def grid(*justify: str) -> Table:
 
 
 def indented(renderable: RenderableType) -> Padding:
-    return Padding(renderable, (0, 0, 0, 2))
+    return Padding(renderable, (0, 0, 0, 2), expand=False)
 
 
 def heading(title: str, note: str = "") -> Text:
@@ -95,7 +95,9 @@ def values_table(
     scales = scale_of(parameters)
     table = grid("left", "left")
     for name in [*(n for n in scales if n in values), *(n for n in values if n not in scales)]:
-        table.add_row(Text(clean(name)), Text(clean(number(values[name], scales.get(name))), "bold"))
+        table.add_row(
+            Text(clean(name)), Text(clean(number(values[name], scales.get(name))), "bold")
+        )
     return indented(table)
 
 

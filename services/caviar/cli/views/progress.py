@@ -6,11 +6,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from caviar.cli.numbers import NOTHING, count, duration, number
-from caviar.cli.strips import bar
 from caviar.cli.views.parts import (
     box_table,
     clean,
-    failed_count,
     failures_line,
     finished_count,
     grid,
@@ -38,7 +36,7 @@ def progress(study: StudyView, width: int) -> RenderableType:
         _title(study),
         *warnings_block(study.warnings),
         Text(),
-        _meter(study, strip_width),
+        _meter(study, max(8, min(24, width - 60))),
         _best(study),
         Text(),
         _round(current) if current else None,
@@ -58,25 +56,26 @@ def _title(study: StudyView) -> Text:
 
 
 def _meter(study: StudyView, width: int) -> Text:
-    finished = finished_count(study)
-    text = Text("  ")
-    text.append_text(bar(finished / max(study.budget, 1), width))
-    text.append(f"  {tally(study)}")
-    if study.state == "running" and study.left_s is not None:
-        text.append(f", about {duration(study.left_s)} left", style="dim")
-    return text
+    done = round(width * min(finished_count(study) / max(study.budget, 1), 1.0))
+    return Text.assemble(
+        "  ", ("━" * done, "green"), ("─" * (width - done), "dim"), f"  {tally(study)}"
+    )
 
 
 def _best(study: StudyView) -> Text:
     if study.best is None:
-        return Text("  no result yet", style="dim")
-    return Text.assemble(
-        "  best ",
-        clean(study.metric),
-        " ",
-        (number(study.best.value), "bold green"),
-        (f"  trial {study.best.trial}", "dim"),
-    )
+        text = Text("  no result yet", style="dim")
+    else:
+        text = Text.assemble(
+            "  best ",
+            clean(study.metric),
+            " ",
+            (number(study.best.value), "bold green"),
+            (f"  trial {study.best.trial}", "dim"),
+        )
+    if study.state == "running" and study.left_s is not None:
+        text.append(f"  about {duration(study.left_s)} left", style="dim")
+    return text
 
 
 def _round(current: RoundView) -> Text:
@@ -130,8 +129,3 @@ def counts_line(study: StudyView) -> str:
     best = f", best {number(study.best.value)}" if study.best else ""
     left = f", about {duration(study.left_s)} left" if study.left_s is not None else ""
     return f"{tally(study)}{best}{left}"
-
-
-def unusual(study: StudyView) -> bool:
-    """Whether so many trials failed that a person should look."""
-    return failed_count(study) > 3 and failed_count(study) * 2 > finished_count(study)

@@ -23,11 +23,14 @@ from caviar.cli.views.parts import (
 )
 from caviar.contract.views import ParameterView, RoundView, SideView, StudyView
 
-TIER_NOTE = "share of the metric's variation, beside the tier you gave or its name has"
+TIER_NOTE = "share of the variation, beside the tier"
 
 
-def result(study: StudyView, width: int) -> RenderableType:
-    """Best value, rounds, what mattered, where to look. ``width`` is the terminal's, in characters."""
+def result(study: StudyView, width: int, mlflow: str | None = None) -> RenderableType:
+    """Best value, rounds, what mattered, where to look.
+
+    ``width`` is the terminal's, in characters; ``mlflow`` says how to reach MLflow, its address by default.
+    """
     return stacked(
         _title(study),
         failures_line(study),
@@ -35,7 +38,7 @@ def result(study: StudyView, width: int) -> RenderableType:
         *_best(study),
         *_rounds(study, width),
         *_importance(study),
-        *_mlflow(study),
+        *_mlflow(study, mlflow or study.mlflow.uri or ""),
     )
 
 
@@ -134,13 +137,14 @@ def _importance(study: StudyView) -> list[RenderableType]:
     return [heading("What mattered", TIER_NOTE), indented(table), Text()]
 
 
-def _mlflow(study: StudyView) -> list[RenderableType]:
+def _mlflow(study: StudyView, look: str) -> list[RenderableType]:
     where = study.mlflow
     if where.run_id is None:
         return []
     table = grid("left", "left")
     table.add_row(Text("experiment"), Text(clean(study.project)))
     table.add_row(Text("run"), Text(f"{clean(study.name)} {study.id}"))
+    table.add_row(Text("open"), Text(look))
     if where.pending:
         table.add_row(Text("waiting"), Text(f"{where.pending} runs are not complete yet"))
     return [heading("In MLflow"), indented(table)]

@@ -100,8 +100,9 @@ def trial_view(study: StudyView, trial: TrialView) -> RenderableType:
     ):
         facts.add_row(Text(name, style="dim"), Text(clean(value)))
     title = Text.assemble((f"Trial {trial.number}", "bold"), "  ", state_text(trial.state))
-    value = trial.value if trial.value is not None else trial.last
-    title.append(f"  {clean(study.metric)} {number(value)}")
+    title.append(
+        f"  {clean(study.metric)} {number(trial.last if trial.value is None else trial.value)}"
+    )
     return stacked(
         title,
         indented(facts),

@@ -1,0 +1,169 @@
+"""The record in MLflow, from the service's side: the study's run, its rounds, and the results read back.
+
+Trial runs are written by the workers' shippers; nothing here is on a trial's path.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from caviar.contract.names import TAG_KIND, TAG_PARENT, TAG_ROUND, TAG_STUDY, TAG_TRIAL
+from caviar.errors import ServiceError
+
+HEAVY = ("pandas", "pyarrow", "sklearn", "scipy", "matplotlib")
+PAGE = 1000
+_importing = threading.Lock()
+
+
+@contextmanager
+def _without(names: tuple[str, ...]) -> Iterator[None]:
+    """Have ``import`` of these fail for a moment: a None in sys.modules does that.
+
+    The full MLflow imports pandas and its like when they are there, 185 MB that its client never uses; without them
+    it does as mlflow-skinny does, 89 MB.
+    """
+    with _importing:
+        hidden = [name for name in names if name not in sys.modules]
+        sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+        try:
+            yield
+        finally:
+            for name in hidden:
+                sys.modules.pop(name, None)
+
+
+with _without(HEAVY):
+    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking.client import MlflowClient
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One trial's result as MLflow has it."""
+
+    run_id: str
+    value: float | None
+    ended_ms: int
+
+
+class Record:
+    """The MLflow server at ``uri``. Every method raises ServiceError while it cannot be reached."""
+
+    def __init__(self, uri: str) -> None:
+        self._client = MlflowClient(tracking_uri=uri)
+
+    def experiment(self, name: str) -> str:
+        """The id of the experiment of this name, made where it is missing."""
+        with _reachable():
+            found = self._client.get_experiment_by_name(name)
+            if found is None:
+                try:
+                    return str(self._client.create_experiment(name))
+                except MlflowException:  # another process made it in between
+                    found = self._client.get_experiment_by_name(name)
+            if found is None or found.lifecycle_stage != "active":
+                raise ServiceError(
+                    f"the MLflow experiment {name!r} is deleted; restore it or give the study another project"
+                )
+            return str(found.experiment_id)
+
+    def run(
+        self,
+        experiment_id: str,
+        name: str,
+        tags: Mapping[str, str],
+        start_s: float,
+        params: Mapping[str, Any] | None = None,
+    ) -> str:
+        """The run that carries these study, kind and round tags; made where it is missing."""
+        keys = [key for key in (TAG_STUDY, TAG_KIND, TAG_ROUND) if key in tags]
+        query = " and ".join(f"tags.`{key}` = '{tags[key]}'" for key in keys)
+        with _reachable():
+            found = self._client.search_runs([experiment_id], query, max_results=1)
+            if found:
+                return str(found[0].info.run_id)
+            run = self._client.create_run(
+                experiment_id, start_time=round(start_s * 1000), tags=dict(tags), run_name=name
+            )
+            run_id = str(run.info.run_id)
+            if params:
+                entries = [Param(key, str(value)) for key, value in params.items()]
+                self._client.log_batch(run_id, params=entries)
+            return run_id
+
+    def write(
+        self,
+        run_id: str,
+        now_s: float,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        step: int = 0,
+        tags: Mapping[str, str] | None = None,
+        artifacts: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Add metrics, tags and files to a run. Writing the same again changes nothing but the files' times."""
+        now_ms = round(now_s * 1000)
+        with _reachable():
+            self._client.log_batch(
+                run_id,
+                metrics=[
+                    Metric(key, value, now_ms, step) for key, value in (metrics or {}).items()
+                ],
+                tags=[RunTag(key, value) for key, value in (tags or {}).items()],
+            )
+            if artifacts:
+                with tempfile.TemporaryDirectory(prefix="caviar-") as folder:
+                    for name, content in artifacts.items():
+                        (Path(folder) / name).write_bytes(content)
+                    self._client.log_artifacts(run_id, folder)
+
+    def end(self, run_id: str, status: str, ended_s: float) -> None:
+        """``status`` is FINISHED, FAILED or KILLED."""
+        with _reachable():
+            self._client.set_terminated(run_id, status, end_time=round(ended_s * 1000))
+
+    def results(
+        self, experiment_id: str, study_id: str, metric: str, since_ms: int
+    ) -> dict[str, Recorded]:
+        """Trial id -> result, of the study's trial runs that ended at ``since_ms`` or later."""
+        query = (
+            f"tags.`{TAG_STUDY}` = '{study_id}' and tags.`{TAG_KIND}` = 'trial' "
+            f"and attributes.end_time >= {since_ms}"
+        )
+        found: dict[str, Recorded] = {}
+        token: str | None = None
+        with _reachable():
+            while True:
+                page = self._client.search_runs(
+                    [experiment_id], query, max_results=PAGE, page_token=token
+                )
+                for run in page:
+                    trial = run.data.tags.get(TAG_TRIAL)
+                    if trial:
+                        found[trial] = Recorded(
+                            run.info.run_id, run.data.metrics.get(metric), run.info.end_time
+                        )
+                token = page.token
+                if not token:
+                    return found
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    try:
+        yield
+    except MlflowException as error:
+        raise ServiceError(f"MLflow: {str(error).splitlines()[0][:300]}") from error
+    except OSError as error:
+        raise ServiceError(f"MLflow does not answer ({type(error).__name__})") from error
+
+
+__all__ = ["TAG_PARENT", "Record", "Recorded"]

@@ -1,0 +1,203 @@
+"""The commands. Each one imports what it needs inside, so that `caviar --help` is quick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from caviar import __version__
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+def _json_option(command: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def _embedded_options(command: F) -> F:
+    command = click.option(
+        "--home",
+        type=_FOLDER,
+        help="Folder of the embedded service. [default: CAVIAR_HOME or ~/.caviar]",
+    )(command)
+    return click.option(
+        "--workers",
+        type=click.IntRange(1, 1024),
+        help="Trials trained at once. [default: one for each core]",
+    )(command)
+
+
+_study = click.argument("study", metavar="STUDY")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="caviar", message="%(prog)s %(version)s")
+def app() -> None:
+    """Caviar tunes hyperparameters, coarse to fine, and records every trial in MLflow.
+
+    `caviar run STUDY.yaml` needs nothing else. STUDY in the other commands is a study's name (the newest of that
+    name), its id or the start of its id.
+    """
+
+
+@app.command()
+@click.argument("file", type=_FILE, metavar="STUDY.yaml")
+@_embedded_options
+@_json_option
+def run(file: Path, workers: int | None, home: Path | None, as_json: bool) -> int:
+    """Run one study on this machine, print the result, stop."""
+    from caviar.cli.running import run_study
+
+    return run_study(file, workers, home, as_json)
+
+
+@app.command()
+@_embedded_options
+def up(workers: int | None, home: Path | None) -> int:
+    """Keep a service running on this machine until Ctrl-C."""
+    from caviar.cli.running import stay_up
+
+    return stay_up(workers, home)
+
+
+@app.command()
+@click.argument("file", type=_FILE, metavar="STUDY.yaml")
+@_json_option
+def submit(file: Path, as_json: bool) -> int:
+    """Hand a study to the service and return at once."""
+    from caviar.cli.running import submit_study
+
+    return submit_study(file, as_json)
+
+
+@app.command()
+@_json_option
+def studies(as_json: bool) -> int:
+    """List the studies, newest first."""
+    from caviar.cli import reading
+
+    return reading.studies(as_json)
+
+
+@app.command()
+@_study
+@_json_option
+def show(study: str, as_json: bool) -> int:
+    """Show where a study stands, or its result."""
+    from caviar.cli import reading
+
+    return reading.show(study, as_json)
+
+
+@app.command()
+@_study
+@_json_option
+def watch(study: str, as_json: bool) -> int:
+    """Follow a study until it ends."""
+    from caviar.cli import reading
+
+    return reading.watch(study, as_json)
+
+
+@app.command()
+@_study
+@_json_option
+def best(study: str, as_json: bool) -> int:
+    """Print the best trial's value and hyperparameters."""
+    from caviar.cli import reading
+
+    return reading.best(study, as_json)
+
+
+@app.command()
+@_study
+@_json_option
+def rounds(study: str, as_json: bool) -> int:
+    """Print every round: its box, and why it is there."""
+    from caviar.cli import reading
+
+    return reading.rounds(study, as_json)
+
+
+@app.group()
+def trial() -> None:
+    """Look at single trials."""
+
+
+@trial.command("show")
+@click.argument("trial_name", metavar="STUDY/NUMBER")
+@_json_option
+def trial_show(trial_name: str, as_json: bool) -> int:
+    """Show one trial, with its error and last output."""
+    from caviar.cli import reading
+
+    return reading.trial(trial_name, as_json)
+
+
+@app.command()
+@_study
+@_json_option
+def pause(study: str, as_json: bool) -> int:
+    """Start no more trials of a study; running ones go on."""
+    from caviar.cli import reading
+
+    return reading.change("pause", study, as_json)
+
+
+@app.command()
+@_study
+@_json_option
+def resume(study: str, as_json: bool) -> int:
+    """Go on with a paused study."""
+    from caviar.cli import reading
+
+    return reading.change("resume", study, as_json)
+
+
+@app.command()
+@_study
+@_json_option
+def stop(study: str, as_json: bool) -> int:
+    """End a study for good; its results stay."""
+    from caviar.cli import reading
+
+    return reading.change("stop", study, as_json)
+
+
+@app.command()
+@_json_option
+def workers(as_json: bool) -> int:
+    """List the workers that called, and their free slots."""
+    from caviar.cli import reading
+
+    return reading.workers(as_json)
+
+
+@app.command()
+def scheduler() -> None:
+    """Run the scheduler with its API (a process of the service)."""
+    from caviar.bootstrap import run_scheduler
+
+    run_scheduler()
+
+
+@app.command()
+def refiner() -> None:
+    """Run the refinement job (a process of the service)."""
+    from caviar.bootstrap import run_refiner
+
+    run_refiner()
+
+
+@app.command()
+def worker() -> int | None:
+    """Run a worker that trains trials (a process of the service)."""
+    from caviar_worker.agent import main
+
+    return main()

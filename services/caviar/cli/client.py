@@ -1,0 +1,231 @@
+"""Talks to the API of a service, found by CAVIAR_URL or in the folder of the embedded one."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from caviar.contract.names import ENV_API
+from caviar.contract.views import (
+    ProblemView,
+    RoundView,
+    StudyRow,
+    StudyView,
+    Submission,
+    Submitted,
+    TrialView,
+    WorkerView,
+)
+from caviar.errors import CaviarError, InputError, NotAllowed, Problem, ServiceError
+
+TIMEOUT_S = 30.0
+PAGE = 200
+"""Trials in one answer."""
+
+T = TypeVar("T")
+
+HOW_TO_START = "`caviar up` starts one on this machine; CAVIAR_URL and CAVIAR_TOKEN choose another."
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    url: str
+    token: str | None = None
+
+
+def default_home() -> Path:
+    """The embedded service's folder: CAVIAR_HOME, otherwise ``~/.caviar``."""
+    given = os.environ.get("CAVIAR_HOME")
+    return Path(given).expanduser() if given else Path.home() / ".caviar"
+
+
+def find_service() -> Address:
+    """The service that commands talk to. Raises ServiceError where none is known."""
+    url, token = os.environ.get(ENV_API), os.environ.get("CAVIAR_TOKEN")
+    if url:
+        return Address(url.rstrip("/"), token)
+    noted = default_home() / "service.json"
+    try:
+        data = json.loads(noted.read_text(encoding="utf-8"))
+        return Address(str(data["url"]).rstrip("/"), token or data.get("token"))
+    except FileNotFoundError:
+        raise ServiceError(f"No service is running in {noted.parent}. {HOW_TO_START}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ServiceError(f"{noted} cannot be read: {error}. {HOW_TO_START}") from None
+
+
+class Client:
+    """One connection to the service. Use as a context manager."""
+
+    def __init__(self, address: Address) -> None:
+        self.url = address.url
+        headers = {"Authorization": f"Bearer {address.token}"} if address.token else {}
+        try:
+            # No proxy from the environment for a service on this machine.
+            self._http = httpx.Client(
+                base_url=address.url,
+                headers=headers,
+                timeout=TIMEOUT_S,
+                trust_env=not self.local,
+            )
+        except (httpx.InvalidURL, ValueError) as error:
+            raise InputError(
+                Problem((ENV_API,), f"{address.url!r} is no address: {error}")
+            ) from None
+
+    @property
+    def local(self) -> bool:
+        """Whether the service is on this machine, so that a folder here is a folder there."""
+        try:
+            return httpx.URL(self.url).host in ("127.0.0.1", "localhost", "::1")
+        except httpx.InvalidURL:
+            return False
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._http.close()
+
+    def submit(self, submission: Submission) -> Submitted:
+        return self._call("POST", "/studies", Submitted, body=submission.model_dump(mode="json"))
+
+    def studies(self) -> list[StudyRow]:
+        return self._call("GET", "/studies", list[StudyRow])
+
+    def study(self, study_id: str) -> StudyView:
+        return self._call("GET", f"/studies/{study_id}", StudyView)
+
+    def trials(self, study_id: str, after: int = -1) -> list[TrialView]:
+        """Trials whose number is above ``after``, in order, at most PAGE of them."""
+        query = {"after": after, "limit": PAGE}
+        return self._call("GET", f"/studies/{study_id}/trials", list[TrialView], query=query)
+
+    def rounds(self, study_id: str) -> list[RoundView]:
+        return self._call("GET", f"/studies/{study_id}/rounds", list[RoundView])
+
+    def pause(self, study_id: str) -> StudyView:
+        return self._call("POST", f"/studies/{study_id}/pause", StudyView)
+
+    def resume(self, study_id: str) -> StudyView:
+        return self._call("POST", f"/studies/{study_id}/resume", StudyView)
+
+    def stop(self, study_id: str) -> StudyView:
+        return self._call("POST", f"/studies/{study_id}/stop", StudyView)
+
+    def trial(self, study_id: str, number: int) -> TrialView:
+        return self._call("GET", f"/studies/{study_id}/trials/{number}", TrialView)
+
+    def workers(self) -> list[WorkerView]:
+        return self._call("GET", "/workers", list[WorkerView])
+
+    def resolve(self, given: str) -> str:
+        """A study's id from its id, its name (the newest of that name) or the start of its id.
+
+        Raises InputError where nothing or more than one thing fits.
+        """
+        rows = self.studies()
+        if any(row.id == given for row in rows):
+            return given
+        named = [row for row in rows if row.name == given]
+        if named:
+            return max(named, key=lambda row: row.created).id
+        starting = [row.id for row in rows if given and row.id.startswith(given)]
+        if len(starting) == 1:
+            return starting[0]
+        if starting:
+            shown = ", ".join(sorted(starting)[:6])
+            raise InputError(f"{given!r} is the start of {len(starting)} studies: {shown}")
+        known = {row.name for row in rows} | {row.id for row in rows}
+        close = difflib.get_close_matches(given, sorted(known), n=1)
+        way_out = f"Did you mean {close[0]}?" if close else "`caviar studies` lists them."
+        raise InputError(Problem((), f"There is no study {given!r}", way_out))
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        answer: type[T],
+        body: dict[str, Any] | None = None,
+        query: dict[str, int] | None = None,
+    ) -> T:
+        try:
+            response = self._http.request(method, f"/api/v1{path}", json=body, params=query)
+        except httpx.ConnectError:
+            raise ServiceError(f"No service answers at {self.url}. {HOW_TO_START}") from None
+        except httpx.TimeoutException:
+            raise ServiceError(
+                f"The service at {self.url} did not answer in {TIMEOUT_S:g} s"
+            ) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ServiceError(f"The connection to {self.url} failed: {error}") from None
+        if response.status_code >= 300:
+            raise error_of(response.status_code, response.text)
+        try:
+            return TypeAdapter(answer).validate_json(response.content)
+        except ValidationError:
+            raise ServiceError(
+                f"{self.url}{path} did not answer as a Caviar service of this version"
+            ) from None
+
+
+def error_of(status: int, text: str) -> CaviarError:
+    """The error that an answer stands for: 422 InputError, 409 NotAllowed, all else ServiceError."""
+    try:
+        problem = ProblemView.model_validate_json(text)
+    except ValidationError:
+        problem = ProblemView(title=f"HTTP {status}", status=status, detail=text.strip()[:500])
+    if status == 401:
+        return ServiceError("The service refused the token: set CAVIAR_TOKEN")
+    if status == 422:
+        listed = [_problem(entry) for entry in problem.problems]
+        return InputError(listed or problem.detail or problem.title)
+    if status == 404:
+        return InputError(problem.detail or "There is no such thing")
+    message = problem.detail or problem.title
+    return NotAllowed(message) if status == 409 else ServiceError(f"{message} (HTTP {status})")
+
+
+def _problem(entry: dict[str, str | int | list[str] | None]) -> Problem:
+    path, line = entry.get("path"), entry.get("line")
+    return Problem(
+        tuple(path) if isinstance(path, list) else (),
+        str(entry.get("reason") or ""),
+        str(entry.get("way_out") or ""),
+        line if isinstance(line, int) else None,
+    )
+
+
+def finished_after(
+    fetch: Callable[[int], list[TrialView]], cursor: int, seen: set[int], final: frozenset[str]
+) -> tuple[list[TrialView], int]:
+    """Trials that ended since the last call, and the new cursor.
+
+    Trials end out of order, so ``cursor`` only moves over an unbroken run of ended ones; those beyond it that were
+    given already are in ``seen``, which this keeps up to date.
+    """
+    ended: list[TrialView] = []
+    position, unbroken = cursor, True
+    while page := fetch(position):
+        for trial in page:
+            if trial.state not in final:
+                unbroken = False
+                continue
+            if trial.number not in seen:
+                ended.append(trial)
+                seen.add(trial.number)
+            if unbroken:
+                cursor = trial.number
+        position = page[-1].number
+        if len(page) < PAGE:
+            break
+    seen.difference_update({number for number in seen if number <= cursor})
+    return ended, cursor

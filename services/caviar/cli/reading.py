@@ -1,0 +1,106 @@
+"""Commands that look at, or change the state of, what a service already has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import click
+from pydantic import BaseModel, TypeAdapter
+from rich.console import Console, RenderableType
+
+from caviar.cli.client import Client, find_service
+from caviar.cli.follow import ENDED, follow
+from caviar.cli.views import tables
+from caviar.cli.views.parts import clean
+from caviar.cli.views.progress import progress
+from caviar.cli.views.result import exit_code, result, result_object
+from caviar.contract.views import RoundView
+from caviar.errors import InputError, Problem
+
+Answer = BaseModel | Sequence[BaseModel]
+
+
+def console(stderr: bool = False) -> Console:
+    return Console(stderr=stderr, highlight=False)
+
+
+def print_json(value: object) -> None:
+    """One line, so that a program can read the last line."""
+    click.echo(TypeAdapter(object).dump_json(value).decode())
+
+
+def _print(as_json: bool, answer: Answer | None, picture: RenderableType) -> int:
+    if as_json:
+        print_json(answer)
+    else:
+        console().print(picture)
+    return 0
+
+
+def studies(as_json: bool) -> int:
+    with Client(find_service()) as client:
+        rows = sorted(client.studies(), key=lambda row: -row.created)
+    return _print(as_json, rows, tables.studies_table(rows))
+
+
+def show(given: str, as_json: bool) -> int:
+    with Client(find_service()) as client:
+        study = client.study(client.resolve(given))
+    width = console().width
+    picture = result(study, width) if study.state in ENDED else progress(study, width)
+    return _print(as_json, study, picture)
+
+
+def watch(given: str, as_json: bool) -> int:
+    with Client(find_service()) as client:
+        study = follow(client, client.resolve(given), console(stderr=as_json))
+    if as_json:
+        print_json(result_object(study))
+    else:
+        console().print(result(study, console().width))
+    return exit_code(study)
+
+
+def best(given: str, as_json: bool) -> int:
+    with Client(find_service()) as client:
+        study = client.study(client.resolve(given))
+    return _print(as_json, study.best, tables.best_view(study))
+
+
+def rounds(given: str, as_json: bool) -> int:
+    with Client(find_service()) as client:
+        study = client.study(client.resolve(given))
+        ledger: list[RoundView] = client.rounds(study.id)
+    return _print(as_json, ledger, tables.rounds_view(study, ledger))
+
+
+def trial(given: str, as_json: bool) -> int:
+    name, slash, number = given.rpartition("/")
+    if not slash or not number.isdecimal():
+        raise InputError(
+            Problem(("STUDY/NUMBER",), f"{given!r} names no trial", "For instance digits-mlp/17.")
+        )
+    with Client(find_service()) as client:
+        study = client.study(client.resolve(name))
+        found = client.trial(study.id, int(number))
+    return _print(as_json, found, tables.trial_view(study, found))
+
+
+def change(what: Literal["pause", "resume", "stop"], given: str, as_json: bool) -> int:
+    with Client(find_service()) as client:
+        study_id = client.resolve(given)
+        match what:
+            case "pause":
+                study = client.pause(study_id)
+            case "resume":
+                study = client.resume(study_id)
+            case "stop":
+                study = client.stop(study_id)
+    return _print(as_json, study, f"{clean(study.name)} ({study.id}) is {study.state}.")
+
+
+def workers(as_json: bool) -> int:
+    with Client(find_service()) as client:
+        known = client.workers()
+    return _print(as_json, known, tables.workers_table(known))

@@ -1,0 +1,167 @@
+"""Commands that start something: `run`, `up` and `submit`."""
+
+from __future__ import annotations
+
+import getpass
+import signal
+import subprocess
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from caviar.cli import INTERRUPTED
+from caviar.cli.client import Address, Client, default_home, find_service
+from caviar.cli.follow import follow
+from caviar.cli.reading import console, print_json
+from caviar.cli.views.parts import clean
+from caviar.cli.views.progress import started_line
+from caviar.cli.views.result import exit_code, result, result_object
+from caviar.contract.views import Submission
+from caviar.errors import InputError, Problem
+from caviar.studies.source import MAX_BYTES, read_source
+from caviar.studies.spec import Study, load_study
+from caviar.studies.trainer_check import check_trainer
+
+GIT_TIMEOUT_S = 5.0
+
+
+def run_study(file: Path, workers: int | None, home: Path | None, as_json: bool) -> int:
+    """Check the study, start a service unless one runs in ``home``, follow the study, print its result."""
+    text, study = read_study(file)
+    from caviar import embedded
+
+    screen = console(stderr=as_json)
+
+    def notice(line: str) -> None:
+        screen.print(line, style="dim", markup=False, soft_wrap=True)
+
+    home = default_home() if home is None else home
+    try:
+        with embedded.service(home.absolute(), workers, notice, only_this_study=True) as service:
+            trainer = study.trainer.model_copy(update={"folder": str(_folder(file))})
+            wrong = service.check_trainer(trainer)
+            if wrong:
+                raise InputError(Problem(("trainer",), f"the trainer does not import: {wrong}"))
+            with Client(Address(service.url, service.token)) as client:
+                submitted = client.submit(_submission(file, text, local=True))
+                started = client.study(submitted.id)
+                notice(started_line(started, submitted.resumed))
+                ended = follow(client, submitted.id, screen)
+            uri = service.tracking_uri if service.owned else ended.mlflow.uri
+            look = "`caviar up` starts it and prints its address" if service.owned else None
+    except KeyboardInterrupt:
+        click.echo(f"Stopping. `caviar run {file}` goes on where it was.", err=True)
+        return INTERRUPTED
+    if as_json:
+        print_json(result_object(ended, uri))
+    else:
+        screen.print(result(ended, screen.width, look))
+    return exit_code(ended)
+
+
+def stay_up(workers: int | None, home: Path | None) -> int:
+    """Keep the embedded service until Ctrl-C or SIGTERM."""
+    from caviar import embedded
+
+    home = default_home() if home is None else home
+    end = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: end.set())
+    try:
+        with embedded.service(
+            home.absolute(), workers, click.echo, only_this_study=False
+        ) as service:
+            if not service.owned:
+                click.echo(f"A service already runs in {home}: {service.url}")
+                return 0
+            click.echo(f"Service  {service.url}")
+            click.echo(f"MLflow   {service.mlflow_url}")
+            click.echo(f"Home     {home}")
+            click.echo(
+                "Submit with `caviar submit STUDY.yaml` from another terminal. Ctrl-C stops."
+            )
+            end.wait()
+    except KeyboardInterrupt:
+        click.echo("Stopping. Unfinished studies go on at the next `caviar up`.", err=True)
+        return INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return 0
+
+
+def submit_study(file: Path, as_json: bool) -> int:
+    text, _ = read_study(file)
+    with Client(find_service()) as client:
+        submitted = client.submit(_submission(file, text, local=client.local))
+        study = client.study(submitted.id)
+    if as_json:
+        print_json(submitted)
+        return 0
+    for warning in submitted.warnings:
+        click.echo(f"warning: {clean(warning)}", err=True)
+    click.echo(started_line(study, submitted.resumed))
+    click.echo(f"`caviar watch {submitted.id}` follows it.")
+    return 0
+
+
+def read_study(file: Path) -> tuple[str, Study]:
+    """The file's text and what it says; raises InputError before anything has started."""
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise InputError(Problem((str(file),), f"larger than {MAX_BYTES // 1024} KB"))
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(Problem((str(file),), "there is no such file")) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(Problem((str(file),), f"it cannot be read: {reason}")) from None
+    except UnicodeDecodeError:
+        raise InputError(Problem((str(file),), "it is not UTF-8 text")) from None
+    study = load_study(text, str(file))
+    wrong = check_trainer(study.trainer, _folder(file))
+    if wrong is not None:
+        raise InputError(replace(wrong, line=read_source(text).line(wrong.path)))
+    return text, study
+
+
+def _folder(file: Path) -> Path:
+    return file.absolute().parent
+
+
+def _submission(file: Path, text: str, local: bool) -> Submission:
+    folder = _folder(file)
+    return Submission(
+        text=text,
+        filename=file.name,
+        folder=str(folder) if local else None,
+        code_version=code_version(folder),
+        user=_user(),
+    )
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return None
+
+
+def code_version(folder: Path) -> str | None:
+    """The git commit that ``folder`` is at, with ``-dirty`` for changes in it; None outside a repository."""
+
+    def git(*words: str) -> str:
+        answer = subprocess.run(
+            ["git", "-C", str(folder), *words],
+            capture_output=True,
+            text=True,
+            timeout=GIT_TIMEOUT_S,
+            check=True,
+        )
+        return answer.stdout.strip()
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        return f"{commit}-dirty" if git("status", "--porcelain", "--", ".") else commit
+    except (OSError, subprocess.SubprocessError):
+        return None

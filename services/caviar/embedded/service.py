@@ -1,0 +1,355 @@
+"""Starting and ending the embedded service, or finding the one that already runs in a home.
+
+Order of the start: what the first trial needs comes first (Redis, worker, scheduler); MLflow and the refiner follow
+once it trains, since the spool bridges their absence and they would only compete for the cores.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import signal
+import socket
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from caviar.contract.messages import Trainer
+from caviar.embedded import redis
+from caviar.embedded.parts import Part, Parts
+from caviar.errors import ServiceError
+
+LEASE_S = 10.0
+CLAIM_S = 4.0
+API_PORT = 8642
+MLFLOW_PORT = 8643
+HOLD_S = 8.0
+"""MLflow and the refiner wait this long at most for the first trial to train."""
+FIND_S = 15.0
+CHECK_S = 600.0
+"""Importing a trainer may take long (a cold disk, a large framework)."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service, ours (``owned``) or one that was there already."""
+
+    url: str
+    token: str
+    mlflow_url: str
+    tracking_uri: str
+    """MLflow's store itself: readable when the service is not running."""
+    owned: bool
+    forkserver: Path
+
+    def check_trainer(self, trainer: Trainer) -> str | None:
+        """Import the trainer where trials will run; the reason why it does not import, or None.
+
+        What was imported stays loaded: the first trial starts warm.
+        """
+        if trainer.function is None:
+            return None
+        from caviar_worker.forkserver import check_trainer
+
+        return check_trainer(self.forkserver, trainer, CHECK_S)
+
+
+@contextmanager
+def service(
+    home: Path,
+    workers: int | None,
+    notice: Callable[[str], None],
+    *,
+    only_this_study: bool,
+) -> Iterator[Service]:
+    """The service of ``home``: started, and ended on exit, unless one runs there already.
+
+    Args:
+        home: folder of everything that is kept (made with mode 700).
+        workers: training slots; one a core by default.
+        notice: gets a line about what a person should know.
+        only_this_study: unfinished studies of the home start paused.
+
+    Raises:
+        ServiceError: a part cannot be started; nothing is left running.
+    """
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (home / "lock").open("a+") as lock:
+        if not _locked(lock):
+            yield _find(home)
+            return
+        with _ended_by_signals():
+            embedded = _Embedded(home, workers, notice, only_this_study)
+            try:
+                yield embedded.start()
+            finally:
+                with _uninterrupted():
+                    embedded.close()
+
+
+class _Embedded:
+    def __init__(
+        self, home: Path, workers: int | None, notice: Callable[[str], None], only: bool
+    ) -> None:
+        self._home = home
+        self._slots = workers or os.cpu_count() or 1
+        self._only = only
+        self._notice = notice
+        self._late = threading.Thread(target=self._start_late, name="late-parts", daemon=True)
+        self._closing = threading.Event()
+        self._logs = home / "logs"
+        self._logs.mkdir(exist_ok=True)
+        self._binary = redis.find_server()
+        self._parts = Parts(notice)
+        self._runtime = Path(tempfile.mkdtemp(prefix="caviar-"))
+        self._parts.remove_at_end(self._runtime)
+        self._socket = _listen(API_PORT)
+        self._url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._mlflow_url = f"http://127.0.0.1:{_free_port(MLFLOW_PORT)}"
+        self._token, self._worker_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+
+    def start(self) -> Service:
+        broker = self._runtime / "redis.sock"
+        common = self._environment(f"redis+socket://{broker}")
+        worker_env = self._worker_environment(common)
+        self._start("redis", redis.arguments(self._binary, broker, self._runtime), common)
+        self._start("worker", _caviar("worker"), worker_env, grace_s=10.0)
+        self._start(
+            "scheduler",
+            _caviar("scheduler"),
+            common | {"CAVIAR_SOCKET_FD": str(self._socket.fileno())},
+            pass_fds=(self._socket.fileno(),),
+            first_env={"CAVIAR_START_PAUSED": "1"} if self._only else {},
+        )
+        self._common = common
+        self._late.start()
+        found = Service(
+            url=self._url,
+            token=self._token,
+            mlflow_url=self._mlflow_url,
+            tracking_uri=f"sqlite:///{self._home / 'mlflow.db'}",
+            owned=True,
+            forkserver=Path(worker_env["CAVIAR_WORKER_RUN"]) / "forkserver.sock",
+        )
+        _write_private(self._home / "service.json", _to_json(found))
+        return found
+
+    def close(self) -> None:
+        self._closing.set()
+        with suppress(FileNotFoundError):
+            (self._home / "service.json").unlink()
+        self._late.join()
+        self._parts.close()
+        self._socket.close()
+
+    def _start(
+        self,
+        name: str,
+        argv: list[str],
+        env: dict[str, str],
+        *,
+        grace_s: float = 5.0,
+        niceness: int = 0,
+        pass_fds: tuple[int, ...] = (),
+        first_env: dict[str, str] | None = None,
+    ) -> None:
+        log = self._logs / f"{name}.log"
+        self._parts.start(
+            Part(
+                name,
+                argv,
+                env,
+                log,
+                grace_s=grace_s,
+                niceness=niceness,
+                pass_fds=pass_fds,
+                first_env=first_env or {},
+            )
+        )
+
+    def _start_late(self) -> None:
+        spools = self._home / "worker" / "trials"
+        deadline = time.monotonic() + HOLD_S
+        while self._only and time.monotonic() < deadline and not any(spools.glob("*/claim.json")):
+            if self._closing.wait(0.1):
+                return
+        self._prepare_mlflow()
+        self._start(
+            "mlflow",
+            [
+                *(sys.executable, "-m", "mlflow", "server"),
+                *("--host", "127.0.0.1", "--port", self._mlflow_url.rpartition(":")[2]),
+                *("--backend-store-uri", f"sqlite:///{self._home / 'mlflow.db'}"),
+                *("--artifacts-destination", str(self._home / "artifacts")),
+                *("--workers", "1"),
+            ],
+            self._common,
+            niceness=5,
+        )
+        self._start("refiner", _caviar("refiner"), self._common)
+
+    def _prepare_mlflow(self) -> None:
+        """Set WAL on MLflow's file, once: its writers then no longer wait for its readers."""
+        (self._home / "artifacts").mkdir(exist_ok=True)
+        connection = sqlite3.connect(self._home / "mlflow.db")
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        finally:
+            connection.close()
+
+    def _environment(self, broker: str) -> dict[str, str]:
+        """What every part sees. Settings of another service in the caller's environment are left out."""
+        inherited = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("CAVIAR_", "MLFLOW_", "_MLFLOW_"))
+        }
+        return inherited | {
+            "CAVIAR_DATABASE_URL": f"sqlite:///{self._home / 'caviar.db'}",
+            "CAVIAR_BROKER_URL": broker,
+            "CAVIAR_MLFLOW_URI": self._mlflow_url,
+            "CAVIAR_TOKEN": self._token,
+            "CAVIAR_WORKER_TOKEN": self._worker_token,
+            "CAVIAR_LEASE_S": str(LEASE_S),
+            "CAVIAR_CLAIM_S": str(CLAIM_S),
+            "CAVIAR_LOCAL": "1",
+            "MLFLOW_TRACKING_URI": self._mlflow_url,
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "OMP_NUM_THREADS": "1",
+        }
+
+    def _worker_environment(self, common: dict[str, str]) -> dict[str, str]:
+        (self._runtime / "worker").mkdir(mode=0o700)
+        kept = {name: os.environ[name] for name in ("CAVIAR_TRIAL_ENV",) if name in os.environ}
+        unset = {"CAVIAR_TOKEN", "CAVIAR_DATABASE_URL", "OMP_NUM_THREADS"}
+        threads = {n: os.environ[n] for n in ("OMP_NUM_THREADS",) if n in os.environ}
+        return {key: value for key, value in common.items() if key not in unset} | {
+            **kept,
+            **threads,
+            "CAVIAR_URL": self._url,
+            "CAVIAR_WORKER_SLOTS": str(self._slots),
+            "CAVIAR_WORKER_DIR": str(self._home / "worker"),
+            "CAVIAR_WORKER_RUN": str(self._runtime / "worker"),
+            "CAVIAR_WORKER_ALLOW_FOLDERS": "1",
+            "CAVIAR_WORKER_ALLOW_COMMANDS": "1",
+        }
+
+
+def _caviar(command: str) -> list[str]:
+    return [sys.executable, "-m", "caviar.cli", command]
+
+
+def _locked(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _find(home: Path) -> Service:
+    """The service that holds the lock of ``home``.
+
+    Raises:
+        ServiceError: it does not say where it is (it is starting or ending).
+    """
+    deadline = time.monotonic() + FIND_S
+    while time.monotonic() < deadline:
+        with suppress(OSError, ValueError, KeyError):
+            noted = json.loads((home / "service.json").read_text(encoding="utf-8"))
+            return Service(
+                url=noted["url"],
+                token=noted["token"],
+                mlflow_url=noted["mlflow"],
+                tracking_uri=noted["tracking_uri"],
+                owned=False,
+                forkserver=Path(noted["forkserver"]),
+            )
+        time.sleep(0.1)
+    raise ServiceError(
+        f"Another caviar is using {home} and is just starting or ending; try again, or choose another --home."
+    )
+
+
+def _to_json(found: Service) -> str:
+    return json.dumps(
+        {
+            "url": found.url,
+            "token": found.token,
+            "mlflow": found.mlflow_url,
+            "tracking_uri": found.tracking_uri,
+            "forkserver": str(found.forkserver),
+            "pid": os.getpid(),
+        }
+    )
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Atomically, readable by the owner alone from the first byte."""
+    temporary = path.with_suffix(".new")
+    with suppress(FileNotFoundError):
+        temporary.unlink()
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(text)
+    temporary.replace(path)
+
+
+def _listen(preferred: int) -> socket.socket:
+    """A listening socket that outlives the scheduler: while it restarts, requests wait instead of failing."""
+    for port in (preferred, 0):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            listener.close()
+            continue
+        listener.listen(256)
+        return listener
+    raise ServiceError("No port is free on 127.0.0.1.")
+
+
+def _free_port(preferred: int) -> int:
+    with _listen(preferred) as listener:
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM and a closed terminal end like Ctrl-C, so that everything is cleaned up."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Cleaning up takes seconds; a second Ctrl-C does not cut it short."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,154 @@
+"""What MLflow shows of a study: its run, the rounds nested under it, their notes and pictures."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+import platform
+
+from caviar import __version__
+from caviar.adapters.mlflow import Record
+from caviar.adapters.sql import RoundRow, StudyRecord, TrialRow
+from caviar.contract import names
+from caviar.contract.views import TrialState
+from caviar.refinement import notes, pictures
+from caviar.search import Round
+from caviar.studies.spec import Study
+
+STATUS = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
+
+
+def _tags(record: StudyRecord, kind: str) -> dict[str, str]:
+    tags = {
+        names.TAG_KIND: kind,
+        names.TAG_STUDY: record.id,
+        names.TAG_STUDY_NAME: record.name,
+        names.TAG_VERSION: __version__,
+        names.TAG_SOURCE: record.filename,
+    }
+    if record.user:
+        tags[names.TAG_USER] = record.user
+    if record.code_version:
+        tags[names.TAG_GIT_COMMIT] = record.code_version
+        tags[names.TAG_CODE] = record.code_version
+    return tags
+
+
+def open_study(mlflow: Record, record: StudyRecord, study: Study) -> tuple[str, str]:
+    """Make the study's run: what was asked, as parameters, note and files. Returns (experiment id, run id)."""
+    experiment_id = mlflow.experiment(study.project)
+    tags = _tags(record, "study") | {
+        names.TAG_SEED: str(study.seed),
+        names.TAG_NOTE: notes.study_note(study),
+        "python.version": platform.python_version(),
+    }
+    params = {
+        "strategy": study.strategy,
+        "seed": study.seed,
+        "trials": study.budget.trials,
+        "metric": study.metric.name,
+        "goal": study.metric.goal,
+        "parameters": len(study.space),
+    }
+    run_name = names.study_run_name(record.name, record.id)
+    run_id = mlflow.run(experiment_id, run_name, tags, record.created, params)
+    environment = "".join(
+        sorted(f"{item.name}=={item.version}\n" for item in importlib.metadata.distributions())
+    )
+    mlflow.write(
+        run_id,
+        record.created,
+        artifacts={"study.yaml": record.source.encode(), "environment.txt": environment.encode()},
+    )
+    return experiment_id, run_id
+
+
+def publish_round(
+    mlflow: Record,
+    record: StudyRecord,
+    study: Study,
+    rounds: list[RoundRow],
+    trials: list[TrialRow],
+) -> str:
+    """Make the run of the last of ``rounds``: its box as JSON, as picture and as widths, and the reason."""
+    assert record.experiment_id is not None
+    assert record.run_id is not None
+    row = rounds[-1]
+    round_ = Round.from_json(study.space, row.data)
+    tags = _tags(record, "round") | {
+        names.TAG_ROUND: str(row.index),
+        names.TAG_PARENT: record.run_id,
+        names.TAG_REASON: round_.reason[:5000],
+        names.TAG_NOTE: notes.round_note(round_),
+    }
+    run_id = mlflow.run(record.experiment_id, names.round_run_name(row.index), tags, row.created)
+    box = {name: side.model_dump(exclude_none=True) for name, side in round_.box.to_views().items()}
+    ledger = {
+        "round": row.index,
+        "kind": round_.kind,
+        "reason": round_.reason,
+        "changes": dict(round_.changes),
+        "box": box,
+        "computed_from": row.computed_from,
+    }
+    metrics = {
+        f"width/{name}": width for name, width in pictures.widths(study.space, round_).items()
+    }
+    if round_.best is not None and math.isfinite(round_.best):
+        metrics["best"] = round_.best
+    boxes = [Round.from_json(study.space, each.data) for each in rounds]
+    mlflow.write(
+        run_id,
+        row.created,
+        metrics=metrics,
+        step=row.index,
+        artifacts={
+            "box.json": json.dumps(ledger, indent=2).encode(),
+            "zoom.svg": pictures.zoom(study, boxes, trials),
+        },
+    )
+    mlflow.end(run_id, "FINISHED", row.created)
+    return run_id
+
+
+def close_study(
+    mlflow: Record,
+    record: StudyRecord,
+    study: Study,
+    rounds: list[RoundRow],
+    trials: list[TrialRow],
+    counts: dict[TrialState, int],
+    now_s: float,
+) -> None:
+    """Write the result into the study's run and end it."""
+    assert record.run_id is not None
+    boxes = [Round.from_json(study.space, each.data) for each in rounds]
+    best = notes.best_trial(study, trials)
+    metrics = {f"trials/{kind}": float(count) for kind, count in counts.items()}
+    tags: dict[str, str] = {names.TAG_STATE: record.state}
+    if best is not None and best.value is not None:
+        metrics[f"best/{study.metric.name}"] = best.value
+        metrics |= {f"best/{name}": number for name, number in best.metrics.items()}
+        tags["caviar.best_trial"] = str(best.number)
+        tags["caviar.best_run"] = best.run_id or ""
+    importance = record.importance or []
+    tags[names.TAG_NOTE] = notes.study_note(study, boxes, best, importance)
+    summary = {
+        "state": record.state,
+        "reason": record.reason,
+        "best": None
+        if best is None
+        else {"trial": best.number, "value": best.value, "params": best.params},
+        "trials": counts,
+        "importance": importance,
+    }
+    artifacts = {
+        "summary.json": json.dumps(summary, indent=2).encode(),
+        "zoom.svg": pictures.zoom(study, boxes, trials),
+        "progress.svg": pictures.progress(study, trials),
+    }
+    if importance:
+        artifacts["importance.svg"] = pictures.importance(importance)
+    mlflow.write(record.run_id, now_s, metrics=metrics, tags=tags, artifacts=artifacts)
+    mlflow.end(record.run_id, STATUS[record.state], record.ended or now_s)

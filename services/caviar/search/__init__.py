@@ -1,0 +1,22 @@
+"""Coarse to fine search: from results to the next round, from a round to the next point. Pure."""
+
+from caviar.search.importance import importance
+from caviar.search.rounds import Round
+from caviar.search.searcher import Asked, Searcher
+from caviar.search.strategies import first_round, grid_size, propose, refine
+from caviar.search.values import STRATEGIES, Exhausted, Result, Settings
+
+__all__ = [
+    "STRATEGIES",
+    "Asked",
+    "Exhausted",
+    "Result",
+    "Round",
+    "Searcher",
+    "Settings",
+    "first_round",
+    "grid_size",
+    "importance",
+    "propose",
+    "refine",
+]

@@ -1,0 +1,98 @@
+"""The three functions that a study needs: ``first_round``, ``refine`` and ``propose``.
+
+    first_round -> Round 0        refine(rounds, results) -> the next Round, or None
+                                  propose(round, results, pending, number) -> the next point
+
+All are pure: the same settings, results and trial number give the same answer on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from caviar.contract.messages import ParameterValue
+from caviar.search import plain, zoom
+from caviar.search.rounds import Round
+from caviar.search.values import Exhausted, Result, Settings
+from caviar.space import Box, Params, Space, every_point, grid_lattice
+
+TRIES = 200
+"""Candidates looked at before a finite space is searched for a point that is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """``candidates`` yields points, the preferred one first; ``refine`` is called once it may be due."""
+
+    start: str
+    refine: Callable[[Space, Settings, Sequence[Round], Sequence[Result]], Round | None]
+    candidates: Callable[
+        [Space, Settings, Round, Sequence[Result], Sequence[Params], int], Iterator[Params]
+    ]
+    ends: bool = False
+    """Whether the candidates are all that there are."""
+
+
+TABLE = {
+    "random": Strategy(plain.START["random"], plain.never, plain.uniform),
+    "sobol": Strategy(plain.START["sobol"], plain.never, plain.low_discrepancy),
+    "grid": Strategy(plain.START["grid"], plain.never, plain.grid, ends=True),
+    "zoom": Strategy(zoom.START, zoom.refine, zoom.candidates),
+}
+
+
+def first_round(space: Space, settings: Settings) -> Round:
+    """Round 0: the whole space."""
+    changes = dict.fromkeys(space.names, "kept")
+    reason = TABLE[settings.strategy].start
+    return Round(index=0, box=Box.whole(space), kind="start", reason=reason, changes=changes)
+
+
+def refine(
+    space: Space, settings: Settings, rounds: Sequence[Round], results: Sequence[Result]
+) -> Round | None:
+    """The next round where one is due, otherwise None.
+
+    ``rounds`` are all so far, the last one being the current; the order of ``results`` does not matter.
+    """
+    return TABLE[settings.strategy].refine(space, settings, rounds, results)
+
+
+def propose(
+    space: Space,
+    settings: Settings,
+    round_: Round,
+    results: Sequence[Result],
+    pending: Sequence[Params],
+    number: int,
+) -> dict[str, ParameterValue]:
+    """The point of trial ``number``; no point of ``results`` or ``pending`` as long as the space has others.
+
+    Raises Exhausted when a grid has no point left.
+    """
+    strategy = TABLE[settings.strategy]
+    ordered = sorted(results, key=lambda result: result.number)
+    taken = {space.key(result.params) for result in ordered}
+    taken |= {space.key(params) for params in pending}
+    drawn = strategy.candidates(space, settings, round_, ordered, pending, number)
+    first: Params | None = None
+    for params in drawn if strategy.ends else islice(drawn, TRIES):
+        first = first or params
+        if space.key(params) not in taken:
+            return dict(params)
+    if strategy.ends or first is None:
+        raise Exhausted(f"All {grid_lattice(space, settings.budget).size:,} points were proposed.")
+    lattice = every_point(space)
+    if lattice is not None and len(taken) < lattice.size:
+        for turn in range(len(taken) + 1):
+            params = lattice.point((number + turn) % lattice.size)
+            if space.key(params) not in taken:
+                return dict(params)
+    return dict(first)
+
+
+def grid_size(space: Space, settings: Settings) -> int:
+    """How many points a grid search of these settings has."""
+    return grid_lattice(space, settings.budget).size

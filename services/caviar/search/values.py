@@ -1,0 +1,84 @@
+"""What every strategy is given: the settings of a search and the results so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from caviar.contract.messages import ParameterValue
+from caviar.errors import CaviarError, InputError, Problem
+from caviar.space import did_you_mean
+from caviar.space.parameter import Floats
+
+STRATEGIES = ("zoom", "random", "grid", "sobol")
+
+
+class Exhausted(CaviarError):
+    """Every point of the grid was proposed. The study needs no more trials; it is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a search is asked to do. ``budget`` is in trials and settles how fine a grid is.
+
+    Raises InputError for an unknown goal or strategy, a seed below 0 or a budget below 1.
+    """
+
+    goal: Literal["minimize", "maximize"]
+    strategy: str = "zoom"
+    seed: int = 0
+    budget: int | None = None
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.goal not in ("minimize", "maximize"):
+            way_out = did_you_mean(self.goal, ("minimize", "maximize"))
+            problems.append(Problem(("goal",), f"unknown goal {self.goal!r}", way_out))
+        if self.strategy not in STRATEGIES:
+            way_out = did_you_mean(self.strategy, STRATEGIES)
+            problems.append(Problem(("strategy",), f"unknown strategy {self.strategy!r}", way_out))
+        if not _whole(self.seed) or self.seed < 0:
+            reason = f"{self.seed!r} is not a whole number from 0 up"
+            problems.append(Problem(("seed",), reason, "For instance 0."))
+        if self.budget is not None and (not _whole(self.budget) or self.budget < 1):
+            reason = f"{self.budget!r} is not a number of trials"
+            problems.append(Problem(("budget",), reason, "A whole number from 1 up."))
+        if problems:
+            raise InputError(problems)
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished trial. ``value`` None: it failed. A value that is not finite counts as failed."""
+
+    number: int
+    params: Mapping[str, ParameterValue]
+    value: float | None
+
+    @property
+    def succeeded(self) -> bool:
+        return self.value is not None and math.isfinite(self.value)
+
+
+def losses(results: Sequence[Result], goal: str) -> Floats:
+    """Shape (n,), to be minimised; ``inf`` for a failed trial."""
+    sign = -1.0 if goal == "maximize" else 1.0
+    return np.array(
+        [sign * r.value if r.value is not None and r.succeeded else np.inf for r in results],
+        dtype=np.float64,
+    )
+
+
+def best_first(results: Sequence[Result], goal: str) -> list[Result]:
+    """Best to worst, failed ones last; ties and failures by trial number. Whatever order they came in."""
+    by_number = sorted(results, key=lambda result: result.number)
+    order = np.argsort(losses(by_number, goal), kind="stable")
+    return [by_number[place] for place in order]

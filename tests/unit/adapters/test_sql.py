@@ -1,0 +1,97 @@
+"""The SQL store's schema and its promises that do not need a scheduler."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from caviar.adapters.sql import Store, migrate, open_engine
+from caviar.adapters.sql.engine import HEAD, MIGRATIONS
+from caviar.adapters.sql.tables import metadata
+
+
+def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
+    """A change of the tables without a migration fails here."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    migrate(engine)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_the_head_is_the_newest_migration() -> None:
+    """The service skips Alembic where the schema says HEAD: it must be the newest script's."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
+    """Every process of the service migrates at start."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    migrate(engine)
+    migrate(engine)
+
+
+def _study(store: Store) -> str:
+    return store.add_study(
+        name="a",
+        fingerprint="f",
+        source="",
+        filename="a.yaml",
+        folder=None,
+        code_version=None,
+        user=None,
+        first_round={},
+    ).id
+
+
+def test_writers_wait_for_each_other(tmp_path: Path) -> None:
+    """Several processes write the same SQLite file: none is turned away while another holds it."""
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    migrate(open_engine(url))
+    stores = [Store(open_engine(url)) for _ in range(3)]
+    study = _study(stores[0])
+    errors: list[BaseException] = []
+
+    def write(first: int, store: Store) -> None:
+        try:
+            for number in range(first, 60, 3):
+                store.add_trial(study, number, 0, {"x": 1}, 0)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [
+        threading.Thread(target=write, args=(first, store)) for first, store in enumerate(stores)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(stores[0].trials(study)) == 60
+
+
+def test_a_trial_number_is_taken_once(tmp_path: Path) -> None:
+    """Two schedulers that propose the same trial make one."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    migrate(engine)
+    store = Store(engine)
+    study = _study(store)
+    assert store.add_trial(study, 0, 0, {"x": 1}, 0) is not None
+    assert store.add_trial(study, 0, 0, {"x": 2}, 0) is None
+
+
+def test_a_round_is_written_once(tmp_path: Path) -> None:
+    """The ledger is unique on (study, round): the second refiner's row is refused, not merged."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    migrate(engine)
+    store = Store(engine)
+    study = _study(store)
+    assert store.add_round(study, 1, {"a": 1}, [["t", None]])
+    assert not store.add_round(study, 1, {"a": 2}, [])
+    assert [row.data for row in store.rounds(study, after=0)] == [{"a": 1}]

@@ -1,0 +1,161 @@
+"""The client of the API, against a real HTTP server."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from answering_service import Service
+from studies_made_up import digits_study, trial
+
+from caviar.cli.client import PAGE, Address, Client, find_service, finished_after
+from caviar.contract.views import Submission, TrialView
+from caviar.errors import InputError, NotAllowed, Problem, ServiceError
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[Client]:
+    with Client(Address(service.url, "a-token")) as client:
+        yield client
+
+
+def row(study_id: str, name: str, created: float) -> dict[str, object]:
+    return {
+        "id": study_id,
+        "name": name,
+        "state": "done",
+        "strategy": "zoom",
+        "done": 1,
+        "budget": 1,
+        "goal": "maximize",
+        "created": created,
+    }
+
+
+def test_it_presents_the_token_and_reads_views(service: Service, client: Client) -> None:
+    """What comes back is a value of the contract."""
+    service.answers["GET /studies/a"] = (200, digits_study().model_dump(mode="json"))
+    assert client.study("a") == digits_study()
+    assert service.requests == [("GET", "/api/v1/studies/a", "Bearer a-token", None)]
+
+
+def test_it_submits_the_text_itself(service: Service, client: Client) -> None:
+    """So that the service keeps what the person wrote."""
+    service.answers["POST /studies"] = (201, {"id": "a-1", "warnings": ["w"]})
+    assert client.submit(Submission(text="name: a")).warnings == ["w"]
+    assert service.requests[0][3]["text"] == "name: a"
+
+
+def test_422_is_a_wrong_input_with_its_places(service: Service, client: Client) -> None:
+    """The same problems as if the file had been checked here."""
+    entry = {"path": ["space", "lr"], "reason": "low is missing", "way_out": "Add it.", "line": 4}
+    service.problem("POST /studies", 422, "wrong", [entry])
+    with pytest.raises(InputError) as raised:
+        client.submit(Submission(text=""))
+    assert raised.value.problems == [Problem(("space", "lr"), "low is missing", "Add it.", 4)]
+
+
+@pytest.mark.parametrize(
+    "status, kind, words",
+    [
+        (409, NotAllowed, "it has ended"),
+        (404, InputError, "it has ended"),
+        (401, ServiceError, "CAVIAR_TOKEN"),
+        (503, ServiceError, "it has ended (HTTP 503)"),
+    ],
+)
+def test_other_statuses_have_their_error(
+    status: int, kind: type[Exception], words: str, service: Service, client: Client
+) -> None:
+    """409: the state forbids it. 404: nothing of that name. All else: the service failed."""
+    service.problem("POST /studies/a/resume", status, "it has ended")
+    with pytest.raises(kind) as raised:
+        client.resume("a")
+    assert words in str(raised.value)
+
+
+@pytest.mark.parametrize("status, body", [(502, "<html>proxy</html>"), (200, "[]")])
+def test_something_else_that_answers_is_told(
+    status: int, body: str, service: Service, client: Client
+) -> None:
+    """A proxy's error page, or another program on that port."""
+    service.answers["GET /studies/a"] = (status, body)
+    with pytest.raises(ServiceError):
+        client.study("a")
+
+
+def test_nobody_there_says_how_to_start_a_service() -> None:
+    """A port that nobody listens on."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{reserved.getsockname()[1]}"
+        with Client(Address(url)) as client, pytest.raises(ServiceError, match="caviar up"):
+            client.workers()
+
+
+def test_a_study_is_found_by_name_id_or_the_start_of_its_id(
+    service: Service, client: Client
+) -> None:
+    """The newest of a name; a start only where one study has it."""
+    rows = [row("digits-aa1", "digits", 1.0), row("digits-ab2", "digits", 2.0), row("x-1", "x", 3)]
+    service.answers["GET /studies"] = (200, rows)
+    assert client.resolve("digits") == "digits-ab2"
+    assert client.resolve("digits-aa1") == "digits-aa1"
+    assert client.resolve("digits-aa") == "digits-aa1"
+    with pytest.raises(InputError, match="start of 2 studies: digits-aa1, digits-ab2"):
+        client.resolve("digits-a")
+    with pytest.raises(InputError, match="Did you mean digits"):
+        client.resolve("digts")
+
+
+def test_the_service_is_found_by_variable_then_by_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CAVIAR_URL wins over the note that the embedded service leaves in its folder."""
+    monkeypatch.setenv("CAVIAR_HOME", str(tmp_path))
+    monkeypatch.delenv("CAVIAR_URL", raising=False)
+    monkeypatch.delenv("CAVIAR_TOKEN", raising=False)
+    with pytest.raises(ServiceError, match="caviar up"):
+        find_service()
+    note = {"url": "http://127.0.0.1:9", "token": "t", "mlflow": "http://127.0.0.1:10"}
+    (tmp_path / "service.json").write_text(json.dumps(note))
+    assert find_service() == Address("http://127.0.0.1:9", "t")
+    monkeypatch.setenv("CAVIAR_URL", "https://tuning.example/")
+    monkeypatch.setenv("CAVIAR_TOKEN", "mine")
+    assert find_service() == Address("https://tuning.example", "mine")
+    monkeypatch.delenv("CAVIAR_URL")
+    (tmp_path / "service.json").write_text("half")
+    with pytest.raises(ServiceError, match="cannot be read"):
+        find_service()
+
+
+def test_trials_that_end_out_of_order_are_each_given_once() -> None:
+    """The cursor waits at the oldest open trial; those beyond it are remembered."""
+    states = {0: "done", 1: "running", 2: "done", 3: "queued"}
+
+    def fetch(after: int) -> list[TrialView]:
+        return [trial(n, state=state) for n, state in states.items() if n > after][:PAGE]
+
+    final = frozenset({"done"})
+    seen: set[int] = set()
+    first, cursor = finished_after(fetch, -1, seen, final)
+    assert ([t.number for t in first], cursor) == ([0, 2], 0)
+    states |= {1: "done", 3: "done"}
+    second, cursor = finished_after(fetch, cursor, seen, final)
+    assert ([t.number for t in second], cursor, seen) == ([1, 3], 3, set())
+    assert finished_after(fetch, cursor, seen, final) == ([], 3)
+
+
+def test_trials_beyond_one_page_are_all_given() -> None:
+    """A study that is looked at for the first time may have thousands."""
+    amount = 2 * PAGE + 5
+
+    def fetch(after: int) -> list[TrialView]:
+        return [trial(n) for n in range(after + 1, amount)][:PAGE]
+
+    ended, cursor = finished_after(fetch, -1, set(), frozenset({"done"}))
+    assert [t.number for t in ended] == list(range(amount))
+    assert cursor == amount - 1

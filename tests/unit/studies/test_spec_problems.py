@@ -1,0 +1,92 @@
+"""The study file: what it says when it is wrong. Each problem has a place, a line, a reason and a way out."""
+
+from __future__ import annotations
+
+import pytest
+
+from caviar.errors import InputError, Problem
+from caviar.studies.spec import load_study
+
+RIGHT = """name: small
+metric: {name: loss, goal: minimize}
+trainer: {function: "train:main"}
+space:
+  lr: {type: float, low: 1.0e-4, high: 1.0, scale: log}
+budget: {trials: 10}
+"""
+
+
+def problems(text: str) -> list[Problem]:
+    with pytest.raises(InputError) as raised:
+        load_study(text)
+    return raised.value.problems
+
+
+@pytest.mark.parametrize(
+    "before, after, place, line, words",
+    [
+        ("name: small", "nmae: small", "nmae", 1, "did you mean name?"),
+        ("name: small", "name: 'a b'", "name", 1, "letters"),
+        ("name: small", "name: 3", "name", 1, "quotes"),
+        ("name: small", "name:", "name", 1, "not nothing"),
+        ("name: small", "name: ''", "name", 1, "not nothing"),
+        ("goal: minimize", "goal: minimise", "metric.goal", 2, "did you mean minimize?"),
+        ("name: loss, ", "", "metric.name", 2, "missing"),
+        ("{name: loss, goal: minimize}", "loss", "metric", 2, "not text"),
+        ("{name: loss, goal: minimize}", "{}", "metric", 2, "empty"),
+        ("train:main", "train.py:main", "trainer.function", 3, 'did you mean "train:main"?'),
+        ("train:main", "pkg/train.main", "trainer.function", 3, 'did you mean "pkg.train:main"?'),
+        ("train:main", "rm -rf", "trainer.function", 3, "digits:train"),
+        ('function: "train:main"', "command: python train.py", "trainer.command", 3, "list"),
+        ('function: "train:main"', 'command: [x, "{lrr}"]', "trainer.command", 3, "space has lr"),
+        ('function: "train:main"', "command: [x, [y]]", "trainer.command", 3, "quotes"),
+        ('{function: "train:main"}', '{function: "a:b", command: [c]}', "trainer", 3, "not both"),
+        ('{function: "train:main"}', "{fun: x}", "trainer.fun", 3, "did you mean function?"),
+        ("low: 1.0e-4", "low: 0", "space.lr.low", 5, "log"),
+        ("low: 1.0e-4", "low: 2", "space.lr.low", 5, ""),
+        ("scale: log", "scale: lgo", "space.lr.scale", 5, "did you mean log?"),
+        ("trials: 10", "trials: 0", "budget.trials", 6, "outside 1 to 1,000,000"),
+        ("trials: 10", "trials: 2000000", "budget.trials", 6, "outside"),
+        ("trials: 10", "trials: ten", "budget.trials", 6, "whole number"),
+        ("trials: 10", "trials: true", "budget.trials", 6, "whole number"),
+        ("trials: 10", "hours: 1", "budget.trials", 6, "missing"),
+        ("trials: 10", "trials: 10, hours: 0", "budget.hours", 6, "above 0"),
+        ("trials: 10", "trials: 10, target: .nan", "budget.target", 6, "finite"),
+        ("trials: 10", "trials: 10, target: x", "budget.target", 6, "number"),
+        ("budget:", "resources: {class: GPU}\nbudget:", "resources.class", 6, "lower-case"),
+        ("budget:", "resources: {slots: 0}\nbudget:", "resources.slots", 6, "outside"),
+        ("budget:", "search: {strategy: zom}\nbudget:", "search.strategy", 6, "did you mean zoom?"),
+        ("budget:", "search: {seed: -1}\nbudget:", "search.seed", 6, "outside"),
+        ("budget:", "search: zoom\nbudget:", "search", 6, "mapping"),
+    ],
+)
+def test_a_mistake_is_refused_at_its_place(
+    before: str, after: str, place: str, line: int, words: str
+) -> None:
+    """One mistake in an otherwise right file."""
+    found = problems(RIGHT.replace(before, after, 1))
+    at_place = [problem for problem in found if ".".join(problem.path) == place]
+    assert at_place, [str(problem) for problem in found]
+    assert at_place[0].line == line
+    assert words in str(at_place[0]).lower() or words in str(at_place[0])
+
+
+@pytest.mark.parametrize("section", ["metric", "trainer", "space", "budget"])
+def test_a_missing_section_comes_with_an_example(section: str) -> None:
+    """Only search and resources may be left out."""
+    lines = RIGHT.splitlines(keepends=True)
+    kept = [
+        line
+        for line in lines
+        if not line.startswith(section) and not (section == "space" and line.startswith("  "))
+    ]
+    (problem,) = problems("".join(kept))
+    assert problem.path == (section,)
+    assert "missing" in problem.reason
+    assert section in problem.way_out
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
+    """Nobody corrects a file one error at a time."""
+    text = RIGHT.replace("minimize", "less").replace("1.0e-4", "0").replace("10", "0")
+    assert [problem.line for problem in problems(text)] == [2, 5, 6]

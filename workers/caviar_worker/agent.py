@@ -1,0 +1,168 @@
+"""The process that starts and ends all others of a worker host: ``main(settings)``.
+
+It may be process 1 of a container. ``caviar worker`` calls it.
+
+    agent ─┬─ fork server ── zygotes ── trials      (ends when its standard input ends)
+           ├─ Celery worker ── slots                (killed by the kernel with the agent)
+           └─ shipper                               (the same; started with the first trial)
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+
+from caviar.errors import CaviarError, InputError, Problem
+from caviar_worker.children import Child, forkserver_command, reap_strangers
+from caviar_worker.environment import trial_environment
+from caviar_worker.files import read_json
+from caviar_worker.folders import attempts
+from caviar_worker.processes import kill_recorded_group
+from caviar_worker.settings import WorkerSettings
+
+log = logging.getLogger("caviar.worker")
+
+_TICK_S = 0.1
+SHUTDOWN_S = 4.2
+"""From the first signal until whatever is left is killed: trials have 2 s of it."""
+
+
+def main(settings: WorkerSettings) -> int:
+    """Run the host until SIGTERM or SIGINT. Returns the exit status.
+
+    Raises InputError where another worker holds the folder, or the sockets' folder is not ours alone.
+    """
+    _log_to_stderr()
+    lock = _lock(settings.folder)
+    try:
+        _private(settings.run_dir)
+        settings.closing_file.unlink(missing_ok=True)
+        kill_left_overs(settings.folder)
+        return Agent(settings).run()
+    finally:
+        os.close(lock)
+
+
+class Agent:
+    def __init__(self, settings: WorkerSettings) -> None:
+        self.settings = settings
+        self.incarnation = uuid.uuid4().hex
+        self.signals = 0
+        self.ended = threading.Event()
+        inherited = {name: value for name, value in os.environ.items() if name != "CAVIAR_TOKEN"}
+        service = {
+            **inherited,
+            **settings.environ(),
+            "CAVIAR_WORKER_INCARNATION": self.incarnation,
+        }
+        cores = os.cpu_count() or 1
+        user = trial_environment(os.environ, settings.trial_env, cores=cores, slots=settings.slots)
+        python = sys.executable
+        me = str(os.getpid())
+        self.forkserver = Child(
+            "fork server", forkserver_command(settings.forkserver_socket), user, pipe=True
+        )
+        self.celery = Child("Celery worker", [python, "-m", "caviar_worker.app", me], service)
+        self.shipper = Child("shipper", [python, "-m", "caviar_worker.shipper", me], service)
+        self.children = [self.forkserver, self.celery]
+
+    def run(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        for child in self.children:
+            child.start()
+        beats = threading.Thread(target=self._beat, name="beats", daemon=True)
+        beats.start()
+        try:
+            while not self.signals:
+                self._tend()
+                time.sleep(_TICK_S)
+        finally:
+            self._close()
+        return 0
+
+    def _beat(self) -> None:
+        from caviar_worker.beats import Beats  # httpx costs 0.2 s: the others start meanwhile
+
+        Beats(self.settings, self.incarnation, self.ended).run()
+
+    def _tend(self) -> None:
+        """Start again what died; start the shipper when there is something to ship."""
+        if self.shipper not in self.children and any(attempts(self.settings.folder)):
+            self.children.append(self.shipper)
+            self.shipper.start()
+        for child in self.children:
+            child.revive()
+        reap_strangers({child.pid for child in self.children})
+
+    def _close(self) -> None:
+        """Give back what runs, then end everything: gracefully in time, or at once on a second signal."""
+        log.info("Shutting down: running trials are given back.")
+        deadline = time.monotonic() + SHUTDOWN_S
+        self.settings.closing_file.touch()
+        self.celery.terminate()
+        while self.signals < 2 and time.monotonic() < deadline and self.celery.running():
+            time.sleep(0.02)
+        self.ended.set()
+        self.celery.kill()
+        self.shipper.kill()
+        self.forkserver.close_pipe()
+        limit = time.monotonic() + 1.0
+        while self.forkserver.running() and time.monotonic() < limit:
+            time.sleep(0.01)
+        self.forkserver.kill()
+
+    def _on_signal(self, *_: object) -> None:
+        self.signals += 1
+
+
+def kill_left_overs(folder: Path) -> None:
+    """Kill the trials of an earlier agent that are still there: after a crash of all at once."""
+    for attempt in attempts(folder):
+        group = read_json(attempt.group)
+        if attempt.delivered.exists() or group is None:
+            continue
+        pid, start, boot = group.get("pid"), group.get("start"), group.get("boot")
+        if isinstance(pid, int) and isinstance(start, int) and isinstance(boot, str):
+            killed = kill_recorded_group(pid, start, boot, attempt.path)
+            if killed:
+                log.warning("%d processes of %s were left over: killed.", killed, attempt.path.name)
+
+
+def _lock(folder: Path) -> int:
+    """Hold the worker's folder for this process' life. The kernel gives it back however it ends."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(folder / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        way_out = "Stop it, or give this one another CAVIAR_WORKER_DIR."
+        raise CaviarError(f"Another worker uses {folder}. {way_out}") from None
+    return handle
+
+
+def _private(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    about = folder.stat()
+    if about.st_uid != os.getuid() or about.st_mode & 0o077:
+        way_out = "Its mode must be 0700 and its owner the worker's user."
+        raise InputError(
+            Problem(("CAVIAR_WORKER_RUN",), f"{folder} can be used by others", way_out)
+        )
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    sys.exit(main(WorkerSettings.from_environ(os.environ)))

@@ -1,0 +1,141 @@
+"""The agent's talk with the scheduler: hello, heartbeats, reports that a slot could not deliver."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Any
+
+from pydantic import ValidationError
+
+from caviar.contract.messages import Finish, Heartbeat, Held, Hello
+from caviar_worker import spool
+from caviar_worker.files import read_json
+from caviar_worker.folders import AttemptFolder, held
+from caviar_worker.outcome import Ending
+from caviar_worker.processes import kill_group
+from caviar_worker.scheduler import Away, Refused, Scheduler
+from caviar_worker.settings import WorkerSettings
+from caviar_worker.slot import deliver, report, slot_is_alive
+
+log = logging.getLogger("caviar.worker")
+
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
+_LOOK_S = 1.0
+"""Between two looks for reports that are due and slots that died."""
+
+
+class Beats:
+    """Runs in a thread of the agent until ``ended``. The scheduler may be away for as long as it likes."""
+
+    def __init__(self, settings: WorkerSettings, incarnation: str, ended: threading.Event) -> None:
+        self.settings = settings
+        self.incarnation = incarnation
+        self.ended = ended
+        self.scheduler = Scheduler(settings.url, settings.token)
+        self.lease_s: float | None = None
+        self.unknown: set[AttemptFolder] = set()
+        """Seen once with a dead slot and no report; the slot may have ended between two looks."""
+
+    def run(self) -> None:
+        pause = _FIRST_PAUSE_S
+        next_beat = 0.0
+        while not self.ended.is_set():
+            try:
+                if self.lease_s is None:
+                    self.greet()
+                if time.monotonic() >= next_beat:
+                    self.beat()
+                    assert self.lease_s is not None
+                    next_beat = time.monotonic() + self.lease_s / 4
+                self.deliver_reports()
+                pause = _FIRST_PAUSE_S
+                wait = min(_LOOK_S, max(0.0, next_beat - time.monotonic()))
+            except (Away, Refused) as error:
+                log.warning("%s", error)
+                wait = pause
+                pause = min(_LONGEST_PAUSE_S, pause * 2)
+            except Exception:  # the thread must not end: without heartbeats every trial is lost
+                log.exception("A heartbeat failed.")
+                wait = _LONGEST_PAUSE_S
+            self.ended.wait(wait)
+        self.scheduler.close()
+
+    def greet(self) -> None:
+        """Say hello; what an earlier agent left running here is the scheduler's again."""
+        answer = self.scheduler.hello(
+            Hello(
+                host=self.settings.host,
+                incarnation=self.incarnation,
+                resource_class=self.settings.resource_class,
+                slots=self.settings.slots,
+            )
+        )
+        self.lease_s = answer.lease_s
+        log.info("Known to the scheduler at %s as %s.", self.settings.url, self.settings.host)
+
+    def beat(self) -> None:
+        holding: list[Held] = []
+        running = 0
+        for folder in held(self.settings.folder):
+            claim = folder.read_claim()
+            if claim is None:
+                continue
+            step, value = spool.last_step(folder.spool, claim["assignment"]["metric"])
+            holding.append(Held(trial=folder.trial, attempt=folder.attempt, step=step, value=value))
+            running += not folder.finish.exists()
+        answer = self.scheduler.heartbeat(
+            Heartbeat(
+                host=self.settings.host,
+                incarnation=self.incarnation,
+                free=max(0, self.settings.slots - running),
+                held=tuple(holding),
+            )
+        )
+        if not answer.known:
+            self.lease_s = None
+            self.greet()
+        for one in answer.stop:
+            folder = AttemptFolder(self.settings.folder, one.trial, one.attempt)
+            if folder.claim.exists() and not folder.finish.exists():
+                folder.ask_to_stop("stop")
+
+    def deliver_reports(self) -> None:
+        """Deliver reports that are due, and report for slots that died."""
+        suspects: set[AttemptFolder] = set()
+        for folder in held(self.settings.folder):
+            claim = folder.read_claim()
+            if claim is None or (slot_is_alive(claim) and not folder.finish.exists()):
+                continue
+            if folder.finish.exists():
+                self._deliver(folder)
+            elif folder not in self.unknown:
+                suspects.add(folder)
+            elif claim.get("incarnation") == self.incarnation:
+                self._report_crash(folder, claim)
+            else:
+                # Hello gave it back to the scheduler. What it reported still belongs to its run.
+                folder.mark_delivered("lost")
+        self.unknown = suspects
+
+    def _deliver(self, folder: AttemptFolder) -> None:
+        message = read_json(folder.finish)
+        if message is None:  # delivered by its slot this moment
+            return
+        try:
+            finish = Finish.model_validate(message)
+        except ValidationError:
+            log.exception("The report of %s is damaged and is dropped.", folder.path.name)
+            folder.mark_delivered("fenced")
+            return
+        if not deliver(self.scheduler, folder, finish):
+            raise Away("Reports wait for the scheduler.")
+
+    def _report_crash(self, folder: AttemptFolder, claim: dict[str, Any]) -> None:
+        group = read_json(folder.group) or {}
+        if isinstance(group.get("pid"), int) and not folder.finish.exists():
+            kill_group(group["pid"])
+        ending = Ending("crashed", error="The slot's process died while the trial ran.")
+        report(self.scheduler, folder, str(claim["nonce"]), ending, 0.0)

@@ -1,0 +1,148 @@
+"""The folder of a worker host: what survives any of its processes.
+
+<root>/agent.lock                          one agent a folder
+<root>/trials/<trial>.<attempt>/           one attempt
+    claim.json                             the assignment, the claim's nonce, who runs it
+    group.json                             the process group of the trial
+    spool.jsonl                            what the trial reported, then how it ended
+    stop                                   the trial is asked to end; holds the reason
+    result.json  output.log  scratch/      what the child process left
+    finish.json -> delivered.json          the report to the scheduler: due, then taken
+    run_id                                 the MLflow run, where the shipper has made it
+    metric.request -> metric.json          a command's metric, asked of the shipper
+<root>/runs/<trial>.json                   what of the trial is in MLflow already
+<root>/checkpoints/<trial>/<attempt>/<step>/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from caviar_worker.files import read_json, write_json
+
+StopReason = Literal["stop", "release"]
+"""``stop``: the scheduler ends the attempt. ``release``: the host shuts down and gives it back."""
+
+_NAME = re.compile(r"^(?P<trial>[a-z0-9][a-z0-9-]{0,63})\.(?P<attempt>[1-9][0-9]{0,8})$")
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFolder:
+    """The folder of one attempt. Only names and whole files; who may write what stands above."""
+
+    root: Path
+    trial: str
+    attempt: int
+
+    @property
+    def path(self) -> Path:
+        return self.root / "trials" / f"{self.trial}.{self.attempt}"
+
+    @property
+    def claim(self) -> Path:
+        return self.path / "claim.json"
+
+    @property
+    def group(self) -> Path:
+        return self.path / "group.json"
+
+    @property
+    def spool(self) -> Path:
+        return self.path / "spool.jsonl"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def output(self) -> Path:
+        return self.path / "output.log"
+
+    @property
+    def finish(self) -> Path:
+        return self.path / "finish.json"
+
+    @property
+    def delivered(self) -> Path:
+        return self.path / "delivered.json"
+
+    @property
+    def run_id(self) -> Path:
+        return self.path / "run_id"
+
+    @property
+    def metric_request(self) -> Path:
+        return self.path / "metric.request"
+
+    @property
+    def metric_answer(self) -> Path:
+        return self.path / "metric.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return checkpoints_of(self.root, self.trial)
+
+    def read_claim(self) -> dict[str, Any] | None:
+        """The claim; None while the folder is being made."""
+        return read_json(self.claim)
+
+    def ask_to_stop(self, reason: StopReason) -> None:
+        """Put the stop file there; the first reason stays."""
+        if not (self.path / "stop").exists():
+            write_json(self.path / "stop", {"reason": reason})
+
+    def stop_reason(self) -> StopReason | None:
+        """Why the attempt is asked to end; None where it isn't."""
+        if not (self.path / "stop").exists():
+            return None
+        return (
+            "release"
+            if (read_json(self.path / "stop") or {}).get("reason") == "release"
+            else "stop"
+        )
+
+    def mark_delivered(self, verdict: str) -> None:
+        """The scheduler has answered (or will never be asked): the attempt is no longer held."""
+        write_json(self.delivered, {"verdict": verdict})
+        self.finish.unlink(missing_ok=True)
+
+    def verdict(self) -> str | None:
+        value = (read_json(self.delivered) or {}).get("verdict")
+        return value if isinstance(value, str) else None
+
+
+def attempts(root: Path) -> Iterator[AttemptFolder]:
+    """Every attempt on this host that was claimed, in the order of trial and attempt."""
+    found = []
+    try:
+        entries = list((root / "trials").iterdir())
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        match = _NAME.match(entry.name)
+        if match:
+            found.append((match["trial"], int(match["attempt"])))
+    for trial, attempt in sorted(found):
+        folder = AttemptFolder(root, trial, attempt)
+        if folder.claim.exists():
+            yield folder
+
+
+def held(root: Path) -> Iterator[AttemptFolder]:
+    """The attempts that this host still owes the scheduler an answer for."""
+    for folder in attempts(root):
+        if not folder.delivered.exists():
+            yield folder
+
+
+def checkpoints_of(root: Path, trial: str) -> Path:
+    return root / "checkpoints" / trial
+
+
+def state_of(root: Path, trial: str) -> Path:
+    """What of the trial is in MLflow already, whatever the attempt."""
+    return root / "runs" / f"{trial}.json"

@@ -1,0 +1,118 @@
+"""How an attempt ended: a pure function of what is known when its process is gone."""
+
+from __future__ import annotations
+
+import math
+import signal
+from dataclasses import dataclass, field
+from typing import Any
+
+from caviar.contract.messages import Outcome
+from caviar_worker.folders import StopReason
+
+_ASKED: dict[StopReason, Outcome] = {"stop": "stopped", "release": "released"}
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How the process ended: an exit status, or the signal that killed it, or why it never ran."""
+
+    code: int | None = None
+    signal: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """An attempt's end as it is reported. ``value`` is finite exactly when ``outcome`` is done."""
+
+    outcome: Outcome
+    value: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    steps: int = 0
+    error: str = ""
+
+
+def judge(
+    exit: Exit, result: dict[str, Any] | None, asked: StopReason | None, last: float | None
+) -> Ending:
+    """The end of a function's attempt.
+
+    ``result`` is what the child wrote (user code shares its process: nothing in it is trusted),
+    ``asked`` whether and why it was told to end, ``last`` the newest finite value that it reported.
+    """
+    steps = _count(result)
+    if exit.error:
+        return Ending("failed", steps=steps, error=exit.error)
+    if result is None:
+        if asked is not None:
+            return Ending(_ASKED[asked], value=last, steps=steps)
+        return Ending("crashed", steps=steps, error=describe(exit))
+    if result.get("outcome") == "done":
+        value = _finite(result.get("value"))
+        if value is None:
+            return Ending(
+                "failed", steps=steps, error="The trial left no finite value of its metric."
+            )
+        metrics = result.get("metrics")
+        others = {
+            str(name): number
+            for name, item in (metrics.items() if isinstance(metrics, dict) else ())
+            if (number := _finite(item)) is not None
+        }
+        # It ended because it was asked to only if it heard: otherwise it was simply done.
+        early = asked is not None and result.get("stop_seen") is True
+        return Ending(_ASKED[asked] if early and asked else "done", value, others, steps)
+    if asked is not None:
+        return Ending(_ASKED[asked], value=last, steps=steps)
+    return Ending("failed", steps=steps, error=str(result.get("error", "")) or describe(exit))
+
+
+def judge_command(
+    exit: Exit,
+    result: dict[str, Any] | None,
+    asked: StopReason | None,
+    metric: str,
+    value: float | None,
+) -> Ending:
+    """The end of a command's attempt. ``value`` is the run's newest ``metric`` in MLflow."""
+    if exit.error:
+        return Ending("failed", error=exit.error)
+    if asked is not None:
+        return Ending(_ASKED[asked], value=value)
+    if result is not None:  # only written where the command did not start
+        return Ending("failed", error=str(result.get("error", "")))
+    if exit.signal is not None:
+        return Ending("crashed", error=describe(exit))
+    if exit.code != 0:
+        return Ending("failed", error=f"The command ended with exit status {exit.code}.")
+    if value is None or not math.isfinite(value):
+        error = (
+            f"The command ended, but its MLflow run has no finite metric {metric!r}. "
+            f"Log it in the script: mlflow.log_metric({metric!r}, value)."
+        )
+        return Ending("failed", error=error)
+    return Ending("done", value)
+
+
+def describe(exit: Exit) -> str:
+    """One sentence on a process that died."""
+    if exit.signal is None:
+        return f"The process ended at once with exit status {exit.code} (os._exit)."
+    try:
+        name = signal.Signals(exit.signal).name
+    except ValueError:
+        name = f"signal {exit.signal}"
+    hint = " Often the machine ran out of memory." if exit.signal == signal.SIGKILL else ""
+    return f"The process was killed by {name}.{hint}"
+
+
+def _finite(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def _count(result: dict[str, Any] | None) -> int:
+    steps = (result or {}).get("steps")
+    return steps if isinstance(steps, int) and 0 <= steps < 2**31 else 0

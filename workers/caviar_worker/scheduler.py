@@ -1,0 +1,109 @@
+"""The worker's calls to the scheduler: one connection that is kept, JSON both ways."""
+
+from __future__ import annotations
+
+import logging
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from caviar.contract.messages import (
+    ClaimAnswer,
+    ClaimRequest,
+    Finish,
+    FinishAnswer,
+    Heartbeat,
+    HeartbeatAnswer,
+    Hello,
+    HelloAnswer,
+    Message,
+    Shipped,
+    ShipTarget,
+)
+from caviar.errors import ServiceError
+
+log = logging.getLogger("caviar.worker")
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class Away(ServiceError):
+    """The scheduler does not answer, or answers with a passing failure. Try again later."""
+
+
+class Refused(ServiceError):
+    """The scheduler understood the request and refuses it for good. Trying again changes nothing."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Scheduler:
+    """Each call tries once and raises Away or Refused: who calls knows how long to go on trying."""
+
+    def __init__(self, url: str, token: str, *, timeout_s: float = 5.0) -> None:
+        self._http = httpx.Client(
+            base_url=f"{url}/api/v1/worker",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=timeout_s,
+            trust_env=False,  # a proxy is no way to one's own scheduler; reading the system's costs 10 ms
+        )
+
+    def hello(self, message: Hello) -> HelloAnswer:
+        return self._post("hello", message, HelloAnswer)
+
+    def heartbeat(self, message: Heartbeat) -> HeartbeatAnswer:
+        return self._post("heartbeat", message, HeartbeatAnswer)
+
+    def claim(self, message: ClaimRequest) -> ClaimAnswer:
+        return self._post("claim", message, ClaimAnswer)
+
+    def finish(self, message: Finish) -> FinishAnswer:
+        return self._post("finish", message, FinishAnswer)
+
+    def shipped(self, message: Shipped) -> None:
+        self._request("POST", "shipped", message)
+
+    def ship_target(self, study: str) -> ShipTarget | None:
+        """Where the study's runs go; None while its own run does not exist."""
+        try:
+            content = self._request("GET", f"studies/{study}/ship-target")
+        except Refused as refused:
+            if refused.status == httpx.codes.NOT_FOUND:
+                return None
+            raise
+        return _parsed(ShipTarget, content)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _post(self, path: str, message: Message, kind: type[Answer]) -> Answer:
+        return _parsed(kind, self._request("POST", path, message))
+
+    def _request(self, method: str, path: str, message: Message | None = None) -> bytes:
+        body = None if message is None else message.model_dump_json().encode()
+        try:
+            answer = self._http.request(
+                method, path, content=body, headers={"Content-Type": "application/json"}
+            )
+        except httpx.HTTPError as error:
+            raise Away(f"The scheduler does not answer: {error}") from None
+        if answer.is_success:
+            return answer.content
+        said = f"{answer.status_code} {answer.text[:300]}"
+        if answer.status_code in (401, 403):
+            log.error(
+                "The scheduler refuses this worker's token (%s): set CAVIAR_WORKER_TOKEN.", said
+            )
+            raise Away(f"The token was refused: {said}")
+        if answer.is_client_error and answer.status_code not in (408, 425, 429):
+            raise Refused(f"The scheduler refused {path}: {said}", answer.status_code)
+        raise Away(f"The scheduler failed: {said}")
+
+
+def _parsed(kind: type[Answer], content: bytes) -> Answer:
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError as error:
+        raise Away(f"The scheduler's answer is not understood: {error}") from None

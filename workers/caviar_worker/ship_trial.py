@@ -1,0 +1,172 @@
+"""Shipping one attempt: from its spool to its trial's MLflow run, at most once whatever is killed when.
+
+A short trial that ended costs three calls: create the run, log everything, end it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caviar import __version__
+from caviar.contract import names
+from caviar.contract.messages import Assignment, ShipTarget
+from caviar_worker import ship_state, spool
+from caviar_worker.files import read_tail
+from caviar_worker.folders import AttemptFolder, state_of
+from caviar_worker.ship_state import AttemptState, ShipState
+
+if TYPE_CHECKING:
+    from caviar_worker.mlflow_client import Runs
+
+log = logging.getLogger("caviar.worker")
+
+_STATUS = {"done": "FINISHED", "failed": "FAILED", "crashed": "FAILED"}
+"""By outcome; what was stopped or given back is KILLED. A later attempt opens the run again."""
+_OUTPUT_LIMIT = 1_000_000
+PASSING = ("crashed", "released")
+"""Outcomes after which another attempt may follow: checkpoints and state are kept."""
+
+
+def ship(
+    runs: Runs, folder: AttemptFolder, claim: Mapping[str, Any], target: ShipTarget
+) -> tuple[str, bool]:
+    """Ship what is new. Returns the run's id and whether nothing of this attempt is left to ship.
+
+    How the attempt ended is shipped only when the scheduler has taken it: a fenced attempt must not
+    end the run of the one that replaced it. Raises MlflowAway or MlflowRefused; what was shipped until
+    then is remembered.
+    """
+    assignment = Assignment.model_validate(claim["assignment"])
+    path = state_of(folder.root, folder.trial)
+    verdict = folder.verdict()
+    state, run_id = _run_of(runs, ship_state.load(path), path, assignment, claim, target)
+    if not folder.run_id.exists():
+        draft = folder.path / ".run_id"
+        draft.write_text(run_id)
+        draft.rename(folder.run_id)
+    earlier = state.earlier(folder.attempt)
+    while True:
+        mine = state.of(folder.attempt)
+        piece = spool.read(folder.spool, mine.offset)
+        tags, params = _opening(assignment, claim, mine)
+        points = ship_state.unrepeated(piece.points, earlier)
+        last = ship_state.newest(mine.last, points)
+        ending = piece.end if verdict in ("accepted", "duplicate") else None
+        if ending is not None and _superseded(runs, run_id, folder, ending):
+            ending = None
+        if ending is not None:
+            finals = ship_state.final_points(
+                ending, assignment.metric, ship_state.newest(earlier, last.values())
+            )
+            points += finals
+            last = ship_state.newest(last, finals)
+            tags[names.TAG_STATE] = ending.outcome
+        if points or tags or params:
+            runs.log(run_id, points, params, tags)
+        if ending is not None:
+            if ending.outcome in ("failed", "crashed"):
+                _upload_output(runs, run_id, folder)
+            runs.end(run_id, _STATUS.get(ending.outcome, "KILLED"), ending.t_ms)
+        new = AttemptState(piece.offset, opened=True, last=last)
+        if new != mine:
+            state = state.with_attempt(folder.attempt, new)
+            ship_state.save(path, state)
+        if not piece.more:
+            return run_id, verdict is not None
+
+
+def _superseded(runs: Runs, run_id: str, folder: AttemptFolder, ending: spool.End) -> bool:
+    """Whether a later attempt, on any host, has the run already: its end is what counts."""
+    return ending.outcome in PASSING and runs.attempt_of(run_id) > folder.attempt
+
+
+def _run_of(
+    runs: Runs,
+    state: ShipState,
+    path: Path,
+    assignment: Assignment,
+    claim: Mapping[str, Any],
+    target: ShipTarget,
+) -> tuple[ShipState, str]:
+    """The trial's one run: known, found, or created."""
+    if state.run_id is not None:
+        run_id = state.run_id
+        if assignment.attempt > 1 and not state.of(assignment.attempt).opened:
+            runs.reopen(run_id)
+        return state, run_id
+    found = assignment.run_id
+    if found is None and (state.intent or assignment.attempt > 1):
+        found = runs.find(target.experiment_id, assignment.trial)
+    if found is not None:
+        if assignment.attempt > 1 and not state.attempts:
+            # Another host trained the earlier attempts: what they logged is not logged again.
+            state = state.with_attempt(0, AttemptState(last=runs.last_points(found)))
+            runs.reopen(found)
+    else:
+        state = replace(state, intent=True)
+        ship_state.save(path, state)
+        found = runs.create(
+            target.experiment_id,
+            names.trial_run_name(assignment.round, assignment.number),
+            int(claim["started_ms"]),
+            _tags(assignment, claim, target),
+        )
+    state = replace(state, run_id=found)
+    ship_state.save(path, state)
+    return state, found
+
+
+def _tags(assignment: Assignment, claim: Mapping[str, Any], target: ShipTarget) -> dict[str, str]:
+    trainer = assignment.trainer
+    return {
+        names.TAG_KIND: "trial",
+        names.TAG_STUDY: assignment.study,
+        names.TAG_STUDY_NAME: assignment.study_name,
+        names.TAG_ROUND: str(assignment.round),
+        names.TAG_TRIAL: assignment.trial,
+        names.TAG_NUMBER: str(assignment.number),
+        names.TAG_ATTEMPT: str(assignment.attempt),
+        names.TAG_SEED: str(assignment.seed),
+        names.TAG_HOST: str(claim.get("host", "")),
+        names.TAG_VERSION: __version__,
+        names.TAG_PARENT: target.parent_run_id,
+        names.TAG_USER: getpass.getuser(),
+        names.TAG_SOURCE: trainer.function or " ".join(trainer.command or ()),
+    }
+
+
+def _opening(
+    assignment: Assignment, claim: Mapping[str, Any], mine: AttemptState
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Tags and parameters that go with an attempt's first batch."""
+    if mine.opened:
+        return {}, {}
+    params = {name: str(value) for name, value in assignment.params.items()}
+    if assignment.attempt == 1:
+        return {}, params
+    tags = {
+        names.TAG_ATTEMPT: str(assignment.attempt),
+        names.TAG_HOST: str(claim.get("host", "")),
+        names.TAG_STATE: "running",
+    }
+    return tags, params
+
+
+def _upload_output(runs: Runs, run_id: str, folder: AttemptFolder) -> None:
+    """The end of what the trial printed, as ``output.txt``."""
+    text = read_tail(folder.output, _OUTPUT_LIMIT)
+    if not text:
+        return
+    path = folder.path / "output.txt"
+    path.write_text(text, encoding="utf-8")
+    try:
+        runs.upload(run_id, path)
+    finally:
+        with suppress(OSError):
+            path.unlink()

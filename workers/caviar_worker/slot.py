@@ -1,0 +1,317 @@
+"""One slot: claim the trial of a ticket, train it in a process of its own, report how it ended.
+
+A plain function, ``run_ticket``; ``app`` is the Celery task round it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import re
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from caviar.contract.messages import Assignment, ClaimRequest, Finish, Ticket, Trainer
+from caviar.contract.names import ENV_MLFLOW
+from caviar_worker import spool
+from caviar_worker.client import Conversation, ForkServerGone
+from caviar_worker.files import read_json, read_tail, write_json
+from caviar_worker.folders import AttemptFolder
+from caviar_worker.outcome import Ending, Exit, judge, judge_command
+from caviar_worker.processes import alive, boot_id, kill_group, started_at
+from caviar_worker.scheduler import Away, Refused, Scheduler
+from caviar_worker.settings import WorkerSettings
+
+log = logging.getLogger("caviar.worker")
+
+CLAIM_PATIENCE_S = 60.0
+"""Then the ticket is dropped: the scheduler sends another."""
+FORKSERVER_PATIENCE_S = 30.0
+STOP_GRACE_S = 10.0
+"""Between asking a trial to stop and ending it: room for one epoch and a checkpoint."""
+RELEASE_GRACE_S = 2.0
+"""The same where the whole host shuts down, which is to take less than 5 s."""
+TERM_GRACE_S = 2.0
+POLL_S = 0.2
+OUTPUT_TAIL = 4096
+
+_FUNCTION = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What a slot works with. ``index`` is 0-based on its host."""
+
+    settings: WorkerSettings
+    scheduler: Scheduler
+    incarnation: str
+    index: int
+
+
+def run_ticket(slot: Slot, message: object) -> None:
+    """All of one ticket. Returns when the trial is over and written down; raises nothing for bad input."""
+    try:
+        ticket = Ticket.model_validate_json(json.dumps(message))
+    except (ValidationError, ValueError, TypeError) as error:
+        log.warning("A ticket that is none was dropped: %s", str(error)[:500])
+        return
+    if slot.settings.closing_file.exists():
+        return
+    nonce = uuid.uuid4().hex
+    assignment = _claim(slot, ticket, nonce)
+    if assignment is None:
+        return
+    folder = AttemptFolder(slot.settings.folder, assignment.trial, assignment.attempt)
+    started_ms = time.time_ns() // 1_000_000
+    begun = time.monotonic()
+    _write_claim(slot, folder, assignment, nonce, started_ms)
+    ending = _train(slot, folder, assignment)
+    seconds = time.monotonic() - begun
+    report(slot.scheduler, folder, nonce, ending, seconds)
+
+
+def _claim(slot: Slot, ticket: Ticket, nonce: str) -> Assignment | None:
+    """The assignment; None where the trial is somebody else's, or the scheduler is away for long."""
+    request = ClaimRequest(
+        trial=ticket.trial,
+        attempt=ticket.attempt,
+        nonce=nonce,
+        host=slot.settings.host,
+        incarnation=slot.incarnation,
+        slot=slot.index,
+    )
+    deadline = time.monotonic() + CLAIM_PATIENCE_S
+    pause = 0.1
+    while True:
+        try:
+            answer = slot.scheduler.claim(request)
+            break
+        except Refused as error:
+            log.warning("The claim of %s was refused: %s", ticket.trial, error)
+            return None
+        except Away as error:
+            if time.monotonic() > deadline or slot.settings.closing_file.exists():
+                log.warning("The ticket of %s was dropped: %s", ticket.trial, error)
+                return None
+            time.sleep(pause)
+            pause = min(5.0, pause * 2)
+    assignment = answer.assignment
+    if not answer.granted or assignment is None:
+        return None
+    if (assignment.trial, assignment.attempt) != (ticket.trial, ticket.attempt):
+        log.error("The claim of %s was answered with another trial: dropped.", ticket.trial)
+        return None
+    return assignment
+
+
+def _write_claim(
+    slot: Slot, folder: AttemptFolder, assignment: Assignment, nonce: str, started_ms: int
+) -> None:
+    folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    claim = {
+        "assignment": assignment.model_dump(mode="json"),
+        "nonce": nonce,
+        "started_ms": started_ms,
+        "host": slot.settings.host,
+        "incarnation": slot.incarnation,
+        "slot_pid": os.getpid(),
+        "slot_start": started_at(os.getpid()),
+    }
+    write_json(folder.claim, claim)
+
+
+def _train(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> Ending:
+    refusal = refuse(assignment.trainer, slot.settings)
+    if refusal:
+        return Ending("failed", error=refusal)
+    environ: dict[str, str] = {}
+    command = assignment.trainer.command is not None
+    if command:
+        run_id = _wait_for_run(slot, folder)
+        if run_id is None:
+            return Ending("stopped" if folder.stop_reason() == "stop" else "released")
+        environ = {"MLFLOW_RUN_ID": run_id, ENV_MLFLOW: slot.settings.mlflow}
+    exit = _run(slot, folder, assignment.trainer, environ)
+    asked = folder.stop_reason()
+    result = read_json(folder.result)
+    if command:
+        value = None
+        if exit.code == 0 and result is None:
+            value = _metric_of_run(slot, folder)
+            asked = folder.stop_reason()
+        return judge_command(exit, result, asked, assignment.metric, value)
+    _, last = spool.last_step(folder.spool, assignment.metric)
+    return judge(exit, result, asked, last)
+
+
+def refuse(trainer: Trainer, settings: WorkerSettings) -> str | None:
+    """Why this worker does not run the trainer; None where it does."""
+    if (trainer.function is None) == (trainer.command is None):
+        return "A trainer is exactly one of a function and a command."
+    if trainer.function is not None and not _FUNCTION.match(trainer.function):
+        return f"The trainer {trainer.function!r} is not of the form module:name."
+    if trainer.command is not None:
+        if not trainer.command:
+            return "The trainer's command is empty."
+        if not settings.allow_commands:
+            return (
+                "This worker runs no commands that a study names. Its operator may allow them with "
+                "CAVIAR_WORKER_ALLOW_COMMANDS=1."
+            )
+    if trainer.folder is not None:
+        if not settings.allow_folders:
+            return (
+                "This worker trains only functions that are installed on it, not out of a folder that "
+                "a study names. Its operator may allow that with CAVIAR_WORKER_ALLOW_FOLDERS=1."
+            )
+        if not Path(trainer.folder).is_absolute() or not Path(trainer.folder).is_dir():
+            return f"The trainer's folder {trainer.folder!r} is no absolute folder on this worker."
+    return None
+
+
+def _run(slot: Slot, folder: AttemptFolder, trainer: Trainer, environ: dict[str, str]) -> Exit:
+    """Start the trial, see it through to its end, and leave nothing of its group."""
+    group = 0
+    try:
+        with Conversation(
+            slot.settings.forkserver_socket, patience_s=FORKSERVER_PATIENCE_S
+        ) as conversation:
+            request = {
+                "op": "run",
+                "folder": str(folder.path),
+                "trainer": trainer.model_dump(mode="json"),
+                "checkpoints": str(folder.checkpoints),
+                "environ": environ,
+            }
+            conversation.ask(request)
+            killer = _Killer(slot.settings, folder)
+            while True:
+                message = conversation.answer(POLL_S)
+                if message is None:
+                    if killer.due(group):
+                        return Exit(signal=9)
+                elif "pid" in message:
+                    group = int(message["pid"])
+                    record = {"pid": group, "start": message["start"], "boot": boot_id()}
+                    write_json(folder.group, record)
+                else:
+                    return Exit(
+                        message.get("code"), message.get("signal"), str(message.get("error", ""))
+                    )
+    except ForkServerGone as error:
+        log.warning("%s: %s", folder.path.name, error)
+        return Exit(signal=9)
+    finally:
+        kill_group(group)
+
+
+class _Killer:
+    """Ends a trial that was asked to stop and did not: SIGTERM after the grace, then SIGKILL."""
+
+    def __init__(self, settings: WorkerSettings, folder: AttemptFolder) -> None:
+        self.settings = settings
+        self.folder = folder
+        self.asked_at: float | None = None
+        self.termed = False
+
+    def due(self, group: int) -> bool:
+        """Look at the stop files, act; True where there is no process yet and none is wanted."""
+        if self.settings.closing_file.exists():
+            self.folder.ask_to_stop("release")
+        reason = self.folder.stop_reason()
+        if reason is None:
+            return False
+        now = time.monotonic()
+        self.asked_at = now if self.asked_at is None else self.asked_at
+        closing = self.settings.closing_file.exists()
+        grace = RELEASE_GRACE_S if closing else STOP_GRACE_S
+        if group == 0:  # still importing
+            return True
+        waited = now - self.asked_at
+        if closing:
+            if waited >= grace:
+                kill_group(group)
+        elif waited >= grace + TERM_GRACE_S:
+            kill_group(group)
+        elif waited >= grace and not self.termed:
+            self.termed = True
+            kill_group(group, 15)
+        return False
+
+
+def _wait_for_run(slot: Slot, folder: AttemptFolder) -> str | None:
+    """The MLflow run that a command logs to, once the shipper has made it; None when asked to stop."""
+    while True:
+        if folder.run_id.exists():
+            return folder.run_id.read_text().strip()
+        if slot.settings.closing_file.exists():
+            folder.ask_to_stop("release")
+        if folder.stop_reason() is not None:
+            return None
+        time.sleep(POLL_S / 2)
+
+
+def _metric_of_run(slot: Slot, folder: AttemptFolder) -> float | None:
+    """The newest value of the metric in the command's run, asked of the shipper."""
+    folder.metric_request.touch()
+    while True:
+        answer = read_json(folder.metric_answer)
+        if answer is not None:
+            value = answer.get("value")
+            return (
+                float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+            )
+        if slot.settings.closing_file.exists():
+            folder.ask_to_stop("release")
+        if folder.stop_reason() is not None:
+            return None
+        time.sleep(POLL_S / 4)
+
+
+def report(
+    scheduler: Scheduler, folder: AttemptFolder, nonce: str, ending: Ending, seconds: float
+) -> None:
+    """Write down how the attempt ended, then tell the scheduler once; the agent goes on telling it."""
+    now_ms = time.time_ns() // 1_000_000
+    finish = Finish(
+        trial=folder.trial,
+        attempt=folder.attempt,
+        nonce=nonce,
+        outcome=ending.outcome,
+        value=ending.value,
+        metrics=ending.metrics,
+        steps=ending.steps,
+        error=ending.error[-8000:],
+        output=read_tail(folder.output, OUTPUT_TAIL),
+        seconds=seconds,
+    )
+    spool.append_end(folder.spool, spool.End(now_ms, ending.outcome, ending.value, ending.metrics))
+    write_json(folder.finish, finish.model_dump(mode="json"))
+    deliver(scheduler, folder, finish)
+
+
+def deliver(scheduler: Scheduler, folder: AttemptFolder, finish: Finish) -> bool:
+    """Whether the scheduler has taken the report. A replay is harmless."""
+    try:
+        verdict: str = scheduler.finish(finish).verdict
+    except Away as error:
+        log.info("The report of %s waits: %s", folder.path.name, error)
+        return False
+    except Refused as error:
+        log.error("The report of %s was refused and is dropped: %s", folder.path.name, error)
+        verdict = "fenced"
+    folder.mark_delivered(verdict)
+    return True
+
+
+def slot_is_alive(claim: dict[str, Any]) -> bool:
+    """Whether the slot that made the claim still runs."""
+    pid, start = claim.get("slot_pid"), claim.get("slot_start")
+    return isinstance(pid, int) and alive(pid, start if isinstance(start, int) else None)

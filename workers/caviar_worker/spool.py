@@ -1,0 +1,135 @@
+"""The spool of an attempt: JSON lines, appended only, with times frozen when they are written.
+
+    {"t": 1700000000123, "s": 4, "m": {"loss": 0.31, "gap": "nan"}, "bad": ["gap"]}
+    {"t": 1700000004321, "end": {"outcome": "done", "value": 0.97, "metrics": {"test": 0.96}}}
+
+``t`` is milliseconds since the epoch. Frozen times make a replay of a batch to MLflow change nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_CHUNK = 1_000_000
+"""Bytes read at a time: about 10,000 points."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of one metric. ``value`` may be NaN or infinite; ``t_ms`` since the epoch."""
+
+    name: str
+    step: int
+    t_ms: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How the attempt ended: the last line of its spool."""
+
+    t_ms: int
+    outcome: str
+    value: float | None
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What the spool holds from one offset on, in whole lines.
+
+    ``offset`` (bytes) is where to read on; it stays before the end's line, which can be read again.
+    """
+
+    points: tuple[Point, ...]
+    end: End | None
+    offset: int
+    more: bool
+
+
+def append_end(path: Path, end: End) -> None:
+    """Close the spool of an attempt whose process is gone."""
+    line = {
+        "t": end.t_ms,
+        "end": {"outcome": end.outcome, "value": end.value, "metrics": end.metrics},
+    }
+    # A process that was killed in the middle of a write leaves half a line: it is closed first.
+    torn = path.exists() and path.stat().st_size > 0 and _last_byte(path) != b"\n"
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(handle, (("\n" if torn else "") + json.dumps(line) + "\n").encode())
+    finally:
+        os.close(handle)
+
+
+def read(path: Path, offset: int) -> Slice:
+    """The whole lines after ``offset``. Half a line at the end waits; a line that isn't one is passed over."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            data = file.read(_CHUNK)
+    except FileNotFoundError:
+        data = b""
+    whole = data[: data.rfind(b"\n") + 1]
+    if not whole and len(data) == _CHUNK:
+        whole = data  # a line of a megabyte is none of ours
+    points: list[Point] = []
+    end: End | None = None
+    used = 0
+    for line in whole.splitlines(keepends=True):
+        found = _parse(line)
+        if isinstance(found, End):
+            end = found
+            break
+        used += len(line)
+        points += found
+    return Slice(tuple(points), end, offset + used, more=len(data) == _CHUNK and end is None)
+
+
+def read_end(path: Path) -> End | None:
+    """How the attempt ended, from the spool's last 64 KB; None while it has not."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return None
+    return read(path, max(0, size - 65_536)).end
+
+
+def last_step(path: Path, metric: str) -> tuple[int | None, float | None]:
+    """The newest step, and the newest finite value of ``metric``, from the spool's last 4 KB."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return None, None
+    step, value = None, None
+    for point in read(path, max(0, size - 4096)).points:
+        step = point.step
+        if point.name == metric and math.isfinite(point.value):
+            value = point.value
+    return step, value
+
+
+def _parse(line: bytes) -> list[Point] | End:
+    """A line is written by user code's process: anything may stand there."""
+    try:
+        record = json.loads(line)
+        if "end" in record:
+            end: dict[str, Any] = record["end"]
+            return End(record["t"], end["outcome"], end["value"], end["metrics"])
+        return [
+            Point(str(name), int(record["s"]), int(record["t"]), float(value))
+            for name, value in record["m"].items()
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        return []
+
+
+def _last_byte(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1)

@@ -1,0 +1,141 @@
+"""What a training function gets: its parameters, a way to report, a way to stop and to go on.
+
+    def train(trial: Trial) -> float:
+        model = build(**trial.params)
+        for epoch in range(10):
+            trial.report(epoch, val_accuracy=model.epoch())
+            if trial.should_stop():
+                break
+        return model.score()
+
+Keep this module light: a process that holds it is forked for every trial.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import operator
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caviar_worker import checkpoints
+from caviar_worker.checkpoints import Checkpoint
+
+if TYPE_CHECKING:
+    from caviar.contract.messages import ParameterValue
+
+_NAME = re.compile(r"^[\w\-. :/]{1,250}$")
+
+
+class Trial:
+    """One attempt at training one point, made by the worker."""
+
+    def __init__(
+        self,
+        *,
+        params: dict[str, ParameterValue],
+        number: int,
+        seed: int,
+        round: int,
+        attempt: int,
+        metric: str,
+        home: Path,
+        checkpoints: Path,
+    ) -> None:
+        self.params = dict(params)
+        self.number = number
+        self.seed = seed
+        self.round = round
+        self.attempt = attempt
+        self.metric = metric
+        """Name of the metric that the study tunes."""
+        self.steps = 0
+        """How often ``report`` was called."""
+        self.stop_seen = False
+        """Whether ``should_stop`` has ever answered yes."""
+        self.last: float | None = None
+        """The last reported value of the study's metric."""
+        self._home = home
+        self._checkpoints = checkpoints
+        self._spool: int | None = None
+
+    @property
+    def folder(self) -> Path:
+        """A scratch folder of this attempt, removed with it. Use ``save_checkpoint`` for what must last."""
+        path = self._home / "scratch"
+        path.mkdir(exist_ok=True)
+        return path
+
+    def report(self, step: int, **metrics: float) -> None:
+        """Note metrics at ``step`` (0, 1, 2, ...). They are on disk when this returns: about 20 µs.
+
+        NaN and infinities are kept as they are. Raises TypeError or ValueError for anything that is
+        not a number.
+        """
+        step = _step(step)
+        if not metrics:
+            raise TypeError("report() needs at least one metric, for instance loss=0.3.")
+        values = {name: _number(name, value) for name, value in metrics.items()}
+        bad = [name for name, value in values.items() if not math.isfinite(value)]
+        line: dict[str, Any] = {
+            "t": time.time_ns() // 1_000_000,
+            "s": step,
+            "m": {n: str(v) if n in bad else v for n, v in values.items()},
+        }
+        if bad:  # JSON has no NaN: written as text, and marked
+            line["bad"] = bad
+        if self._spool is None:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            self._spool = os.open(self._home / "spool.jsonl", flags, 0o600)
+        # One write: a kill leaves whole lines, except perhaps the last, which readers pass over.
+        os.write(self._spool, (json.dumps(line, separators=(",", ":")) + "\n").encode())
+        self.steps += 1
+        if self.metric in values:
+            self.last = values[self.metric]
+
+    def should_stop(self) -> bool:
+        """Whether the service asks this trial to end: save what is worth keeping and return."""
+        self.stop_seen = self.stop_seen or (self._home / "stop").exists()
+        return self.stop_seen
+
+    def save_checkpoint(self, step: int, fill: Callable[[Path], None]) -> None:
+        """Keep what ``fill(folder)`` writes into an empty folder; the newest two are kept.
+
+        A later attempt finds it with ``load_checkpoint``. What a kill interrupts is never seen.
+        """
+        checkpoints.save(self._checkpoints, self.attempt, _step(step), fill)
+
+    def load_checkpoint(self) -> Checkpoint | None:
+        """The newest checkpoint that is undamaged, of this attempt or an earlier one."""
+        return checkpoints.newest(self._checkpoints, self.attempt)
+
+
+def _step(step: int) -> int:
+    if isinstance(step, bool):
+        raise TypeError("A step is a whole number, not a bool.")
+    try:
+        value = operator.index(step)
+    except TypeError:
+        raise TypeError(f"A step is a whole number, not {type(step).__name__}.") from None
+    if not 0 <= value < 2**63:
+        raise ValueError(f"A step is 0 or more, not {value}.")
+    return value
+
+
+def _number(name: str, value: Any) -> float:
+    """``value`` as a float. Takes NumPy's and torch's scalars, refuses text, bools and arrays."""
+    if not _NAME.match(name):
+        raise ValueError(f"{name!r} cannot be the name of a metric in MLflow.")
+    if isinstance(value, (bool, str, bytes)) or not hasattr(type(value), "__float__"):
+        raise TypeError(
+            f"The metric {name!r} is a number, not {type(value).__name__}: {value!r:.80}"
+        )
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"The metric {name!r} is not one number: {error}") from None
