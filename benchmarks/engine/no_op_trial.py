@@ -55,7 +55,11 @@ def ours(url: str, token: str, trials: int, folder: Path) -> tuple[list[TrialVie
         ).id
         while not (view := client.study(study)).mlflow.closed:
             finished = sum(view.counts[s] for s in ("done", "failed"))
-            print(f"\r{finished} of {trials} trials, {view.mlflow.pending} on the way to MLflow   ", end="", file=sys.stderr)
+            print(
+                f"\r{finished} of {trials} trials, {view.mlflow.pending} on the way to MLflow   ",
+                end="",
+                file=sys.stderr,
+            )
             time.sleep(0.3)
         print(file=sys.stderr)
         return all_trials(client, study), time.time() - began

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from mlp import Adam, Floats, Labels, Mlp, Sgd
 from sklearn.datasets import load_digits
+from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
     from caviar_worker import Trial
@@ -37,6 +38,7 @@ def data() -> tuple[Part, Part, Part]:
     return train, validation, test
 
 
+@threadpool_limits.wrap(limits=1)  # layers this small only lose time to a second thread
 def train(trial: Trial) -> dict[str, float]:
     """Train one network; report every epoch; return the metrics at the end."""
     (x, y), validation, test = data()

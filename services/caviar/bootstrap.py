@@ -12,6 +12,7 @@ from types import FrameType
 
 from caviar import settings as settings_module
 from caviar.adapters.sql import Store, migrate, open_engine
+from caviar.refinement.refiner import Recorded
 from caviar.settings import Settings
 
 
@@ -22,7 +23,7 @@ def configure_logging() -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    for name in ("httpx", "urllib3", "alembic", "mlflow", "matplotlib"):
+    for name in ("httpx2", "urllib3", "alembic", "mlflow", "matplotlib"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
@@ -82,9 +83,6 @@ def run_refiner() -> None:
     """The refinement job, until SIGTERM."""
     configure_logging()
     settings = settings_module.from_environment()
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    from caviar.adapters.mlflow import Record
     from caviar.refinement import Refiner
 
     stop = threading.Event()
@@ -94,4 +92,24 @@ def run_refiner() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    Refiner(open_store(settings), Record(settings.mlflow_uri)).run(stop)
+    store = open_store(settings)
+    recorded: dict[str, Recorded] = {}
+    keeper = threading.Thread(target=_keep, args=(store, settings, recorded, stop), daemon=True)
+    keeper.start()
+    Refiner(store, recorded.get).run(stop)
+
+
+def _keep(
+    store: Store, settings: Settings, recorded: dict[str, Recorded], stop: threading.Event
+) -> None:
+    """The thread that talks to MLflow. Its client takes two seconds to import: the first round is not kept waiting."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    from caviar.adapters.health import wait_until_up
+
+    if wait_until_up(settings.mlflow_uri, stop):
+        from caviar.adapters.mlflow import Record
+        from caviar.refinement.keeper import Keeper
+
+        Keeper(store, Record(settings.mlflow_uri), recorded).run(stop)

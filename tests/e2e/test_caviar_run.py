@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.support import Caviar, mlflow_trial_runs, wait_for
+from tests.support.command_line import Caviar, mlflow_trial_runs, wait_for
 
 pytestmark = pytest.mark.real
 
@@ -39,8 +39,7 @@ budget: {{trials: {TRIALS}}}
 def caviar(tmp_path: Path) -> Iterator[Caviar]:
     made = Caviar(tmp_path)
     yield made
-    for process in made.processes():
-        process.kill()
+    made.close()
 
 
 def write_study(caviar: Caviar, step_s: float = 0.02) -> None:

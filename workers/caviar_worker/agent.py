@@ -23,13 +23,15 @@ from caviar.errors import CaviarError, InputError, Problem
 from caviar_worker.children import Child, forkserver_command, reap_strangers
 from caviar_worker.environment import trial_environment
 from caviar_worker.files import read_json
-from caviar_worker.folders import attempts
+from caviar_worker.folders import attempts, held
 from caviar_worker.processes import kill_recorded_group
 from caviar_worker.settings import WorkerSettings
 
 log = logging.getLogger("caviar.worker")
 
 _TICK_S = 0.1
+_SETTLE_S = 0.3
+"""A slot that is just claiming has written its claim by then."""
 SHUTDOWN_S = 4.2
 """From the first signal until whatever is left is killed: trials have 2 s of it."""
 
@@ -89,7 +91,7 @@ class Agent:
         return 0
 
     def _beat(self) -> None:
-        from caviar_worker.beats import Beats  # httpx costs 0.2 s: the others start meanwhile
+        from caviar_worker.beats import Beats  # httpx2 costs 0.2 s: the others start meanwhile
 
         Beats(self.settings, self.incarnation, self.ended).run()
 
@@ -108,7 +110,12 @@ class Agent:
         deadline = time.monotonic() + SHUTDOWN_S
         self.settings.closing_file.touch()
         self.celery.terminate()
-        while self.signals < 2 and time.monotonic() < deadline and self.celery.running():
+        # Celery needs 2 s to end an idle pool: it is killed as soon as no slot holds a trial. A ticket that
+        # is lost with it is sent again by the scheduler.
+        settled = time.monotonic() + _SETTLE_S
+        while self.signals < 2 and self.celery.running() and time.monotonic() < deadline:
+            if time.monotonic() > settled and not any(held(self.settings.folder)):
+                break
             time.sleep(0.02)
         self.ended.set()
         self.celery.kill()
@@ -161,7 +168,7 @@ def _private(folder: Path) -> None:
 
 def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

@@ -71,6 +71,7 @@ def main() -> None:
     worker_process_init.connect(start_child, weak=False)
     make_app(settings.broker).worker_main(
         [
+            "--quiet",
             "worker",
             f"--hostname=caviar@{settings.host}",
             f"--concurrency={settings.slots}",
@@ -79,7 +80,7 @@ def main() -> None:
             "--without-gossip",
             "--without-mingle",
             "--without-heartbeat",
-            "--loglevel=INFO",
+            "--loglevel=WARNING",
         ]
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TypeVar
 
-import httpx
+import httpx2
 from pydantic import BaseModel, ValidationError
 
 from caviar.contract.messages import (
@@ -43,7 +43,7 @@ class Scheduler:
     """Each call tries once and raises Away or Refused: who calls knows how long to go on trying."""
 
     def __init__(self, url: str, token: str, *, timeout_s: float = 5.0) -> None:
-        self._http = httpx.Client(
+        self._http = httpx2.Client(
             base_url=f"{url}/api/v1/worker",
             headers={"Authorization": f"Bearer {token}"},
             timeout=timeout_s,
@@ -70,7 +70,7 @@ class Scheduler:
         try:
             content = self._request("GET", f"studies/{study}/ship-target")
         except Refused as refused:
-            if refused.status == httpx.codes.NOT_FOUND:
+            if refused.status == httpx2.codes.NOT_FOUND:
                 return None
             raise
         return _parsed(ShipTarget, content)
@@ -87,7 +87,7 @@ class Scheduler:
             answer = self._http.request(
                 method, path, content=body, headers={"Content-Type": "application/json"}
             )
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise Away(f"The scheduler does not answer: {error}") from None
         if answer.is_success:
             return answer.content

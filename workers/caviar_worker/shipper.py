@@ -194,7 +194,7 @@ def main() -> None:
         die_with_parent(int(sys.argv[1]))
     os.nice(5)  # training comes first
     logging.basicConfig(level=logging.INFO, format="%(asctime)s shipper %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     settings = WorkerSettings.from_environ(os.environ)
     from caviar_worker.mlflow_client import Runs
 

@@ -5,53 +5,22 @@ Trial runs are written by the workers' shippers; nothing here is on a trial's pa
 
 from __future__ import annotations
 
-import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from caviar.contract.names import TAG_KIND, TAG_PARENT, TAG_ROUND, TAG_STUDY, TAG_TRIAL
+from caviar.adapters.imports import HEAVY, without
+from caviar.contract.names import TAG_KIND, TAG_ROUND, TAG_STUDY, TAG_TRIAL
 from caviar.errors import ServiceError
 
-HEAVY = ("pandas", "pyarrow", "sklearn", "scipy", "matplotlib")
 PAGE = 1000
-_importing = threading.Lock()
 
-
-@contextmanager
-def _without(names: tuple[str, ...]) -> Iterator[None]:
-    """Have ``import`` of these fail for a moment: a None in sys.modules does that.
-
-    The full MLflow imports pandas and its like when they are there, 185 MB that its client never uses; without them
-    it does as mlflow-skinny does, 89 MB.
-    """
-    with _importing:
-        hidden = [name for name in names if name not in sys.modules]
-        sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
-        try:
-            yield
-        finally:
-            for name in hidden:
-                sys.modules.pop(name, None)
-
-
-with _without(HEAVY):
+with without(HEAVY):
     from mlflow.entities import Metric, Param, RunTag
     from mlflow.exceptions import MlflowException
     from mlflow.tracking.client import MlflowClient
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One trial's result as MLflow has it."""
-
-    run_id: str
-    value: float | None
-    ended_ms: int
 
 
 class Record:
@@ -132,13 +101,13 @@ class Record:
 
     def results(
         self, experiment_id: str, study_id: str, metric: str, since_ms: int
-    ) -> dict[str, Recorded]:
-        """Trial id -> result, of the study's trial runs that ended at ``since_ms`` or later."""
+    ) -> dict[str, tuple[str, float | None, int]]:
+        """Trial id -> (run id, value, end in ms), of the study's trial runs that ended at ``since_ms`` or later."""
         query = (
             f"tags.`{TAG_STUDY}` = '{study_id}' and tags.`{TAG_KIND}` = 'trial' "
             f"and attributes.end_time >= {since_ms}"
         )
-        found: dict[str, Recorded] = {}
+        found: dict[str, tuple[str, float | None, int]] = {}
         token: str | None = None
         with _reachable():
             while True:
@@ -148,9 +117,8 @@ class Record:
                 for run in page:
                     trial = run.data.tags.get(TAG_TRIAL)
                     if trial:
-                        found[trial] = Recorded(
-                            run.info.run_id, run.data.metrics.get(metric), run.info.end_time
-                        )
+                        value = run.data.metrics.get(metric)
+                        found[trial] = (run.info.run_id, value, run.info.end_time)
                 token = page.token
                 if not token:
                     return found
@@ -164,6 +132,3 @@ def _reachable() -> Iterator[None]:
         raise ServiceError(f"MLflow: {str(error).splitlines()[0][:300]}") from error
     except OSError as error:
         raise ServiceError(f"MLflow does not answer ({type(error).__name__})") from error
-
-
-__all__ = ["TAG_PARENT", "Record", "Recorded"]

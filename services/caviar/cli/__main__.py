@@ -1,4 +1,4 @@
-"""``python -m caviar.cli``: the command line where the script is not on the PATH."""
+"""`python -m caviar.cli`, for processes that start others of the same installation."""
 
 import sys
 

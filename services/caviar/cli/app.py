@@ -196,8 +196,11 @@ def refiner() -> None:
 
 
 @app.command()
-def worker() -> int | None:
+def worker() -> int:
     """Run a worker that trains trials (a process of the service)."""
-    from caviar_worker.agent import main
+    import os
 
-    return main()
+    from caviar_worker.agent import main
+    from caviar_worker.settings import WorkerSettings
+
+    return main(WorkerSettings.from_environ(os.environ))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
+import httpx2
 from pydantic import TypeAdapter, ValidationError
 
 from caviar.contract.names import ENV_API
@@ -70,13 +70,13 @@ class Client:
         headers = {"Authorization": f"Bearer {address.token}"} if address.token else {}
         try:
             # No proxy from the environment for a service on this machine.
-            self._http = httpx.Client(
+            self._http = httpx2.Client(
                 base_url=address.url,
                 headers=headers,
                 timeout=TIMEOUT_S,
                 trust_env=not self.local,
             )
-        except (httpx.InvalidURL, ValueError) as error:
+        except (httpx2.InvalidURL, ValueError) as error:
             raise InputError(
                 Problem((ENV_API,), f"{address.url!r} is no address: {error}")
             ) from None
@@ -85,8 +85,8 @@ class Client:
     def local(self) -> bool:
         """Whether the service is on this machine, so that a folder here is a folder there."""
         try:
-            return httpx.URL(self.url).host in ("127.0.0.1", "localhost", "::1")
-        except httpx.InvalidURL:
+            return httpx2.URL(self.url).host in ("127.0.0.1", "localhost", "::1")
+        except httpx2.InvalidURL:
             return False
 
     def __enter__(self) -> Client:
@@ -159,13 +159,13 @@ class Client:
     ) -> T:
         try:
             response = self._http.request(method, f"/api/v1{path}", json=body, params=query)
-        except httpx.ConnectError:
+        except httpx2.ConnectError:
             raise ServiceError(f"No service answers at {self.url}. {HOW_TO_START}") from None
-        except httpx.TimeoutException:
+        except httpx2.TimeoutException:
             raise ServiceError(
                 f"The service at {self.url} did not answer in {TIMEOUT_S:g} s"
             ) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ServiceError(f"The connection to {self.url} failed: {error}") from None
         if response.status_code >= 300:
             raise error_of(response.status_code, response.text)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import getpass
-import signal
 import subprocess
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
 
 from caviar.cli import INTERRUPTED
 from caviar.cli.client import Address, Client, default_home, find_service
@@ -18,11 +20,14 @@ from caviar.cli.reading import console, print_json
 from caviar.cli.views.parts import clean
 from caviar.cli.views.progress import started_line
 from caviar.cli.views.result import exit_code, result, result_object
-from caviar.contract.views import Submission
+from caviar.contract.views import StudyView, Submission
 from caviar.errors import InputError, Problem
 from caviar.studies.source import MAX_BYTES, read_source
 from caviar.studies.spec import Study, load_study
 from caviar.studies.trainer_check import check_trainer
+
+if TYPE_CHECKING:
+    from caviar import embedded
 
 GIT_TIMEOUT_S = 5.0
 
@@ -38,36 +43,54 @@ def run_study(file: Path, workers: int | None, home: Path | None, as_json: bool)
         screen.print(line, style="dim", markup=False, soft_wrap=True)
 
     home = default_home() if home is None else home
+    stopping = f"Stopping. `caviar run {file}` goes on where it was."
     try:
         with embedded.service(home.absolute(), workers, notice, only_this_study=True) as service:
-            trainer = study.trainer.model_copy(update={"folder": str(_folder(file))})
-            wrong = service.check_trainer(trainer)
-            if wrong:
-                raise InputError(Problem(("trainer",), f"the trainer does not import: {wrong}"))
-            with Client(Address(service.url, service.token)) as client:
-                submitted = client.submit(_submission(file, text, local=True))
-                started = client.study(submitted.id)
-                notice(started_line(started, submitted.resumed))
-                ended = follow(client, submitted.id, screen)
-            uri = service.tracking_uri if service.owned else ended.mlflow.uri
-            look = "`caviar up` starts it and prints its address" if service.owned else None
+            if not service.owned:
+                stopping = f"The study goes on in the service at {service.url}."
+            try:
+                ended = _followed(service, file, text, study, screen, notice)
+            except KeyboardInterrupt:
+                # Told before the service is taken down, which takes a moment.
+                click.echo(stopping, err=True)
+                return INTERRUPTED
     except KeyboardInterrupt:
-        click.echo(f"Stopping. `caviar run {file}` goes on where it was.", err=True)
+        click.echo(stopping, err=True)
         return INTERRUPTED
     if as_json:
-        print_json(result_object(ended, uri))
+        print_json(result_object(ended, service.tracking_uri if service.owned else None))
     else:
+        look = "`caviar up` starts it and prints its address" if service.owned else None
         screen.print(result(ended, screen.width, look))
     return exit_code(ended)
 
 
+def _followed(
+    service: embedded.Service,
+    file: Path,
+    text: str,
+    study: Study,
+    screen: Console,
+    notice: Callable[[str], None],
+) -> StudyView:
+    """Submit the study to ``service`` and follow it to its end. InputError where the trainer does not import."""
+    trainer = study.trainer.model_copy(update={"folder": str(_folder(file))})
+    wrong = service.check_trainer(trainer)
+    if wrong:
+        place = ("trainer", "function")
+        line = read_source(text).line(place)
+        raise InputError(Problem(place, f"it does not import: {clean(wrong)}", line=line))
+    with Client(Address(service.url, service.token)) as client:
+        submitted = client.submit(_submission(file, text, local=True))
+        notice(started_line(client.study(submitted.id), submitted.resumed))
+        return follow(client, submitted.id, screen)
+
+
 def stay_up(workers: int | None, home: Path | None) -> int:
-    """Keep the embedded service until Ctrl-C or SIGTERM."""
+    """Keep the embedded service until Ctrl-C or SIGTERM, which the service turns into the same."""
     from caviar import embedded
 
     home = default_home() if home is None else home
-    end = threading.Event()
-    before = signal.signal(signal.SIGTERM, lambda *_: end.set())
     try:
         with embedded.service(
             home.absolute(), workers, click.echo, only_this_study=False
@@ -78,15 +101,13 @@ def stay_up(workers: int | None, home: Path | None) -> int:
             click.echo(f"Service  {service.url}")
             click.echo(f"MLflow   {service.mlflow_url}")
             click.echo(f"Home     {home}")
-            click.echo(
-                "Submit with `caviar submit STUDY.yaml` from another terminal. Ctrl-C stops."
-            )
-            end.wait()
+            click.echo("`caviar submit STUDY.yaml` in another terminal adds a study. Ctrl-C stops.")
+            try:
+                threading.Event().wait()
+            except KeyboardInterrupt:
+                click.echo("Stopping. Unfinished studies go on at the next `caviar up`.", err=True)
     except KeyboardInterrupt:
-        click.echo("Stopping. Unfinished studies go on at the next `caviar up`.", err=True)
         return INTERRUPTED
-    finally:
-        signal.signal(signal.SIGTERM, before)
     return 0
 
 

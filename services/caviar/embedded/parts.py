@@ -19,6 +19,9 @@ WATCH_S = 0.2
 BACKOFF_S = (0.0, 0.5, 2.0, 5.0)
 STEADY_S = 60.0
 """A part that lived this long starts again without a wait."""
+GIVE_UP_AFTER = 6
+"""Deaths in a row after which a part cannot be helped."""
+LOG_LINES = 12
 MAX_LOG_BYTES = 5_000_000
 
 
@@ -57,6 +60,14 @@ class Part:
             with suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, self.process.pid, self.niceness)
 
+    def last_words(self) -> str:
+        """The end of its log."""
+        try:
+            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return ""
+        return "\n".join(lines[-LOG_LINES:])
+
     def signal_group(self, number: signal.Signals) -> None:
         if self.process is not None:
             with suppress(ProcessLookupError, PermissionError):
@@ -64,10 +75,14 @@ class Part:
 
 
 class Parts:
-    """Starts, watches and ends parts. ``notice`` gets a line when one died."""
+    """Starts, watches and ends parts.
 
-    def __init__(self, notice: Callable[[str], None]) -> None:
+    ``notice`` gets a line when one died and was started again, ``give_up`` the reason when one keeps dying.
+    """
+
+    def __init__(self, notice: Callable[[str], None], give_up: Callable[[str], None]) -> None:
         self._notice = notice
+        self._give_up = give_up
         self._parts: list[Part] = []
         self._lock = threading.RLock()
         self._closing = threading.Event()
@@ -88,9 +103,6 @@ class Parts:
             self._parts.append(part)
             assert part.process is not None
             self._tell(f"group {part.process.pid}")
-
-    def log_of(self, name: str) -> Path | None:
-        return next((part.log for part in self._parts if part.name == name), None)
 
     def close(self) -> None:
         """End all parts, the newest first, so that each can still say goodbye to what it stands on."""
@@ -130,6 +142,14 @@ class Parts:
         now = time.monotonic()
         if now - part.started > STEADY_S:
             part.deaths = 0
+        if part.deaths == GIVE_UP_AFTER:
+            part.deaths += 1
+            self._give_up(
+                f"The {part.name} does not stay up (exit {process.returncode}). "
+                f"The end of its log, {part.log}:\n{part.last_words()}"
+            )
+        if part.deaths > GIVE_UP_AFTER:
+            return
         wait = BACKOFF_S[min(part.deaths, len(BACKOFF_S) - 1)]
         if now - part.started < wait:
             return

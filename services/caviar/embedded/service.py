@@ -1,7 +1,7 @@
 """Starting and ending the embedded service, or finding the one that already runs in a home.
 
-Order of the start: what the first trial needs comes first (Redis, worker, scheduler); MLflow and the refiner follow
-once it trains, since the spool bridges their absence and they would only compete for the cores.
+Order of the start: what the first trials need comes first (Redis, worker, scheduler, refiner); MLflow follows once one
+trains, since the spool bridges its absence and its start would only compete for the cores.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CLAIM_S = 4.0
 API_PORT = 8642
 MLFLOW_PORT = 8643
 HOLD_S = 8.0
-"""MLflow and the refiner wait this long at most for the first trial to train."""
+"""MLflow waits this long at most for the first trial to train."""
 FIND_S = 15.0
 CHECK_S = 600.0
 """Importing a trainer may take long (a cold disk, a large framework)."""
@@ -59,9 +59,9 @@ class Service:
         """
         if trainer.function is None:
             return None
-        from caviar_worker.forkserver import check_trainer
+        from caviar_worker.client import check_trainer
 
-        return check_trainer(self.forkserver, trainer, CHECK_S)
+        return check_trainer(self.forkserver, trainer.model_dump(mode="json"), CHECK_S)
 
 
 @contextmanager
@@ -92,6 +92,10 @@ def service(
             embedded = _Embedded(home, workers, notice, only_this_study)
             try:
                 yield embedded.start()
+            except KeyboardInterrupt:
+                if embedded.broken:
+                    raise ServiceError(embedded.broken) from None
+                raise
             finally:
                 with _uninterrupted():
                     embedded.close()
@@ -110,8 +114,10 @@ class _Embedded:
         self._logs = home / "logs"
         self._logs.mkdir(exist_ok=True)
         self._binary = redis.find_server()
-        self._parts = Parts(notice)
-        self._runtime = Path(tempfile.mkdtemp(prefix="caviar-"))
+        self.broken = ""
+        """Why the service cannot go on, where it cannot."""
+        self._parts = Parts(notice, self._give_up)
+        self._runtime = _runtime_folder()
         self._parts.remove_at_end(self._runtime)
         self._socket = _listen(API_PORT)
         self._url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
@@ -131,6 +137,7 @@ class _Embedded:
             pass_fds=(self._socket.fileno(),),
             first_env={"CAVIAR_START_PAUSED": "1"} if self._only else {},
         )
+        self._start("refiner", _caviar("refiner"), common)
         self._common = common
         self._late.start()
         found = Service(
@@ -151,6 +158,11 @@ class _Embedded:
         self._late.join()
         self._parts.close()
         self._socket.close()
+
+    def _give_up(self, reason: str) -> None:
+        """Called in the watcher's thread: the main thread is ended as if by a signal."""
+        self.broken = reason
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _start(
         self,
@@ -196,7 +208,6 @@ class _Embedded:
             self._common,
             niceness=5,
         )
-        self._start("refiner", _caviar("refiner"), self._common)
 
     def _prepare_mlflow(self) -> None:
         """Set WAL on MLflow's file, once: its writers then no longer wait for its readers."""
@@ -293,6 +304,12 @@ def _to_json(found: Service) -> str:
             "pid": os.getpid(),
         }
     )
+
+
+def _runtime_folder() -> Path:
+    """A new folder with mode 700 for the sockets. A unix socket's path is short (108 bytes): so is this one's."""
+    base = tempfile.gettempdir()
+    return Path(tempfile.mkdtemp(prefix="caviar-", dir=base if len(base) <= 60 else "/tmp"))  # noqa: S108
 
 
 def _write_private(path: Path, text: str) -> None:

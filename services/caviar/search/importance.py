@@ -20,7 +20,7 @@ BACKGROUND = 128
 """Points of the space over which the other parameters are averaged."""
 STEPS = 16
 """Places on a number's scale at which its marginal is taken."""
-FENCE = 3.0
+FENCE = 1.5
 """Values further from the quartiles than this many interquartile ranges are pulled in: one diverged
 training would otherwise be all that the forest explains."""
 
@@ -43,7 +43,7 @@ def importance(space: Space, results: Sequence[Result]) -> list[Importance]:
         raise CaviarError("Importance needs scikit-learn: pip install 'caviar[service]'.") from None
     forest = RandomForestRegressor(TREES, min_samples_leaf=2, random_state=0)
     places, _ = space.encode([r.params for r in kept])
-    forest.fit(places, _fenced(values / np.abs(values).max()))
+    forest.fit(places, _fenced(values))
     background = np.array([sobol_point(i, len(space), 0) for i in range(BACKGROUND)])
     variances = np.zeros(len(space))
     for place, parameter in enumerate(space):
@@ -63,6 +63,8 @@ def importance(space: Space, results: Sequence[Result]) -> list[Importance]:
 
 
 def _fenced(values: Floats) -> Floats:
-    low, high = np.quantile(values, [0.25, 0.75])
+    """Outliers pulled in to the fence, then centred and scaled to [-1, 1]: trees stop at tiny variances."""
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
     reach = FENCE * (high - low)
-    return np.asarray(np.clip(values, low - reach, high + reach)) if reach > 0 else values
+    near = np.clip(values, low - reach, high + reach) if reach > 0 else values
+    return np.asarray((near - middle) / np.abs(near - middle).max())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 FRACTIONS = {
+    0.8: "four fifths",
     0.75: "three quarters",
     2 / 3: "two thirds",
     0.5: "half",
@@ -17,7 +18,7 @@ FRACTIONS = {
 
 def number(value: float) -> str:
     """Three significant digits, thousands separated: ``0.0021``, ``16,384``, ``1.5e-07``."""
-    if isinstance(value, int) or 1e3 <= abs(value) < 1e9:
+    if isinstance(value, int) or 999.5 <= abs(value) < 1e9:
         return f"{value:,.0f}"
     return f"{value:.3g}"
 

@@ -10,13 +10,12 @@ from typing import Any, Literal, cast, get_args
 
 from caviar.contract.messages import Trainer
 from caviar.errors import InputError, Problem
-from caviar.search import Settings
+from caviar.search import STRATEGIES, Settings
 from caviar.space import Space, warnings
 from caviar.studies.fields import Fields
 from caviar.studies.source import Source, read_source
 
 Goal = Literal["maximize", "minimize"]
-Strategy = Literal["zoom", "random", "grid", "sobol"]
 
 MAX_TRIALS = 1_000_000
 MAX_SLOTS = 64
@@ -73,7 +72,8 @@ class Study:
     metric: Metric
     trainer: Trainer
     space: Space
-    strategy: Strategy
+    strategy: str
+    """One of ``caviar.search.STRATEGIES``."""
     seed: int
     budget: Budget
     resources: Resources
@@ -118,7 +118,7 @@ def _study(source: Source) -> Study:
     trainer = _trainer(root, space)
     search = root.section("search", "{strategy: zoom, seed: 0}", required=False)
     search.only(*KEYS["search"])
-    strategy = cast(Strategy, search.choice("strategy", get_args(Strategy), "zoom"))
+    strategy = search.choice("strategy", STRATEGIES, "zoom")
     seed = search.whole("seed", 0, MAX_SEED, default=0)
     budget = _budget(root)
     resources = _resources(root)
@@ -228,14 +228,21 @@ def _command(fields: Fields, space: Space | None) -> tuple[str, ...]:
         )
         return ()
     words: list[str] = []
-    known = None if space is None else {view.name for view in space.to_views()}
+    views = [] if space is None else space.to_views()
+    known = {view.name: bool(view.when) for view in views}
     for word in value:
         if not isinstance(word, str | int | float) or isinstance(word, bool):
             fields.problem("command", "every word must be text or a number", "Put it in quotes.")
             continue
         words.append(str(word))
         for name in _PLACEHOLDER.findall(str(word)):
-            if known is not None and name not in known:
+            if known.get(name):
+                fields.problem(
+                    "command",
+                    f"{{{name}}} is not there in every trial: it has a condition",
+                    "Read it in the program from the variable CAVIAR_PARAMS, which holds JSON.",
+                )
+            elif known and name not in known:
                 fields.problem(
                     "command",
                     f"{{{name}}} is no parameter of the space",

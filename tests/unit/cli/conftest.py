@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from answering_service import Service, answering_service
+
+from tests.support.answering_service import Service, answering_service
 
 
 @pytest.fixture

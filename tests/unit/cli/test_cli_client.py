@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from answering_service import Service
-from studies_made_up import digits_study, trial
 
 from caviar.cli.client import PAGE, Address, Client, find_service, finished_after
 from caviar.contract.views import Submission, TrialView
 from caviar.errors import InputError, NotAllowed, Problem, ServiceError
+from tests.support.answering_service import Service
+from tests.support.studies_made_up import digits_study, trial
 
 
 @pytest.fixture

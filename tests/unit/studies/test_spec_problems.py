@@ -12,6 +12,8 @@ metric: {name: loss, goal: minimize}
 trainer: {function: "train:main"}
 space:
   lr: {type: float, low: 1.0e-4, high: 1.0, scale: log}
+  kind: {type: categorical, choices: [a, b]}
+  only: {type: int, low: 1, high: 9, when: {kind: [a]}}
 budget: {trials: 10}
 """
 
@@ -38,26 +40,33 @@ def problems(text: str) -> list[Problem]:
         ("train:main", "pkg/train.main", "trainer.function", 3, 'did you mean "pkg.train:main"?'),
         ("train:main", "rm -rf", "trainer.function", 3, "digits:train"),
         ('function: "train:main"', "command: python train.py", "trainer.command", 3, "list"),
-        ('function: "train:main"', 'command: [x, "{lrr}"]', "trainer.command", 3, "space has lr"),
+        (
+            'function: "train:main"',
+            'command: [x, "{lrr}"]',
+            "trainer.command",
+            3,
+            "space has kind, lr",
+        ),
+        ('function: "train:main"', 'command: [x, "{only}"]', "trainer.command", 3, "CAVIAR_PARAMS"),
         ('function: "train:main"', "command: [x, [y]]", "trainer.command", 3, "quotes"),
         ('{function: "train:main"}', '{function: "a:b", command: [c]}', "trainer", 3, "not both"),
         ('{function: "train:main"}', "{fun: x}", "trainer.fun", 3, "did you mean function?"),
         ("low: 1.0e-4", "low: 0", "space.lr.low", 5, "log"),
         ("low: 1.0e-4", "low: 2", "space.lr.low", 5, ""),
         ("scale: log", "scale: lgo", "space.lr.scale", 5, "did you mean log?"),
-        ("trials: 10", "trials: 0", "budget.trials", 6, "outside 1 to 1,000,000"),
-        ("trials: 10", "trials: 2000000", "budget.trials", 6, "outside"),
-        ("trials: 10", "trials: ten", "budget.trials", 6, "whole number"),
-        ("trials: 10", "trials: true", "budget.trials", 6, "whole number"),
-        ("trials: 10", "hours: 1", "budget.trials", 6, "missing"),
-        ("trials: 10", "trials: 10, hours: 0", "budget.hours", 6, "above 0"),
-        ("trials: 10", "trials: 10, target: .nan", "budget.target", 6, "finite"),
-        ("trials: 10", "trials: 10, target: x", "budget.target", 6, "number"),
-        ("budget:", "resources: {class: GPU}\nbudget:", "resources.class", 6, "lower-case"),
-        ("budget:", "resources: {slots: 0}\nbudget:", "resources.slots", 6, "outside"),
-        ("budget:", "search: {strategy: zom}\nbudget:", "search.strategy", 6, "did you mean zoom?"),
-        ("budget:", "search: {seed: -1}\nbudget:", "search.seed", 6, "outside"),
-        ("budget:", "search: zoom\nbudget:", "search", 6, "mapping"),
+        ("trials: 10", "trials: 0", "budget.trials", 8, "outside 1 to 1,000,000"),
+        ("trials: 10", "trials: 2000000", "budget.trials", 8, "outside"),
+        ("trials: 10", "trials: ten", "budget.trials", 8, "whole number"),
+        ("trials: 10", "trials: true", "budget.trials", 8, "whole number"),
+        ("trials: 10", "hours: 1", "budget.trials", 8, "missing"),
+        ("trials: 10", "trials: 10, hours: 0", "budget.hours", 8, "above 0"),
+        ("trials: 10", "trials: 10, target: .nan", "budget.target", 8, "finite"),
+        ("trials: 10", "trials: 10, target: x", "budget.target", 8, "number"),
+        ("budget:", "resources: {class: GPU}\nbudget:", "resources.class", 8, "lower-case"),
+        ("budget:", "resources: {slots: 0}\nbudget:", "resources.slots", 8, "outside"),
+        ("budget:", "search: {strategy: zom}\nbudget:", "search.strategy", 8, "did you mean zoom?"),
+        ("budget:", "search: {seed: -1}\nbudget:", "search.seed", 8, "outside"),
+        ("budget:", "search: zoom\nbudget:", "search", 8, "mapping"),
     ],
 )
 def test_a_mistake_is_refused_at_its_place(
@@ -89,4 +98,4 @@ def test_a_missing_section_comes_with_an_example(section: str) -> None:
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
     """Nobody corrects a file one error at a time."""
     text = RIGHT.replace("minimize", "less").replace("1.0e-4", "0").replace("10", "0")
-    assert [problem.line for problem in problems(text)] == [2, 5, 6]
+    assert [problem.line for problem in problems(text)] == [2, 5, 8]

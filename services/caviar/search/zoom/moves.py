@@ -13,13 +13,13 @@ from caviar.search.zoom.pace import rank_weights
 from caviar.space import Categorical, Interval, Kept, Parameter, Side
 from caviar.space.parameter import Floats
 
-DEVIATIONS = 4.0
-"""Width of a side in standard deviations of the leaders: two on each side of the middle."""
-SLOWEST = 0.75
+DEVIATIONS = 5.0
+"""Width of a side in standard deviations of the leaders: two and a half on each side."""
+SLOWEST = 0.8
 """Smallest share of a side that one round keeps."""
 NARROWEST = 0.02
 """Width below which a side no longer narrows."""
-EDGE = 0.1
+EDGE = 0.15
 """The best trial sits at the edge when it is nearer to it than this share of the side."""
 TOGETHER = 0.7
 """Leaders that ask for less than this share of the side lie together: the side moves, not widens."""
@@ -92,8 +92,9 @@ def _followed(parameter: Parameter, side: Interval, places: Floats, weights: Flo
     bound: Edge = (
         "lower" if best <= low_bound + 0.01 else "upper" if best >= high_bound - 0.01 else ""
     )
-    at_lower = best < side.lo + EDGE * width and side.lo > 0.0
-    at_upper = best > side.hi - EDGE * width and side.hi < 1.0
+    below, above = _neighbours(parameter, best)
+    at_lower = side.lo > 0.0 and (best < side.lo + EDGE * width or below < side.lo)
+    at_upper = side.hi < 1.0 and (best > side.hi - EDGE * width or above > side.hi)
     if at_lower or at_upper:
         edge: Edge = "lower" if at_lower else "upper"
         if wanted < TOGETHER * width:
@@ -109,7 +110,17 @@ def _followed(parameter: Parameter, side: Interval, places: Floats, weights: Flo
         return Move(parameter, side, side, "", bound)
     middle = min(max((best + mean) / 2, best - 0.4 * new), best + 0.4 * new)
     lo = min(max(middle - new / 2, side.lo), side.hi - new)
-    return Move(parameter, side, Interval(lo, min(lo + new, side.hi)), "", bound)
+    after = Interval(min(lo, below), max(min(lo + new, side.hi), above))
+    return Move(parameter, side, after, "", bound)
+
+
+def _neighbours(parameter: Parameter, place: float) -> tuple[float, float]:
+    """Places of the whole numbers next to one, which a box keeps in reach; of a float the place itself."""
+    if parameter.type != "int":
+        return place, place
+    value = int(parameter.from_unit(place))
+    low, high = map(int, _ends(parameter))
+    return parameter.to_unit(max(value - 1, low)), parameter.to_unit(min(value + 1, high))
 
 
 def _ends(parameter: Parameter) -> tuple[float, float]:

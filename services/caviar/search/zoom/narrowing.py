@@ -1,7 +1,7 @@
 """The next box: each side follows the places of the leading trials along its parameter.
 
-Along a number, the leaders' weighted spread asks for a width of four standard deviations. A side gives way
-by at most a quarter a round and stays within the old one; where the best trial sits at the box's edge or outside,
+Along a number, the leaders' weighted spread asks for a width of five standard deviations. A side gives way
+by at most a fifth a round and stays within the old one; where the best trial sits at the box's edge or outside,
 the side widens (leaders still spread) or moves (leaders together) instead. A side never passes the study's
 own bounds. A category goes once it was tried and looks clearly worse than the best one. A parameter that
 matters little keeps its leaders spread, and so its side wide: dimensions narrow at the speed of their effect.
@@ -16,7 +16,7 @@ from caviar.search.values import Result, Settings, best_first
 from caviar.search.zoom.moves import NARROWEST, moved
 from caviar.search.zoom.pace import leaders, round_size, start_size
 from caviar.search.zoom.words import change_of, reason_of, restart_reason
-from caviar.space import Box, Interval, Space
+from caviar.space import Box, Kept, Numeric, Space
 
 FEWEST = 3
 """Trials that did not fail, below which there is no region to speak of."""
@@ -76,11 +76,13 @@ def _kind(box: Box, before: Box) -> Kind:
 def _collapsed(box: Box) -> bool:
     """Whether every side is as narrow as it gets: nothing is left to zoom into."""
     for parameter, side in zip(box.space, box.sides, strict=True):
-        if not isinstance(side, Interval):
-            if len(side.choices) > 1:
-                return False
-        elif side.width > 1.5 * NARROWEST:
-            view = box.to_views()[parameter.name]
-            if view.low != view.high:
-                return False
+        if isinstance(side, Kept):
+            open_ = len(side.choices) > 1
+        elif isinstance(parameter, Numeric) and parameter.type == "int":
+            first, last = parameter.whole_numbers(side.lo, side.hi)
+            open_ = last - first > 2 and side.width > 1.5 * NARROWEST
+        else:
+            open_ = side.width > 1.5 * NARROWEST
+        if open_:
+            return False
     return True

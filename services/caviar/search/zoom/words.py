@@ -42,7 +42,7 @@ def reason_of(kind: Kind, moves: Sequence[Move], lead: Sequence[Result], results
     """Why the box is where it is, led by the side that changed most; a lower tier number breaks ties."""
     head = f"The {len(lead)} best of {number(results)} trials"
     if kind == "keep":
-        return f"{head} are still spread over the whole box, so it stays{_bound_words(moves, lead[0])}."
+        return f"{head} still fill the box, so it stays{_bound_words(moves, lead[0])}."
     if kind == "shrink":
         narrowed = sorted(
             (move for move in moves if move.kind == "narrowed"),

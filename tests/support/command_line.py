@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,8 +35,7 @@ class Caviar:
 
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"
-        self.tmp = folder / "tmp"
-        self.tmp.mkdir()
+        self.tmp = Path(tempfile.mkdtemp(prefix="e2e-", dir="/tmp"))
         self.folder = folder
 
     def environment(self) -> dict[str, str]:
@@ -63,7 +64,10 @@ class Caviar:
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get("TMPDIR") == str(self.tmp) and process.status() != "zombie":
+                if (
+                    process.environ().get("TMPDIR") == str(self.tmp)
+                    and process.status() != "zombie"
+                ):
                     found.append(process)
             except (psutil.AccessDenied, psutil.NoSuchProcess):
                 continue
@@ -93,6 +97,12 @@ class Caviar:
     def kill(self, process: psutil.Process) -> None:
         os.kill(process.pid, signal.SIGKILL)
 
+    def close(self) -> None:
+        """Kill what a failed test left, and remove the mark's folder."""
+        for process in self.processes():
+            process.kill()
+        shutil.rmtree(self.tmp, ignore_errors=True)
+
     def logs(self) -> str:
         """The tail of every part's log, for a test that failed."""
         lines = []
@@ -114,8 +124,11 @@ import mlflow
 client = mlflow.MlflowClient(sys.argv[1])
 runs = client.search_runs([e.experiment_id for e in client.search_experiments()],
     "tags.`caviar.kind` = 'trial' and tags.`caviar.study` = '%s'" % sys.argv[2], max_results=5000)
-print(json.dumps([dict(name=r.info.run_name, status=r.info.status, params=r.data.params, metrics=r.data.metrics,
-    tags=r.data.tags, steps=[[m.step, m.value] for m in client.get_metric_history(r.info.run_id, sys.argv[3])]) for r in runs]))
+def row(r):
+    history = client.get_metric_history(r.info.run_id, sys.argv[3])
+    return dict(name=r.info.run_name, status=r.info.status, params=r.data.params, metrics=r.data.metrics,
+        tags=r.data.tags, steps=sorted([m.step, m.value] for m in history))
+print(json.dumps([row(r) for r in runs]))
 """
     found = subprocess.run(
         [sys.executable, "-c", script, f"sqlite:///{home / 'mlflow.db'}", study, "loss"],

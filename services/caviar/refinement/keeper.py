@@ -1,0 +1,117 @@
+"""Keeps the studies' record in MLflow: opens their runs, publishes rounds, reads results back, closes them.
+
+A thread of its own, so that MLflow may be slow or away while the refiner goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from caviar.adapters.mlflow import Record
+from caviar.adapters.sql import Store, StudyRecord
+from caviar.errors import ServiceError
+from caviar.refinement import publish
+from caviar.refinement.refiner import Recorded, ended_trials
+from caviar.studies.life import ENDED, OPEN
+from caviar.studies.spec import Study, load_study
+
+log = logging.getLogger("caviar.refiner")
+
+POLL_S = 0.3
+RETRY_S = 1.0
+"""How long MLflow is left alone after it did not answer."""
+
+
+@dataclass(slots=True)
+class _Case:
+    study: Study
+    since_ms: int = 0
+    """End of the newest run that was read."""
+
+
+class Keeper:
+    """The record of every study that is not closed."""
+
+    def __init__(self, store: Store, record: Record, recorded: dict[str, Recorded]) -> None:
+        """``recorded`` takes what is read: trial id -> its result in MLflow."""
+        self._store = store
+        self._record = record
+        self._recorded = recorded
+        self._cases: dict[str, _Case] = {}
+        self._away = False
+
+    def run(self, stop: threading.Event) -> None:
+        """Turn until ``stop`` is set, whatever MLflow does."""
+        while not stop.is_set():
+            try:
+                self.turn()
+            except ServiceError as error:
+                if not self._away:
+                    log.warning("%s. Results are taken from the workers' reports meanwhile.", error)
+                self._away = True
+                stop.wait(RETRY_S)
+            except Exception:
+                log.exception("a turn of the record keeper failed; trying again")
+                stop.wait(RETRY_S)
+            else:
+                self._away = False
+            stop.wait(POLL_S)
+
+    def turn(self) -> None:
+        """One look at every study that is not closed.
+
+        Raises:
+            ServiceError: MLflow does not answer; what was written so far stays, the next turn goes on from it.
+        """
+        for record in self._store.studies(closed=False):
+            if record.id not in self._cases:
+                self._cases[record.id] = _Case(load_study(record.source, record.filename))
+            self._keep(record, self._cases[record.id])
+
+    def _keep(self, record: StudyRecord, case: _Case) -> None:
+        if record.run_id is None or record.experiment_id is None:
+            experiment_id, run_id = publish.open_study(self._record, record, case.study)
+            self._store.set_study_run(record.id, experiment_id, run_id)
+            return
+        found = self._record.results(
+            record.experiment_id, record.id, case.study.metric.name, case.since_ms
+        )
+        for trial, (run_id, value, ended_ms) in found.items():
+            self._recorded[trial] = Recorded(run_id, value, ended_ms)
+            case.since_ms = max(case.since_ms, ended_ms)
+        rounds = self._store.rounds(record.id)
+        for row in rounds:
+            if row.run_id is None:
+                run_id = publish.publish_round(
+                    self._record,
+                    record,
+                    case.study,
+                    rounds[: row.index + 1],
+                    ended_trials(self._store, record.id),
+                )
+                self._store.set_round_run(record.id, row.index, run_id)
+        if record.state in ENDED and record.importance is not None:
+            self._close(record, case)
+
+    def _close(self, record: StudyRecord, case: _Case) -> None:
+        """Complete the study's run once every trial's run is complete."""
+        counts = self._store.counts(record.id)
+        if any(counts[state] for state in OPEN) or self._store.unshipped(record.id):
+            return
+        publish.close_study(
+            self._record,
+            record,
+            case.study,
+            self._store.rounds(record.id),
+            ended_trials(self._store, record.id),
+            counts,
+            time.time(),
+        )
+        self._store.close_study(record.id)
+        for row in self._store.trials(record.id):
+            self._recorded.pop(row.id, None)
+        del self._cases[record.id]
+        log.info("study %s is complete in MLflow", record.id)

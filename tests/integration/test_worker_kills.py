@@ -1,0 +1,126 @@
+"""kill -9 of any process of a host: the trial's outcome is known, and no process stays behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.support import wait_until
+from tests.support.desk import Desk, open_desk
+from tests.support.host import Host, worker_host
+from tests.support.servers import RedisServer
+from tests.support.user_code import trainer, write_user_code
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's parent signal"),
+]
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with open_desk() as desk:
+        yield desk
+
+
+@pytest.fixture
+def host(short_path: Path, redis_server: RedisServer, desk: Desk) -> Iterator[Host]:
+    """A host that trains a trial with a child of its own."""
+    code = write_user_code(short_path / "code")
+    with worker_host(short_path, redis_server, desk, slots=1) as host:
+        host.start()
+        host.train("family", trainer(code, "family"))
+        wait_until((host.attempt_folder("family") / "spool.jsonl").exists, why="it trains")
+        wait_until((host.attempt_folder("family") / "group.json").exists, why="its group is known")
+        yield host
+
+
+def trial_of(host: Host) -> psutil.Process:
+    record = json.loads((host.attempt_folder("family") / "group.json").read_text())
+    return psutil.Process(record["pid"])
+
+
+def victim(host: Host, name: str) -> psutil.Process:
+    if name == "trial":
+        return trial_of(host)
+    if name == "zygote":
+        return trial_of(host).parent()  # type: ignore[return-value]
+    if name == "slot":
+        return host.part("app").children()[0]
+    return host.part(name)
+
+
+def family_of(host: Host) -> list[psutil.Process]:
+    trial = trial_of(host)
+    found = [trial, *trial.children(recursive=True)]
+    assert len(found) == 2, "the trial and its child"
+    return found
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+
+
+@pytest.mark.parametrize("name", ["trial", "zygote", "forkserver", "slot", "app"])
+def test_the_trial_ends_with_any_of_its_processes(host: Host, desk: Desk, name: str) -> None:
+    """The trial's whole group dies, the attempt is reported as crashed, and the host works on."""
+    family = family_of(host)
+    victim(host, name).kill()
+    assert host.finish_of("family").outcome == "crashed"
+    wait_until(lambda: gone(family), why="the trial and its child are dead")
+
+    code = host.settings.folder.parent / "code"
+    host.train("next", trainer(code, "quick"))
+    assert host.finish_of("next").outcome == "done"
+    assert host.stop() == 0
+    host.wait_until_gone()
+
+
+def test_nothing_outlives_the_agent(host: Host) -> None:
+    """kill -9 of the agent: every process of the host goes, whatever session it is in."""
+    family = family_of(host)
+    host.part("agent").kill()
+    wait_until(lambda: gone(family), why="the trial and its child are dead")
+    host.wait_until_gone()
+
+
+def test_what_a_crash_of_all_left_is_killed_by_the_next_agent(host: Host, desk: Desk) -> None:
+    """Agent, fork server and Celery killed in one moment: nobody is there to end the trial's child."""
+    trial, child = family_of(host)
+    parts = [host.part("agent"), host.part("forkserver"), host.part("app"), victim(host, "slot")]
+    for part in parts:
+        part.suspend()
+    for part in reversed(parts):
+        part.kill()
+    wait_until(lambda: gone([trial, *parts]), why="the kernel ended the trial")
+    assert not gone([child]), "the child of the trial is what is left over"
+
+    host.start()
+    wait_until(lambda: gone([child]), why="the next agent killed the left-over child")
+    wait_until(lambda: len(desk.hellos) == 2, why="the next agent said hello")
+    wait_until(
+        lambda: (
+            (host.attempt_folder("family") / "delivered.json").exists()
+            or not host.attempt_folder("family").exists()
+        ),
+        why="the lost attempt is no longer held",
+    )
+    assert not desk.finished
+    assert host.stop() == 0
+    host.wait_until_gone()
+
+
+def test_the_shipper_is_started_again(host: Host) -> None:
+    """A shipper that dies is replaced; the trial does not notice."""
+    old = host.part("shipper")
+    old.kill()
+    wait_until(lambda: host.part("shipper").pid != old.pid, why="another shipper runs")
+    assert trial_of(host).is_running()
+    os.kill(host.part("agent").pid, signal.SIGTERM)
+    host.wait_until_gone()

@@ -1,0 +1,109 @@
+"""The API at its edge: who may ask, what a wrong question gets, and that nothing is half done by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from caviar.adapters.sql import Store, migrate, open_engine
+from caviar.api import create_app
+from caviar.scheduler import Scheduler
+
+CLIENT = {"Authorization": "Bearer client-token"}
+WORKER = {"Authorization": "Bearer worker-token"}
+STUDY = """\
+name: parabola
+metric: {name: loss, goal: minimize}
+trainer: {function: "parabola:train"}
+space:
+  x: {type: float, low: 0.001, high: 1.0}
+budget: {trials: 3}
+"""
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> TestClient:
+    engine = open_engine(f"sqlite:///{tmp_path / 'caviar.db'}")
+    migrate(engine)
+    store = Store(engine)
+    scheduler = Scheduler(store, lambda *_: None, lease_s=10, claim_s=5, local=True)
+    app = create_app(
+        store,
+        scheduler,
+        mlflow_uri="http://mlflow",
+        token="client-token",
+        worker_token="worker-token",
+    )
+    return TestClient(app, raise_server_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/api/v1/studies", {}),
+        ("/api/v1/studies", WORKER),
+        ("/api/v1/studies", {"Authorization": "client-token-and-more"}),
+        ("/api/v1/worker/studies/a/ship-target", CLIENT),
+    ],
+)
+def test_each_side_needs_its_own_token(api: TestClient, path: str, headers: dict[str, str]) -> None:
+    """A worker's token opens nothing of the clients', nor the reverse."""
+    answer = api.get(path, headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_health_needs_no_token(api: TestClient) -> None:
+    """A container's health check has none."""
+    assert api.get("/api/v1/health").json()["status"] == "ok"
+
+
+def test_a_study_is_accepted_with_its_warnings(api: TestClient) -> None:
+    """The linear range over three decades is accepted, and said."""
+    answer = api.post("/api/v1/studies", json={"text": STUDY}, headers=CLIENT)
+    assert answer.status_code == 201
+    assert any("log" in warning for warning in answer.json()["warnings"])
+    view = api.get(f"/api/v1/studies/{answer.json()['id']}", headers=CLIENT).json()
+    assert (view["state"], view["budget"], view["counts"]["done"]) == ("running", 3, 0)
+    assert [round_["kind"] for round_ in view["rounds"]] == ["start"]
+
+
+def test_a_wrong_study_names_its_lines(api: TestClient) -> None:
+    """Every problem with its place, and no study made."""
+    wrong = STUDY.replace("high: 1.0", "high: 0.0001").replace("trials: 3", "trails: 3")
+    answer = api.post("/api/v1/studies", json={"text": wrong}, headers=CLIENT)
+    assert answer.status_code == 422
+    problems = {".".join(p["path"]): p["line"] for p in answer.json()["problems"]}
+    assert problems["budget.trails"] == 6
+    assert any(path.startswith("space.x") for path in problems)
+    assert api.get("/api/v1/studies", headers=CLIENT).json() == []
+
+
+def test_a_malformed_request_is_refused(api: TestClient) -> None:
+    """Unknown fields are an error, not ignored: a misspelt option would do nothing."""
+    answer = api.post("/api/v1/studies", json={"text": STUDY, "folderr": "/"}, headers=CLIENT)
+    assert answer.status_code == 422
+    assert "folderr" in answer.json()["detail"]
+
+
+def test_a_forged_claim_gets_nothing(api: TestClient) -> None:
+    """Ids that do not fit the pattern never reach the store; those that name no trial are not granted."""
+    claim = {"trial": "../x", "attempt": 1, "nonce": "n" * 8, "host": "h", "incarnation": "i"}
+    assert (
+        api.post("/api/v1/worker/claim", json=claim | {"slot": 0}, headers=WORKER).status_code
+        == 422
+    )
+    known = claim | {"trial": "abc-1", "slot": 0}
+    assert api.post("/api/v1/worker/claim", json=known, headers=WORKER).json()["granted"] is False
+
+
+def test_what_is_not_there_is_404_and_what_is_not_possible_409(api: TestClient) -> None:
+    """Both with a sentence that says what to do."""
+    assert "caviar studies" in api.get("/api/v1/studies/zz", headers=CLIENT).json()["detail"]
+    study = api.post("/api/v1/studies", json={"text": STUDY}, headers=CLIENT).json()["id"]
+    assert api.post(f"/api/v1/studies/{study}/stop", headers=CLIENT).json()["state"] == "stopped"
+    answer = api.post(f"/api/v1/studies/{study}/resume", headers=CLIENT)
+    assert answer.status_code == 409
+    assert "stopped" in answer.json()["detail"]

@@ -1,0 +1,215 @@
+"""What is told to MLflow, call by call. The real server is in integration/test_worker_shipper.py."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from caviar.contract.messages import Assignment, ShipTarget, Trainer
+from caviar_worker import ship_state, spool
+from caviar_worker.files import write_json
+from caviar_worker.folders import AttemptFolder
+from caviar_worker.ship_state import AttemptState, ShipState, final_points, unrepeated
+from caviar_worker.ship_trial import ship
+from caviar_worker.spool import End, Point
+
+TARGET = ShipTarget(experiment_id="1", parent_run_id="parent")
+
+
+@dataclass
+class Recorder:
+    """Stands where the MLflow client stands and writes down each call."""
+
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+    existing: str | None = None
+    attempt: int = 0
+
+    def create(self, _experiment: str, name: str, _start: int, tags: dict[str, str]) -> str:
+        self.calls.append(("create", name, tags))
+        return "run-1"
+
+    def find(self, _experiment: str, trial: str) -> str | None:
+        self.calls.append(("find", trial))
+        return self.existing
+
+    def log(self, _run: str, points: Any, params: dict[str, str], tags: dict[str, str]) -> None:
+        self.calls.append(("log", [(p.name, p.step, p.value) for p in points], params, tags))
+
+    def reopen(self, _run: str) -> None:
+        self.calls.append(("reopen",))
+
+    def end(self, _run: str, status: str, end: int) -> None:
+        self.calls.append(("end", status, end))
+
+    def attempt_of(self, _run: str) -> int:
+        return self.attempt
+
+    def last_points(self, _run: str) -> dict[str, Point]:
+        return {"score": Point("score", 4, 1, 0.5)}
+
+    def upload(self, _run: str, path: Path) -> None:
+        self.calls.append(("upload", path.read_text()))
+
+    def names(self) -> list[str]:
+        return [call[0] for call in self.calls]
+
+
+def attempt(
+    root: Path, number: int = 1, *, steps: range = range(3), outcome: str | None = "done"
+) -> tuple[AttemptFolder, dict[str, Any]]:
+    """An attempt that reported ``steps`` and ended, or still runs where ``outcome`` is None."""
+    folder = AttemptFolder(root, "t-1", number)
+    folder.path.mkdir(parents=True)
+    assignment = Assignment(
+        trial="t-1",
+        study="s-1",
+        study_name="a study",
+        number=17,
+        round=2,
+        attempt=number,
+        seed=5,
+        params={"x": 0.5},
+        trainer=Trainer(function="m:f"),
+        metric="score",
+        goal="maximize",
+        lease_s=60,
+    )
+    claim = {"assignment": assignment.model_dump(mode="json"), "started_ms": 1, "host": "h"}
+    write_json(folder.claim, claim)
+    lines = [f'{{"t":{100 * number + s},"s":{s},"m":{{"score":0.{s}}}}}\n' for s in steps]
+    folder.spool.write_text("".join(lines))
+    if outcome is not None:
+        spool.append_end(
+            folder.spool, End(900, outcome, 0.9 if outcome == "done" else None, {"test": 0.8})
+        )
+        folder.mark_delivered("accepted")
+    return folder, claim
+
+
+def test_a_short_trial_costs_three_calls(tmp_path: Path) -> None:
+    """Create with all tags, one batch with parameters, points, final values and state, end."""
+    runs = Recorder()
+    assert ship(runs, *attempt(tmp_path), TARGET) == ("run-1", True)  # type: ignore[arg-type]
+
+    (_, name, tags), (_, points, params, marks), end = runs.calls
+    assert name == "r2-t017"
+    assert tags["caviar.trial"] == "t-1"
+    assert tags["mlflow.parentRunId"] == "parent"
+    assert params == {"x": "0.5"}
+    assert points == [
+        *(("score", 0, 0.0), ("score", 1, 0.1), ("score", 2, 0.2)),
+        *(("test", 0, 0.8), ("score", 2, 0.9)),
+    ]
+    assert marks == {"caviar.state": "done"}
+    assert end == ("end", "FINISHED", 900)
+
+
+def test_a_second_look_ships_nothing_twice(tmp_path: Path) -> None:
+    """A running trial is shipped as far as it is; the rest follows."""
+    runs = Recorder()
+    folder, claim = attempt(tmp_path, outcome=None)
+    assert ship(runs, folder, claim, TARGET) == ("run-1", False)  # type: ignore[arg-type]
+    assert runs.names() == ["create", "log"]
+    ship(runs, folder, claim, TARGET)  # type: ignore[arg-type]
+    assert runs.names() == ["create", "log"]
+
+
+def test_a_kill_before_it_is_remembered_repeats_the_very_same_batch(tmp_path: Path) -> None:
+    """The state is saved after success: what a kill makes it repeat is identical, so a no-op there."""
+    runs = Recorder()
+    folder, claim = attempt(tmp_path)
+
+    def die(run: str, status: str, end: int) -> None:
+        raise KeyboardInterrupt
+
+    runs.end = die  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        ship(runs, folder, claim, TARGET)  # type: ignore[arg-type]
+    again = Recorder()
+    ship(again, folder, claim, TARGET)  # type: ignore[arg-type]
+    assert again.calls[0] == runs.calls[-1]
+    assert again.names() == ["log", "end"]
+
+
+def test_a_run_that_may_have_been_created_is_looked_for(tmp_path: Path) -> None:
+    """A kill between creating the run and writing its id down must not make a second run."""
+    runs = Recorder(existing="run-before")
+    folder, claim = attempt(tmp_path)
+    ship_state.save(tmp_path / "runs" / "t-1.json", ShipState(intent=True))
+    assert ship(runs, folder, claim, TARGET)[0] == "run-before"  # type: ignore[arg-type]
+    assert runs.names() == ["find", "log", "end"]
+
+
+def test_the_end_waits_for_the_schedulers_word(tmp_path: Path) -> None:
+    """An attempt that was fenced must not end the run of the one that replaced it."""
+    runs = Recorder()
+    folder, claim = attempt(tmp_path)
+    folder.delivered.unlink()
+    assert ship(runs, folder, claim, TARGET) == ("run-1", False)  # type: ignore[arg-type]
+    assert "end" not in runs.names()
+    folder.mark_delivered("lost")
+    assert ship(runs, folder, claim, TARGET) == ("run-1", True)  # type: ignore[arg-type]
+    assert "end" not in runs.names()
+
+
+def test_a_second_attempt_goes_on_in_the_same_run(tmp_path: Path) -> None:
+    """It opens the run again, marks itself, and does not double the steps that are there already."""
+    runs = Recorder()
+    ship(runs, *attempt(tmp_path, 1, outcome="crashed"), TARGET)  # type: ignore[arg-type]
+    assert runs.calls[-1] == ("end", "FAILED", 900)
+    runs.calls.clear()
+    ship(runs, *attempt(tmp_path, 2, steps=range(5)), TARGET)  # type: ignore[arg-type]
+    assert runs.names() == ["reopen", "log", "end"]
+    points = runs.calls[1][1]
+    assert [p for p in points if p[0] == "score"] == [
+        *(("score", 3, 0.3), ("score", 4, 0.4), ("score", 4, 0.9))
+    ]
+    assert runs.calls[1][3]["caviar.attempt"] == "2"
+
+
+def test_another_hosts_attempt_is_continued(tmp_path: Path) -> None:
+    """Where the first attempt ran elsewhere, what it logged is asked of MLflow."""
+    runs = Recorder(existing="run-1")
+    ship(runs, *attempt(tmp_path, 2, steps=range(6)), TARGET)  # type: ignore[arg-type]
+    assert runs.names() == ["find", "reopen", "log", "end"]
+    assert [p[:2] for p in runs.calls[2][1] if p[0] == "score"] == [("score", 5), ("score", 5)]
+
+
+def test_a_late_crash_does_not_end_its_successors_run(tmp_path: Path) -> None:
+    """A host that was away for long ships an old crash after the next attempt is done elsewhere."""
+    runs = Recorder(attempt=2)
+    ship(runs, *attempt(tmp_path, 1, outcome="crashed"), TARGET)  # type: ignore[arg-type]
+    assert "end" not in runs.names()
+
+
+def test_a_failed_trials_output_is_an_artifact(tmp_path: Path) -> None:
+    """Whoever opens the failed run in MLflow sees what it printed."""
+    runs = Recorder()
+    folder, claim = attempt(tmp_path, outcome="failed")
+    folder.output.write_text("Traceback ...")
+    ship(runs, folder, claim, TARGET)  # type: ignore[arg-type]
+    assert ("upload", "Traceback ...") in runs.calls
+    assert runs.calls[-1] == ("end", "FAILED", 900)
+
+
+def test_a_final_value_that_is_the_latest_already_is_not_logged_again() -> None:
+    """MLflow's latest point is the one with the greatest step, then time."""
+    last = {"score": Point("score", 3, 50, 0.9)}
+    assert final_points(End(60, "done", 0.9, {}), "score", last) == []
+    assert final_points(End(60, "done", 0.7, {}), "score", last) == [Point("score", 3, 60, 0.7)]
+    assert final_points(End(40, "done", 0.7, {}), "score", last) == [Point("score", 3, 51, 0.7)]
+
+
+def test_the_state_survives_its_file(tmp_path: Path) -> None:
+    """Every float comes back as it was, NaN too."""
+    points = {"a": Point("a", 1, 2, 0.1), "b": Point("b", 1, 2, math.inf)}
+    state = ShipState("run", True, {1: AttemptState(10, True, points)})
+    ship_state.save(tmp_path / "s.json", state)
+    assert ship_state.load(tmp_path / "s.json") == state
+    assert unrepeated([Point("a", 1, 9, 7.0), Point("a", 2, 9, 7.0)], points) == [
+        Point("a", 2, 9, 7.0)
+    ]
