@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from caviar.contract.messages import Trainer
+from caviar_worker.client import check_trainer
 from tests.support import wait_until
 from tests.support.desk import Desk, open_desk
 from tests.support.host import Host, worker_host
 from tests.support.servers import RedisServer
 from tests.support.user_code import trainer, write_user_code
-
-from caviar.contract.messages import Trainer
-from caviar_worker.client import check_trainer
 
 pytestmark = pytest.mark.real
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from tests.support import wait_until
 from tests.support.desk import Desk, open_desk
 from tests.support.host import Host, worker_host

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
+
+from caviar.contract.messages import ShipTarget, Trainer
 from tests.support import wait_until
 from tests.support.desk import Desk, open_desk
 from tests.support.host import Host, worker_host
-from tests.support.servers import MlflowServer, RedisServer, running_mlflow
+from tests.support.servers import MlflowServer, RedisServer
 from tests.support.user_code import trainer, write_user_code
-
-from caviar.contract.messages import ShipTarget, Trainer
 
 pytestmark = pytest.mark.real
 
@@ -160,26 +160,24 @@ def test_a_shipper_that_is_killed_again_and_again(host: Host, code: Path) -> Non
 
 
 def test_training_goes_on_while_mlflow_is_away(
-    short_path: Path, redis_server: RedisServer, desk: Desk, code: Path, tmp_path: Path
+    host: Host, code: Path, mlflow_server: MlflowServer
 ) -> None:
     """Trials end and are reported with MLflow down; when it is back, everything arrives."""
-    with (
-        running_mlflow(tmp_path) as server,
-        worker_host(short_path, redis_server, desk, server.uri) as host,
-    ):
-        client, experiment = make_study(host, "away")
-        server.kill()
+    client, experiment = make_study(host, "away")
+    mlflow_server.kill()
+    try:
         host.start()
         for number in range(3):
             host.train(f"quick-{number}", trainer(code, "quick"), number=number)
         for number in range(3):
             assert host.finish_of(f"quick-{number}").outcome == "done"
-        assert not desk.shipped
-        server.start()
-        server.wait()
-        for number in range(3):
-            run = shipped(host, client, experiment, f"quick-{number}")
-            assert len(history(client, run, "score")) == 11
+        assert not host.desk.shipped
+    finally:
+        mlflow_server.start()
+        mlflow_server.wait()
+    for number in range(3):
+        run = shipped(host, client, experiment, f"quick-{number}")
+        assert len(history(client, run, "score")) == 11
 
 
 def test_a_command_logs_with_plain_mlflow(host: Host, code: Path) -> None:

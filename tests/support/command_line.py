@@ -64,10 +64,10 @@ class Caviar:
         found = []
         for process in psutil.process_iter():
             try:
-                if (
-                    process.environ().get("TMPDIR") == str(self.tmp)
-                    and process.status() != "zombie"
-                ):
+                # Redis writes its title over its environment: its arguments name the folder.
+                marked = process.environ().get("TMPDIR") == str(self.tmp)
+                marked = marked or str(self.tmp) in " ".join(process.cmdline())
+                if marked and process.status() != "zombie":
                     found.append(process)
             except (psutil.AccessDenied, psutil.NoSuchProcess):
                 continue

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from tests.support import wait_until
-from tests.support.desk import TOKEN, Desk
-from tests.support.servers import RedisServer
 
 from caviar.contract.messages import Finish, Trainer
 from caviar.contract.names import TASK_TRIAL, queue_name
 from caviar_worker.app import make_app
 from caviar_worker.settings import WorkerSettings
+from tests.support import wait_until
+from tests.support.desk import TOKEN, Desk
+from tests.support.servers import RedisServer
 
 
 @dataclass

@@ -15,9 +15,9 @@ from caviar_worker.files import read_json
 from caviar_worker.folders import AttemptFolder, held
 from caviar_worker.outcome import Ending
 from caviar_worker.processes import kill_group
+from caviar_worker.reporting import deliver, report, slot_is_alive
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
-from caviar_worker.slot import deliver, report, slot_is_alive
 
 log = logging.getLogger("caviar.worker")
 

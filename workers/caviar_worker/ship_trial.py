@@ -61,9 +61,10 @@ def ship(
         if ending is not None and _superseded(runs, run_id, folder, ending):
             ending = None
         if ending is not None:
-            finals = ship_state.final_points(
-                ending, assignment.metric, ship_state.newest(earlier, last.values())
-            )
+            # A command logged its metric itself: MLflow's latest value is what was reported.
+            logged = assignment.trainer.command is not None
+            before = ship_state.newest(earlier, last.values())
+            finals = [] if logged else ship_state.final_points(ending, assignment.metric, before)
             points += finals
             last = ship_state.newest(last, finals)
             tags[names.TAG_STATE] = ending.outcome

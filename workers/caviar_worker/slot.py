@@ -14,18 +14,18 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
-from caviar.contract.messages import Assignment, ClaimRequest, Finish, Ticket, Trainer
+from caviar.contract.messages import Assignment, ClaimRequest, Ticket, Trainer
 from caviar.contract.names import ENV_MLFLOW
 from caviar_worker import spool
 from caviar_worker.client import Conversation, ForkServerGone
-from caviar_worker.files import read_json, read_tail, write_json
+from caviar_worker.files import read_json, write_json
 from caviar_worker.folders import AttemptFolder
 from caviar_worker.outcome import Ending, Exit, judge, judge_command
-from caviar_worker.processes import alive, boot_id, kill_group, started_at
+from caviar_worker.processes import boot_id, kill_group, started_at
+from caviar_worker.reporting import report
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
 
@@ -40,7 +40,6 @@ RELEASE_GRACE_S = 2.0
 """The same where the whole host shuts down, which is to take less than 5 s."""
 TERM_GRACE_S = 2.0
 POLL_S = 0.2
-OUTPUT_TAIL = 4096
 
 _FUNCTION = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
 
@@ -273,45 +272,3 @@ def _metric_of_run(slot: Slot, folder: AttemptFolder) -> float | None:
         if folder.stop_reason() is not None:
             return None
         time.sleep(POLL_S / 4)
-
-
-def report(
-    scheduler: Scheduler, folder: AttemptFolder, nonce: str, ending: Ending, seconds: float
-) -> None:
-    """Write down how the attempt ended, then tell the scheduler once; the agent goes on telling it."""
-    now_ms = time.time_ns() // 1_000_000
-    finish = Finish(
-        trial=folder.trial,
-        attempt=folder.attempt,
-        nonce=nonce,
-        outcome=ending.outcome,
-        value=ending.value,
-        metrics=ending.metrics,
-        steps=ending.steps,
-        error=ending.error[-8000:],
-        output=read_tail(folder.output, OUTPUT_TAIL),
-        seconds=seconds,
-    )
-    spool.append_end(folder.spool, spool.End(now_ms, ending.outcome, ending.value, ending.metrics))
-    write_json(folder.finish, finish.model_dump(mode="json"))
-    deliver(scheduler, folder, finish)
-
-
-def deliver(scheduler: Scheduler, folder: AttemptFolder, finish: Finish) -> bool:
-    """Whether the scheduler has taken the report. A replay is harmless."""
-    try:
-        verdict: str = scheduler.finish(finish).verdict
-    except Away as error:
-        log.info("The report of %s waits: %s", folder.path.name, error)
-        return False
-    except Refused as error:
-        log.error("The report of %s was refused and is dropped: %s", folder.path.name, error)
-        verdict = "fenced"
-    folder.mark_delivered(verdict)
-    return True
-
-
-def slot_is_alive(claim: dict[str, Any]) -> bool:
-    """Whether the slot that made the claim still runs."""
-    pid, start = claim.get("slot_pid"), claim.get("slot_start")
-    return isinstance(pid, int) and alive(pid, start if isinstance(start, int) else None)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 FRAMES = ("pandas", "pyarrow")
 HEAVY = (*FRAMES, "sklearn", "scipy", "matplotlib")
 
-_lock = threading.RLock()
+imports_lock = threading.RLock()
 """Held while packages are hidden, and by whoever imports one of them in another thread."""
 
 
@@ -21,7 +21,7 @@ def without(packages: tuple[str, ...]) -> Iterator[None]:
     The full MLflow imports pandas and its like when they are there, 185 MB that its client never uses; without them
     it does as mlflow-skinny does, 89 MB. scikit-learn imports pandas the same way.
     """
-    with _lock:
+    with imports_lock:
         hidden = [name for name in packages if name not in sys.modules]
         sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
         try:

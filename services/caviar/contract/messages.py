@@ -10,8 +10,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from caviar.contract.names import PROTOCOL
-
 ParameterValue = bool | int | float | str
 """A sampled value. ``bool`` before ``int``: pydantic keeps the type that JSON gave."""
 
@@ -30,8 +28,10 @@ Outcome = Literal["done", "failed", "stopped", "crashed", "released"]
 
 
 class Message(BaseModel):
+    """``v`` is the version of every message: a reader refuses one that it does not know."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
-    v: Literal[1] = PROTOCOL
+    v: Literal[1] = 1
 
 
 class Trainer(BaseModel):

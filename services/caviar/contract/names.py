@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-PROTOCOL = 1
-"""Version of every message. A reader refuses a version that it does not know."""
-
 TASK_TRIAL = "caviar.trial"
 """The one Celery task: its only argument is a Ticket as JSON."""
 

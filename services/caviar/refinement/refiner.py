@@ -5,12 +5,13 @@ Refining never waits for MLflow: a result that is not there yet is taken from th
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from caviar.adapters.imports import FRAMES, without
+from caviar.adapters.imports import FRAMES, imports_lock, without
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.search import Result, Round, importance, refine
 from caviar.studies.life import ENDED, FINAL
@@ -104,8 +105,15 @@ class Refiner:
 
     def _explain(self, record: StudyRecord, case: _Case) -> None:
         results = [self._result(row) for row in ended_trials(self._store, record.id)]
-        with without(FRAMES):  # it imports scikit-learn
-            shares = importance(case.study.space, results)
+        try:
+            with without(FRAMES):
+                importlib.import_module("sklearn.ensemble")
+            with imports_lock:
+                shares = importance(case.study.space, results)
+        except Exception:
+            # A result without its explanation is still a result: the study ends all the same.
+            log.exception("study %s ends without importances", record.id)
+            shares = []
         self._store.set_importance(record.id, [share.model_dump() for share in shares])
 
 

@@ -85,6 +85,8 @@ class Numeric:
     def from_unit(self, unit: float) -> float:
         """The value at a place in [0, 1]; never outside the bounds. An ``int`` for whole numbers."""
         a, b = self.ends()
+        if self.type == "float" and not 0.0 < unit < 1.0:
+            return self.low if unit <= 0.0 else self.high  # exactly, without the scale's rounding
         t = a + min(max(float(unit), 0.0), 1.0) * (b - a)
         x = math.exp(t) if self.scale == "log" else -math.expm1(-t) if self.scale != "linear" else t
         if self.type == "int":

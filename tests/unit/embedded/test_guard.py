@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psutil
@@ -35,6 +36,9 @@ def test_the_guard_ends_groups_and_removes_folders(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", guard.__file__], stdin=subprocess.PIPE, text=True
     )
+    # An ended child is in its group until it is reaped, as init does once the launcher is gone.
+    reaper = threading.Thread(target=doomed.wait)
+    reaper.start()
     told = [
         f"group {doomed.pid}",
         f"group {spared.pid}",
@@ -44,7 +48,7 @@ def test_the_guard_ends_groups_and_removes_folders(tmp_path: Path) -> None:
     process.communicate("\n".join(told) + "\n")
     assert process.returncode == 0
     doomed.stdout.close()
-    doomed.wait()
+    reaper.join()
     assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family)
     assert not folder.exists()
     assert spared.poll() is None

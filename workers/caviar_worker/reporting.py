@@ -1,0 +1,62 @@
+"""The report of an attempt: written down first, then delivered, by its slot or later by the agent."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from caviar.contract.messages import Finish
+from caviar_worker import spool
+from caviar_worker.files import read_tail, write_json
+from caviar_worker.folders import AttemptFolder
+from caviar_worker.outcome import Ending
+from caviar_worker.processes import alive
+from caviar_worker.scheduler import Away, Refused, Scheduler
+
+log = logging.getLogger("caviar.worker")
+
+_OUTPUT_TAIL = 4096
+"""Bytes of output in a report; the log itself is not bounded."""
+
+
+def report(
+    scheduler: Scheduler, folder: AttemptFolder, nonce: str, ending: Ending, seconds: float
+) -> None:
+    """Write down how the attempt ended, then tell the scheduler once; the agent goes on telling it."""
+    now_ms = time.time_ns() // 1_000_000
+    finish = Finish(
+        trial=folder.trial,
+        attempt=folder.attempt,
+        nonce=nonce,
+        outcome=ending.outcome,
+        value=ending.value,
+        metrics=ending.metrics,
+        steps=ending.steps,
+        error=ending.error[-8000:],
+        output=read_tail(folder.output, _OUTPUT_TAIL),
+        seconds=seconds,
+    )
+    spool.append_end(folder.spool, spool.End(now_ms, ending.outcome, ending.value, ending.metrics))
+    write_json(folder.finish, finish.model_dump(mode="json"))
+    deliver(scheduler, folder, finish)
+
+
+def deliver(scheduler: Scheduler, folder: AttemptFolder, finish: Finish) -> bool:
+    """Whether the scheduler has taken the report. A replay is harmless."""
+    try:
+        verdict: str = scheduler.finish(finish).verdict
+    except Away as error:
+        log.info("The report of %s waits: %s", folder.path.name, error)
+        return False
+    except Refused as error:
+        log.error("The report of %s was refused and is dropped: %s", folder.path.name, error)
+        verdict = "fenced"
+    folder.mark_delivered(verdict)
+    return True
+
+
+def slot_is_alive(claim: dict[str, Any]) -> bool:
+    """Whether the slot that made the claim still runs."""
+    pid, start = claim.get("slot_pid"), claim.get("slot_start")
+    return isinstance(pid, int) and alive(pid, start if isinstance(start, int) else None)
