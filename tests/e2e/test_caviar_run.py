@@ -81,7 +81,7 @@ def test_a_killed_worker_loses_no_trial(caviar: Caviar) -> None:
     write_study(caviar, step_s=0.1)
     process = caviar.start("run", "study.yaml", "--workers", "2", "--json")
     wait_for(lambda: len(caviar.training()) >= 2, "two trials to train")
-    caviar.kill(caviar.part("caviar.cli", "worker"))
+    caviar.kill(caviar.part("caviar.cli worker"))
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err + caviar.logs()
     check_books(caviar, out)

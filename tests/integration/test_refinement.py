@@ -11,7 +11,7 @@ from mlflow.tracking.client import MlflowClient
 from caviar.adapters.mlflow import Record
 from caviar.adapters.sql import Store, migrate, open_engine
 from caviar.contract import names
-from caviar.contract.messages import ClaimRequest, Finish, Ticket
+from caviar.contract.messages import ClaimRequest, Finish, Hello, Ticket
 from caviar.contract.views import Submission
 from caviar.errors import ServiceError
 from caviar.refinement import Refiner
@@ -169,6 +169,31 @@ def test_no_run_is_made_twice(world: World, client: MlflowClient) -> None:
     again = world.store.study(world.study)
     assert again is not None
     assert again.run_id == record.run_id
+
+
+def test_a_study_ends_although_a_host_is_lost_for_good(world: World, client: MlflowClient) -> None:
+    """The run that no worker will complete is ended as failed by the service, and the study is closed."""
+    world.keeper.turn()
+    for ticket in world.train(TRIALS - 1):
+        world.ship(client, ticket, 1.0)
+    world.scheduler.tick()
+    ticket = world.tickets.pop()
+    ask = ClaimRequest(
+        trial=ticket.trial, attempt=1, nonce="nonce-00", host="h", incarnation="i", slot=0
+    )
+    assert world.scheduler.claim(ask).granted
+    record = world.store.study(world.study)
+    assert record is not None
+    run = client.create_run(record.experiment_id, tags={names.TAG_TRIAL: ticket.trial})
+    world.scheduler.stop(world.study)
+    world.scheduler.hello(Hello(host="h", incarnation="another", slots=1))
+    for _ in range(2):
+        world.refiner.turn()
+        world.keeper.turn()
+    closed = world.store.study(world.study)
+    assert closed is not None
+    assert closed.closed
+    assert client.get_run(run.info.run_id).info.status == "FAILED"
 
 
 def test_an_unreachable_mlflow_is_a_service_error(

@@ -94,6 +94,14 @@ class Record:
                         (Path(folder) / name).write_bytes(content)
                     self._client.log_artifacts(run_id, folder)
 
+    def trial_run(self, experiment_id: str, trial: str) -> str | None:
+        """The run of a trial, whoever wrote it."""
+        with _reachable():
+            found = self._client.search_runs(
+                [experiment_id], f"tags.`{TAG_TRIAL}` = '{trial}'", max_results=1
+            )
+            return str(found[0].info.run_id) if found else None
+
     def end(self, run_id: str, status: str, ended_s: float) -> None:
         """``status`` is FINISHED, FAILED or KILLED."""
         with _reachable():

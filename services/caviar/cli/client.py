@@ -7,12 +7,12 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
 from pydantic import TypeAdapter, ValidationError
 
+from caviar.cli.home import default_home
 from caviar.contract.names import ENV_API
 from caviar.contract.views import (
     ProblemView,
@@ -39,12 +39,6 @@ HOW_TO_START = "`caviar up` starts one on this machine; CAVIAR_URL and CAVIAR_TO
 class Address:
     url: str
     token: str | None = None
-
-
-def default_home() -> Path:
-    """The embedded service's folder: CAVIAR_HOME, otherwise ``~/.caviar``."""
-    given = os.environ.get("CAVIAR_HOME")
-    return Path(given).expanduser() if given else Path.home() / ".caviar"
 
 
 def find_service() -> Address:

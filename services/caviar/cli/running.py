@@ -6,20 +6,15 @@ import getpass
 import subprocess
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
 from caviar.cli import INTERRUPTED
-from caviar.cli.client import Address, Client, default_home, find_service
-from caviar.cli.follow import follow
-from caviar.cli.reading import console, print_json
-from caviar.cli.views.parts import clean
-from caviar.cli.views.progress import started_line
-from caviar.cli.views.result import exit_code, result, result_object
+from caviar.cli.home import default_home
 from caviar.contract.views import StudyView, Submission
 from caviar.errors import InputError, Problem
 from caviar.studies.source import MAX_BYTES, read_source
@@ -29,6 +24,8 @@ from caviar.studies.trainer_check import check_trainer
 if TYPE_CHECKING:
     from caviar import embedded
 
+# The client and the views are imported in functions: `run` starts the service first, and the first trial sooner.
+
 GIT_TIMEOUT_S = 5.0
 
 
@@ -37,10 +34,8 @@ def run_study(file: Path, workers: int | None, home: Path | None, as_json: bool)
     text, study = read_study(file)
     from caviar import embedded
 
-    screen = console(stderr=as_json)
-
     def notice(line: str) -> None:
-        screen.print(line, style="dim", markup=False, soft_wrap=True)
+        click.secho(line, dim=True, err=as_json)
 
     home = default_home() if home is None else home
     stopping = f"Stopping. `caviar run {file}` goes on where it was."
@@ -49,7 +44,7 @@ def run_study(file: Path, workers: int | None, home: Path | None, as_json: bool)
             if not service.owned:
                 stopping = f"The study goes on in the service at {service.url}."
             try:
-                ended = _followed(service, file, text, study, screen, notice)
+                ended = _followed(service, file, text, study, as_json)
             except KeyboardInterrupt:
                 # Told before the service is taken down, which takes a moment.
                 click.echo(stopping, err=True)
@@ -57,10 +52,14 @@ def run_study(file: Path, workers: int | None, home: Path | None, as_json: bool)
     except KeyboardInterrupt:
         click.echo(stopping, err=True)
         return INTERRUPTED
+    from caviar.cli.reading import console, print_json
+    from caviar.cli.views.result import exit_code, result, result_object
+
     if as_json:
         print_json(result_object(ended, service.tracking_uri if service.owned else None))
     else:
         look = "`caviar up` starts it and prints its address" if service.owned else None
+        screen = console()
         screen.print(result(ended, screen.width, look))
     return exit_code(ended)
 
@@ -70,20 +69,43 @@ def _followed(
     file: Path,
     text: str,
     study: Study,
-    screen: Console,
-    notice: Callable[[str], None],
+    as_json: bool,
 ) -> StudyView:
     """Submit the study to ``service`` and follow it to its end. InputError where the trainer does not import."""
     trainer = study.trainer.model_copy(update={"folder": str(_folder(file))})
-    wrong = service.check_trainer(trainer)
-    if wrong:
-        place = ("trainer", "function")
-        line = read_source(text).line(place)
-        raise InputError(Problem(place, f"it does not import: {clean(wrong)}", line=line))
+    checked = _in_background(lambda: service.check_trainer(trainer))
+    submission = _submission(file, text, local=True)
+    from caviar.cli.client import Address, Client
+    from caviar.cli.follow import follow
+    from caviar.cli.reading import console
+    from caviar.cli.views.parts import clean
+    from caviar.cli.views.progress import started_line
+
     with Client(Address(service.url, service.token)) as client:
-        submitted = client.submit(_submission(file, text, local=True))
-        notice(started_line(client.study(submitted.id), submitted.resumed))
-        return follow(client, submitted.id, screen)
+        wrong = checked.result()
+        if wrong:
+            place = ("trainer", "function")
+            line = read_source(text).line(place)
+            raise InputError(Problem(place, f"it does not import: {clean(wrong)}", line=line))
+        submitted = client.submit(submission)
+        click.secho(
+            started_line(client.study(submitted.id), submitted.resumed), dim=True, err=as_json
+        )
+        return follow(client, submitted.id, console(stderr=as_json))
+
+
+def _in_background(work: Callable[[], str | None]) -> Future[str | None]:
+    """Run ``work`` in a thread that does not keep the program from ending."""
+    future: Future[str | None] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
 
 
 def stay_up(workers: int | None, home: Path | None) -> int:
@@ -112,6 +134,11 @@ def stay_up(workers: int | None, home: Path | None) -> int:
 
 
 def submit_study(file: Path, as_json: bool) -> int:
+    from caviar.cli.client import Client, find_service
+    from caviar.cli.reading import print_json
+    from caviar.cli.views.parts import clean
+    from caviar.cli.views.progress import started_line
+
     text, _ = read_study(file)
     with Client(find_service()) as client:
         submitted = client.submit(_submission(file, text, local=client.local))

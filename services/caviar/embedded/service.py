@@ -1,7 +1,7 @@
 """Starting and ending the embedded service, or finding the one that already runs in a home.
 
-Order of the start: what the first trials need comes first (Redis, worker, scheduler, refiner); MLflow follows once one
-trains, since the spool bridges its absence and its start would only compete for the cores.
+Order of the start: what the first trial needs comes first (Redis, worker, scheduler); refiner and MLflow follow once it
+trains, since no round is due yet, the spool bridges MLflow's absence, and their start would compete for the cores.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CLAIM_S = 4.0
 API_PORT = 8642
 MLFLOW_PORT = 8643
 HOLD_S = 8.0
-"""MLflow waits this long at most for the first trial to train."""
+"""Refiner and MLflow wait this long at most for the first trial to train."""
 FIND_S = 15.0
 CHECK_S = 600.0
 """Importing a trainer may take long (a cold disk, a large framework)."""
@@ -137,7 +137,6 @@ class _Embedded:
             pass_fds=(self._socket.fileno(),),
             first_env={"CAVIAR_START_PAUSED": "1"} if self._only else {},
         )
-        self._start("refiner", _caviar("refiner"), common)
         self._common = common
         self._late.start()
         found = Service(
@@ -195,6 +194,7 @@ class _Embedded:
         while self._only and time.monotonic() < deadline and not any(spools.glob("*/claim.json")):
             if self._closing.wait(0.1):
                 return
+        self._start("refiner", _caviar("refiner"), self._common, niceness=5)
         self._prepare_mlflow()
         self._start(
             "mlflow",

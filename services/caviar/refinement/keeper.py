@@ -98,6 +98,12 @@ class Keeper:
 
     def _close(self, record: StudyRecord, case: _Case) -> None:
         """Complete the study's run once every trial's run is complete."""
+        for row in self._store.lost_for_good(record.id):
+            assert record.experiment_id is not None
+            run_id = row.run_id or self._record.trial_run(record.experiment_id, row.id)
+            if run_id is not None:
+                self._record.end(run_id, "FAILED", row.ended or time.time())
+            self._store.written_off(row.id, run_id)
         counts = self._store.counts(record.id)
         if any(counts[state] for state in OPEN) or self._store.unshipped(record.id):
             return

@@ -18,7 +18,7 @@ from caviar.adapters.sql.tables import attempts, rounds, studies, trials
 from caviar.contract.messages import Finish, ParameterValue
 from caviar.contract.views import StudyState, TrialState
 from caviar.search import Result
-from caviar.studies.life import ENDED, TRIAL_STATES, Verdict, trial_id
+from caviar.studies.life import ENDED, FINAL, TRIAL_STATES, Verdict, trial_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,14 +413,39 @@ class Store:
         return bool(moved)
 
     def shipped(self, runs: dict[str, str]) -> None:
-        """These trials' MLflow runs are complete."""
+        """What is known of these trials is in MLflow: a trial that ended is complete there."""
         with self._engine.begin() as connection:
             for identifier, run_id in runs.items():
                 connection.execute(
                     update(trials)
                     .where(trials.c.id == identifier)
-                    .values(run_id=run_id, shipped=True)
+                    .values(run_id=run_id, shipped=trials.c.state.in_(FINAL))
                 )
+
+    def lost_for_good(self, study_id: str) -> list[TrialRow]:
+        """Trials that ended with the loss of their host: no worker will ever complete their runs."""
+        query = (
+            select(trials)
+            .join(
+                attempts,
+                and_(attempts.c.trial_id == trials.c.id, attempts.c.attempt == trials.c.attempt),
+            )
+            .where(
+                trials.c.study_id == study_id,
+                trials.c.state.in_(FINAL),
+                trials.c.shipped.is_(False),
+                attempts.c.outcome == "lost",
+            )
+        )
+        with self._reader.begin() as connection:
+            return [_trial(row) for row in connection.execute(query)]
+
+    def written_off(self, identifier: str, run_id: str | None) -> None:
+        """Nothing more of this trial will come to MLflow."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(trials).where(trials.c.id == identifier).values(run_id=run_id, shipped=True)
+            )
 
     def attempts(self, identifier: str) -> list[dict[str, Any]]:
         query = (
