@@ -50,7 +50,7 @@ def part_name(argv: list[str]) -> str:
     for name in ("scheduler", "refiner", "worker", "run"):
         if line.endswith(name) or f" {name} " in line:
             return name
-    return "caviar_worker.app" if "caviar_worker.app" in line else "other"
+    return "celery" if "caviar_worker.celery_main" in line else "other"
 
 
 def one_run(slots: int) -> tuple[float, float, float, dict[str, float]]:
@@ -70,7 +70,7 @@ def one_run(slots: int) -> tuple[float, float, float, dict[str, float]]:
         while not any((home / "worker" / "trials").glob("*/group.json")):
             if process.poll() is not None:
                 raise SystemExit("caviar run ended before a trial trained")
-            time.sleep(0.01)
+            time.sleep(0.02)
         first = time.perf_counter() - began
         peak: tuple[float, float, dict[str, float]] = (0.0, 0.0, {})
         while process.poll() is None:

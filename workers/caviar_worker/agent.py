@@ -32,6 +32,8 @@ log = logging.getLogger("caviar.worker")
 _TICK_S = 0.1
 _SETTLE_S = 0.3
 """A slot that is just claiming has written its claim by then."""
+QUIET_S = 3.0
+"""The first sign of life comes with the first claim, or this late: its imports would keep the first trial waiting."""
 SHUTDOWN_S = 4.2
 """From the first signal until whatever is left is killed: trials have 2 s of it."""
 
@@ -71,7 +73,9 @@ class Agent:
         self.forkserver = Child(
             "fork server", forkserver_command(settings.forkserver_socket), user, pipe=True
         )
-        self.celery = Child("Celery worker", [python, "-m", "caviar_worker.app", me], service)
+        self.celery = Child(
+            "Celery worker", [python, "-m", "caviar_worker.celery_main", me], service
+        )
         self.shipper = Child("shipper", [python, "-m", "caviar_worker.shipper", me], service)
         self.children = [self.forkserver, self.celery]
 
@@ -81,17 +85,21 @@ class Agent:
         for child in self.children:
             child.start()
         beats = threading.Thread(target=self._beat, name="beats", daemon=True)
-        beats.start()
+        quiet_until = time.monotonic() + QUIET_S
         try:
             while not self.signals:
                 self._tend()
+                if beats.ident is None and (
+                    time.monotonic() > quiet_until or any(attempts(self.settings.folder))
+                ):
+                    beats.start()
                 time.sleep(_TICK_S)
         finally:
             self._close()
         return 0
 
     def _beat(self) -> None:
-        from caviar_worker.beats import Beats  # httpx2 costs 0.2 s: the others start meanwhile
+        from caviar_worker.beats import Beats
 
         Beats(self.settings, self.incarnation, self.ended).run()
 

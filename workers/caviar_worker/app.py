@@ -1,4 +1,4 @@
-"""The Celery worker of a host: one child a slot, one task. ``python -m caviar_worker.app``."""
+"""The Celery worker of a host: one child a slot, one task."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _slot: Slot | None = None
 
 
 def make_app(broker: str) -> Celery:
-    """A Celery application that only carries tickets; FACTS of the queue are decided in docs/adr/."""
+    """A Celery application that only carries tickets; why so is in docs/adr/0004-worker-processes.md."""
     app = Celery("caviar_worker", broker=broker)
     app.conf.update(
         accept_content=["json"],
@@ -83,7 +83,3 @@ def main() -> None:
             "--loglevel=WARNING",
         ]
     )
-
-
-if __name__ == "__main__":
-    main()

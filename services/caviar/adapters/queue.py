@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 
 from celery import Celery
@@ -13,7 +14,11 @@ from caviar.errors import ServiceError
 
 
 def ticket_sender(broker_url: str) -> Callable[[Ticket, str], None]:
-    """A function that puts a ticket on a named queue, and raises ServiceError while the broker is away."""
+    """A function that puts a ticket on a named queue, and raises ServiceError while the broker is away.
+
+    The transport is loaded here, not with the first ticket.
+    """
+    importlib.import_module("kombu.transport.redis")
     app = Celery("caviar", broker=broker_url, set_as_current=False)
     app.conf.update(
         task_serializer="json",

@@ -76,18 +76,20 @@ def _followed(
     checked = _in_background(lambda: service.check_trainer(trainer))
     submission = _submission(file, text, local=True)
     from caviar.cli.client import Address, Client
-    from caviar.cli.follow import follow
-    from caviar.cli.reading import console
-    from caviar.cli.views.parts import clean
-    from caviar.cli.views.progress import started_line
 
     with Client(Address(service.url, service.token)) as client:
         wrong = checked.result()
         if wrong:
+            from caviar.cli.views.parts import clean
+
             place = ("trainer", "function")
             line = read_source(text).line(place)
             raise InputError(Problem(place, f"it does not import: {clean(wrong)}", line=line))
         submitted = client.submit(submission)
+        from caviar.cli.follow import follow
+        from caviar.cli.reading import console
+        from caviar.cli.views.progress import started_line
+
         click.secho(
             started_line(client.study(submitted.id), submitted.resumed), dim=True, err=as_json
         )
