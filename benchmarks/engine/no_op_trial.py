@@ -11,15 +11,29 @@ slots * seconds / trials.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import psutil
+
 from caviar import embedded
 from caviar.cli.client import Address, Client
 from caviar.contract.views import Submission, TrialView
 
+PARTS = (
+    "redis",
+    "scheduler",
+    "refiner",
+    "shipper",
+    "celery_main",
+    "forkserver",
+    "worker",
+    "uvicorn",
+    "mlflow",
+)
 TRAINER = """
 def train(trial):
     for step in range(10):
@@ -60,9 +74,20 @@ def ours(url: str, token: str, trials: int, folder: Path) -> tuple[list[TrialVie
                 end="",
                 file=sys.stderr,
             )
-            time.sleep(0.3)
+            time.sleep(1.0)
         print(file=sys.stderr)
         return all_trials(client, study), time.time() - began
+
+
+def cpu_seconds() -> dict[str, float]:
+    """CPU time by part of all processes below this one, ended children included."""
+    parts: dict[str, float] = {}
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            words = " ".join(process.cmdline())
+            name = next((word for word in PARTS if word in words), "other")
+            parts[name] = parts.get(name, 0.0) + sum(process.cpu_times())
+    return parts
 
 
 def fluent(url: str, trials: int) -> float:
@@ -92,13 +117,22 @@ def main() -> None:
                 while not client.workers():
                     time.sleep(0.2)
             ours(service.url, service.token, 20, Path(name))
+            before = cpu_seconds()
             rows, in_mlflow = ours(service.url, service.token, chosen.trials, Path(name))
+            spent = {
+                part: seconds - before.get(part, 0.0) for part, seconds in cpu_seconds().items()
+            }
             peer = fluent(service.mlflow_url, 30)
     done = [row for row in rows if row.state == "done" and row.started and row.ended]
     wall = max(row.ended or 0.0 for row in done) - min(row.started or 0.0 for row in done)
     slot = chosen.slots * wall / len(done)
     print(f"{len(done)} of {chosen.trials} trials done with {chosen.slots} slots")
     print(f"slot's time a trial          {1e3 * slot:7.1f} ms   ({len(done) / wall:.1f} trials/s)")
+    shares = sorted(spent.items(), key=lambda item: -item[1])
+    print(
+        "CPU ms a trial: "
+        + ", ".join(f"{part} {1e3 * seconds / len(done):.1f}" for part, seconds in shares)
+    )
     print(f"until all are in MLflow      {1e3 * in_mlflow / len(done):7.1f} ms a trial")
     print(f"plain fluent MLflow calls    {1e3 * peer:7.1f} ms a trial, in one loop")
     print(f"ratio of the slot's time to the plain calls  {slot / peer:.2f}")

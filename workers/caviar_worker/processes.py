@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 _LINUX = sys.platform.startswith("linux")
@@ -39,6 +40,18 @@ def _watch_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
+
+
+def be_nice(pid: int, niceness: int) -> None:
+    """Lower the priority of a session's leader and its children to come.
+
+    Desktop Linux groups processes by session and shares the processor between the groups (sched(7), autogroup):
+    there the group's own niceness counts as well.
+    """
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)
+    with suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
 
 
 def adopt_orphans() -> None:

@@ -21,7 +21,7 @@ from caviar.contract.messages import Shipped, ShipTarget
 from caviar_worker import spool
 from caviar_worker.files import write_json
 from caviar_worker.folders import AttemptFolder, attempts, checkpoints_of, state_of
-from caviar_worker.processes import die_with_parent
+from caviar_worker.processes import be_nice, die_with_parent
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("caviar.worker")
 
+_NICENESS = 15
+"""Training comes first, and the scheduler."""
 _PASS_S = 0.25
 _RUNNING_S = 0.8
 """A running trial is shipped this often: its points go in one request."""
@@ -192,7 +194,7 @@ def for_ever(pass_once: Callable[[], None]) -> None:
 def main() -> None:
     if len(sys.argv) > 1:
         die_with_parent(int(sys.argv[1]))
-    os.nice(5)  # training comes first
+    be_nice(os.getpid(), _NICENESS)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s shipper %(levelname)s %(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     settings = WorkerSettings.from_environ(os.environ)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from caviar.embedded import guard
+from caviar_worker.processes import be_nice
 
 WATCH_S = 0.2
 BACKOFF_S = (0.0, 0.5, 2.0, 5.0)
@@ -57,8 +58,7 @@ class Part:
             )
         self.started = time.monotonic()
         if self.niceness:
-            with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, self.process.pid, self.niceness)
+            be_nice(self.process.pid, self.niceness)
 
     def last_words(self) -> str:
         """The end of its log."""

@@ -20,7 +20,7 @@ from caviar.studies.spec import Study, load_study
 
 log = logging.getLogger("caviar.refiner")
 
-POLL_S = 0.3
+POLL_S = 0.5
 RETRY_S = 1.0
 """How long MLflow is left alone after it did not answer."""
 
@@ -30,6 +30,8 @@ class _Case:
     study: Study
     since_ms: int = 0
     """End of the newest run that was read."""
+    shipped: int = -1
+    """Complete runs at the last look: MLflow is only asked when there are more."""
 
 
 class Keeper:
@@ -76,12 +78,7 @@ class Keeper:
             experiment_id, run_id = publish.open_study(self._record, record, case.study)
             self._store.set_study_run(record.id, experiment_id, run_id)
             return
-        found = self._record.results(
-            record.experiment_id, record.id, case.study.metric.name, case.since_ms
-        )
-        for trial, (run_id, value, ended_ms) in found.items():
-            self._recorded[trial] = Recorded(run_id, value, ended_ms)
-            case.since_ms = max(case.since_ms, ended_ms)
+        self._read_results(record.id, record.experiment_id, case)
         rounds = self._store.rounds(record.id)
         for row in rounds:
             if row.run_id is None:
@@ -95,6 +92,17 @@ class Keeper:
                 self._store.set_round_run(record.id, row.index, run_id)
         if record.state in ENDED and record.importance is not None:
             self._close(record, case)
+
+    def _read_results(self, study_id: str, experiment_id: str, case: _Case) -> None:
+        shipped = self._store.shipped_count(study_id)
+        if shipped == case.shipped:
+            return
+        metric = case.study.metric.name
+        found = self._record.results(experiment_id, study_id, metric, case.since_ms)
+        for trial, (run_id, value, ended_ms) in found.items():
+            self._recorded[trial] = Recorded(run_id, value, ended_ms)
+            case.since_ms = max(case.since_ms, ended_ms)
+        case.shipped = shipped
 
     def _close(self, record: StudyRecord, case: _Case) -> None:
         """Complete the study's run once every trial's run is complete."""

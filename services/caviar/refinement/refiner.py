@@ -9,7 +9,7 @@ import importlib
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from caviar.adapters.imports import FRAMES, imports_lock, without
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
@@ -32,6 +32,8 @@ class Recorded:
     ended_ms: int
 
 
+LEARNT_FROM = FINAL - {"cancelled"}
+"""How trials end that say something: not because somebody cancelled them."""
 FindRecorded = Callable[[str], Recorded | None]
 """Trial id -> its result in MLflow, where it was read already."""
 
@@ -39,8 +41,11 @@ FindRecorded = Callable[[str], Recorded | None]
 @dataclass(slots=True)
 class _Case:
     study: Study
-    seen: int = -1
-    """Ended trials at the last look."""
+    ended: dict[int, TrialRow] = field(default_factory=dict)
+    """Trials that the search learns from, by number."""
+    since: float = 0.0
+    """When the newest of them ended: only later ones are read again."""
+    rounds: list[Round] = field(default_factory=list)
 
 
 class Refiner:
@@ -76,24 +81,39 @@ class Refiner:
             del self._cases[gone]
 
     def _refine(self, record: StudyRecord, case: _Case) -> None:
-        counts = self._store.counts(record.id)
-        ended = sum(counts[state] for state in FINAL)
-        if ended == case.seen:
+        study, known = case.study, len(case.ended)
+        if self._read_ended(record, case) == known:
             return
-        study, rows = case.study, ended_trials(self._store, record.id)
-        rounds = [Round.from_json(study.space, row.data) for row in self._store.rounds(record.id)]
+        last = case.rounds[-1].index if case.rounds else -1
+        for entry in self._store.rounds(record.id, after=last):
+            case.rounds.append(Round.from_json(study.space, entry.data))
+        rows = [case.ended[number] for number in sorted(case.ended)]
         results = [self._result(row) for row in rows]
-        following = refine(study.space, study.search_settings, rounds, results)
-        if following is None:
-            case.seen = ended
-            return
-        sources = []
-        for row in rows:
-            recorded = self._find_recorded(row.id)
-            sources.append((row.id, recorded.run_id if recorded else None))
-        # Not marked as seen: after a long absence another round may be due at once.
-        if self._store.add_round(record.id, following.index, following.to_json(), sources):
+        # After a long absence more than one round may be due.
+        while following := refine(study.space, study.search_settings, case.rounds, results):
+            sources = []
+            for row in rows:
+                recorded = self._find_recorded(row.id)
+                sources.append((row.id, recorded.run_id if recorded else None))
+            if not self._store.add_round(record.id, following.index, following.to_json(), sources):
+                case.rounds.clear()  # another refiner was first: its round counts
+                case.ended.clear()
+                case.since = 0.0
+                return
+            case.rounds.append(following)
             log.info("study %s round %d: %s", record.id, following.index, following.reason)
+
+    def _read_ended(self, record: StudyRecord, case: _Case) -> int:
+        """Bring ``case.ended`` up to date: only what ended since the last look, or all where that misses some."""
+        counts = self._store.counts(record.id)
+        expected = sum(counts[state] for state in LEARNT_FROM)
+        for since in (case.since, 0.0):  # a clock that was set back hides trials from the first
+            if len(case.ended) == expected:
+                break
+            for row in self._store.trials(record.id, LEARNT_FROM, ended_since=since):
+                case.ended[row.number] = row
+                case.since = max(case.since, row.ended or 0.0)
+        return len(case.ended)
 
     def _result(self, row: TrialRow) -> Result:
         """MLflow is the record of results; the worker's report stands in until the run is complete there."""
@@ -104,7 +124,8 @@ class Refiner:
         return Result(row.number, row.params, recorded.value)
 
     def _explain(self, record: StudyRecord, case: _Case) -> None:
-        results = [self._result(row) for row in ended_trials(self._store, record.id)]
+        self._read_ended(record, case)
+        results = [self._result(case.ended[number]) for number in sorted(case.ended)]
         try:
             with without(FRAMES):
                 importlib.import_module("sklearn.ensemble")
@@ -118,5 +139,5 @@ class Refiner:
 
 
 def ended_trials(store: Store, study_id: str) -> list[TrialRow]:
-    """The trials that the search learns from: ended, and not because somebody cancelled them."""
-    return [row for row in store.trials(study_id, FINAL) if row.state != "cancelled"]
+    """The trials that the search learns from."""
+    return store.trials(study_id, LEARNT_FROM)

@@ -7,6 +7,7 @@ in between leaves the truth in SQL, from which the memory is built again at star
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -49,6 +50,8 @@ SendTicket = Callable[[Ticket, str], None]
 """Puts a ticket on a queue; raises ServiceError while the broker is away."""
 
 MAX_TICKET_BACKOFF = 8
+ROUNDS_S = 0.1
+"""How often new rounds are looked for, at most."""
 
 
 @dataclass(slots=True)
@@ -82,6 +85,7 @@ class Scheduler:
         self._sent: dict[str, _Sent] = {}
         self._fleet = Fleet(lease_s)
         self._ticked: float | None = None
+        self._rounds_read = -math.inf
         self._broker_down = False
         self._load()
 
@@ -257,23 +261,31 @@ class Scheduler:
     def finish(self, message: Finish) -> FinishAnswer:
         """Compare-and-set on (trial, attempt, running); a replay is a duplicate, a stale attempt is fenced."""
         with self._lock:
-            row = self._store.trial(message.trial)
+            desk = self._desks.get(message.trial.rpartition("-")[0])
+            row = self._row(message.trial, desk)
             if row is None:
                 return FinishAnswer(verdict="fenced")
             same = row.attempt == message.attempt and row.nonce == message.nonce
             if row.state != "running" or not same:
                 replay = same and (row.state in FINAL or row.state == "queued")
                 return FinishAnswer(verdict="duplicate" if replay else "fenced")
-            desk = self._desks.get(row.study_id)
             ended = desk is None or desk.record.state in ENDED
             verdict = after_finish(message.outcome, row.crashes, row.lost, cancelled=ended)
-            if not self._store.finish(message, verdict):
+            finished = self._store.finish(message, verdict)
+            if finished is None:
                 return FinishAnswer(verdict="fenced")
             self._fleet.end_lease(row.id)
             if desk is not None:
-                self._take(desk, row.id)
+                desk.put(finished)
             self._wake.notify_all()
         return FinishAnswer(verdict="accepted")
+
+    def _row(self, identifier: str, desk: Desk | None) -> TrialRow | None:
+        """An open trial from memory, any other from the store."""
+        number = identifier.rpartition("-")[2]
+        if desk is not None and number.isdecimal() and int(number) in desk.open:
+            return desk.open[int(number)]
+        return self._store.trial(identifier)
 
     def shipped(self, message: Shipped) -> None:
         self._store.shipped(dict(message.runs))
@@ -330,7 +342,9 @@ class Scheduler:
                 self._fleet.credit(now - self._ticked)
             self._ticked = now
             self._reap(now)
-            self._read_rounds()
+            if now - self._rounds_read >= ROUNDS_S:
+                self._rounds_read = now
+                self._read_rounds()
             for desk in list(self._desks.values()):
                 self._settle(desk)
             self._dispatch(now)

@@ -231,6 +231,14 @@ class Store:
             found = {state: int(count) for state, count in connection.execute(query)}
         return {state: found.get(state, 0) for state in TRIAL_STATES}
 
+    def shipped_count(self, study_id: str) -> int:
+        """Ended trials whose MLflow run is complete."""
+        query = select(func.count()).where(
+            trials.c.study_id == study_id, trials.c.shipped.is_(True)
+        )
+        with self._reader.begin() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def unshipped(self, study_id: str) -> int:
         """Ended trials that were started and whose MLflow run is not complete yet."""
         query = select(func.count()).where(
@@ -254,6 +262,7 @@ class Store:
         after: int = -1,
         limit: int | None = None,
         newest_first: bool = False,
+        ended_since: float | None = None,
     ) -> list[TrialRow]:
         """Trials by number; ``after`` is the last number of the page before."""
         order = trials.c.number.desc() if newest_first else trials.c.number
@@ -262,6 +271,8 @@ class Store:
             query = query.where(trials.c.study_id == study_id)
         if states is not None:
             query = query.where(trials.c.state.in_(list(states)))
+        if ended_since is not None:
+            query = query.where(trials.c.ended >= ended_since)
         if limit is not None:
             query = query.limit(limit)
         with self._reader.begin() as connection:
@@ -357,8 +368,8 @@ class Store:
             ).first()
         return _trial(row) if row else None
 
-    def finish(self, message: Finish, verdict: Verdict) -> bool:
-        """running -> ``verdict.state`` for exactly this attempt and nonce. False: it was not running so."""
+    def finish(self, message: Finish, verdict: Verdict) -> TrialRow | None:
+        """running -> ``verdict.state`` for exactly this attempt and nonce. None: it was not running so."""
         now = self._clock()
         with self._engine.begin() as connection:
             moved = connection.execute(
@@ -386,7 +397,8 @@ class Store:
                 _end_attempt(
                     connection, message.trial, message.attempt, now, message.outcome, message.error
                 )
-        return bool(moved)
+            row = connection.execute(select(trials).where(trials.c.id == message.trial)).first()
+        return _trial(row) if moved and row else None
 
     def lose(self, row: TrialRow, verdict: Verdict, detail: str) -> bool:
         """running -> ``verdict.state`` because the lease of ``row.attempt`` was lost."""
