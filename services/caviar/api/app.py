@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Request
@@ -61,8 +61,8 @@ def create_app(
     return app
 
 
-def _bearer(expected: str) -> Callable[[str | None], None]:
-    def check(authorization: Annotated[str | None, Header()] = None) -> None:
+def _bearer(expected: str) -> Callable[[str | None], Awaitable[None]]:
+    async def check(authorization: Annotated[str | None, Header()] = None) -> None:
         given = (authorization or "").removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), expected.encode()):
             raise HTTPException(
@@ -151,22 +151,23 @@ def _client_routes(
 
 
 def _worker_routes(scheduler: Scheduler, worker_token: str) -> APIRouter:
+    """These run in the event loop: they take milliseconds under the scheduler's lock, a thread would add as much."""
     router = APIRouter(prefix="/api/v1/worker", dependencies=[Depends(_bearer(worker_token))])
 
     @router.post("/hello")
-    def hello(message: Hello) -> HelloAnswer:
+    async def hello(message: Hello) -> HelloAnswer:
         return scheduler.hello(message)
 
     @router.post("/claim")
-    def claim(message: ClaimRequest) -> ClaimAnswer:
+    async def claim(message: ClaimRequest) -> ClaimAnswer:
         return scheduler.claim(message)
 
     @router.post("/heartbeat")
-    def heartbeat(message: Heartbeat) -> HeartbeatAnswer:
+    async def heartbeat(message: Heartbeat) -> HeartbeatAnswer:
         return scheduler.heartbeat(message)
 
     @router.post("/finish")
-    def finish(message: Finish) -> FinishAnswer:
+    async def finish(message: Finish) -> FinishAnswer:
         return scheduler.finish(message)
 
     @router.post("/shipped", status_code=204)

@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.messages import (
@@ -26,13 +26,13 @@ from caviar.contract.messages import (
     HelloAnswer,
     Shipped,
     ShipTarget,
-    Ticket,
 )
 from caviar.contract.names import queue_name
 from caviar.contract.views import StudyState, Submission, Submitted
-from caviar.errors import InputError, NotAllowed, Problem, ServiceError
+from caviar.errors import InputError, NotAllowed, Problem
 from caviar.scheduler.desk import Desk
 from caviar.scheduler.fleet import Fleet, Progress, Worker
+from caviar.scheduler.tickets import Outgoing, SendTicket, Tickets
 from caviar.search import Exhausted, Round, first_round
 from caviar.studies.life import (
     ENDED,
@@ -46,18 +46,8 @@ from caviar.studies.spec import load_study
 
 log = logging.getLogger("caviar.scheduler")
 
-SendTicket = Callable[[Ticket, str], None]
-"""Puts a ticket on a queue; raises ServiceError while the broker is away."""
-
-MAX_TICKET_BACKOFF = 8
 ROUNDS_S = 0.1
 """How often new rounds are looked for, at most."""
-
-
-@dataclass(slots=True)
-class _Sent:
-    at: float
-    times: int
 
 
 class Scheduler:
@@ -74,19 +64,16 @@ class Scheduler:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._send = send
         self._lease_s = lease_s
-        self._claim_s = claim_s
         self._local = local
         self._clock = clock
         self._lock = threading.RLock()
         self._wake = threading.Condition(self._lock)
         self._desks: dict[str, Desk] = {}
-        self._sent: dict[str, _Sent] = {}
+        self._tickets = Tickets(send, claim_s)
         self._fleet = Fleet(lease_s)
         self._ticked: float | None = None
         self._rounds_read = -math.inf
-        self._broker_down = False
         self._load()
 
     def _load(self) -> None:
@@ -146,7 +133,7 @@ class Scheduler:
         with self._lock:
             self._move(study_id, "paused", "running")
             for row in self._desk(study_id).open.values():
-                self._sent.pop(row.id, None)
+                self._tickets.forget(row.id)
 
     def pause_all(self) -> list[StudyRecord]:
         """Pause every running study; returns them."""
@@ -227,7 +214,7 @@ class Scheduler:
             now = self._clock()
             self._fleet.seen(request.host, request.incarnation, now)
             self._fleet.lease(row.id, now)
-            self._sent.pop(row.id, None)
+            self._tickets.forget(row.id)
             self._wake.notify_all()
             return ClaimAnswer(granted=True, assignment=desk.assignment(row, self._lease_s))
 
@@ -335,6 +322,7 @@ class Scheduler:
 
     def tick(self) -> None:
         """One turn: lost leases, new rounds, ended studies, tickets."""
+        outgoing: list[Outgoing] = []
         with self._lock:
             now = self._clock()
             if self._ticked is not None and now - self._ticked > self._lease_s / 2:
@@ -347,7 +335,11 @@ class Scheduler:
                 self._read_rounds()
             for desk in list(self._desks.values()):
                 self._settle(desk)
-            self._dispatch(now)
+            self._dispatch(now, outgoing)
+        unsent = self._tickets.post(outgoing)
+        with self._lock:
+            for ticket, _ in unsent:
+                self._tickets.forget(ticket.trial)
 
     def _reap(self, now: float) -> None:
         for identifier in self._fleet.expired(now):
@@ -408,31 +400,39 @@ class Scheduler:
         desk.record = replace(desk.record, state=state, reason=reason)
         for row in list(desk.open.values()):
             if row.state != "running":
-                self._sent.pop(row.id, None)
+                self._tickets.forget(row.id)
                 self._take(desk, row.id)
         self._wake.notify_all()
 
-    def _dispatch(self, now: float) -> None:
+    def _dispatch(self, now: float, outgoing: list[Outgoing]) -> None:
         """Keep free slots + 1 tickets out for each class, from the study with the fewest open trials."""
         by_class: dict[str, list[Desk]] = {}
         for desk in self._desks.values():
             if desk.record.state == "running":
                 by_class.setdefault(desk.study.resources.resource_class, []).append(desk)
         for resource_class, desks in by_class.items():
+            queue = queue_name(resource_class)
             running = sum(desk.count("running") for desk in desks)
             free = max(0, self._fleet.slots(resource_class, now) - running)
-            out = sum(desk.count("dispatched") for desk in desks)
-            self._send_again(desks, free, now)
+            out = 0
+            for desk in desks:
+                for row in desk.open.values():
+                    if row.state == "dispatched":
+                        out += 1
+                        if self._tickets.due(row, free > 0, now):
+                            outgoing.append(self._tickets.write(row, queue, now))
+            if self._tickets.broker_is_down:
+                continue  # what was not sent is tried again; nothing new is put behind it
             candidates = list(desks)
-            while out < free + 1 and candidates and not self._broker_down:
+            while out < free + 1 and candidates:
                 desk = min(
                     candidates, key=lambda d: (len(d.open) - d.count("queued"), d.record.created)
                 )
-                row = self._next(desk)
-                if row is None:
+                dispatched = self._next(desk)
+                if dispatched is None:
                     candidates.remove(desk)
                     continue
-                self._ticket(desk, row, now)
+                outgoing.append(self._tickets.write(dispatched, queue, now))
                 out += 1
 
     def _next(self, desk: Desk) -> TrialRow | None:
@@ -456,35 +456,3 @@ class Scheduler:
         if row is not None:
             desk.put(row)
         return row
-
-    def _send_again(self, desks: list[Desk], free: int, now: float) -> None:
-        """Repeat tickets that nobody claimed although a slot is free: the broker may have lost them."""
-        self._broker_down = False
-        for desk in desks:
-            for row in list(desk.open.values()):
-                if row.state != "dispatched":
-                    continue
-                sent = self._sent.get(row.id)
-                if sent is None or (free and now - sent.at > self._patience(sent)):
-                    self._ticket(desk, row, now)
-
-    def _patience(self, sent: _Sent) -> float:
-        return float(self._claim_s * min(2**sent.times, MAX_TICKET_BACKOFF))
-
-    def _ticket(self, desk: Desk, row: TrialRow, now: float) -> None:
-        ticket = Ticket(
-            trial=row.id,
-            study=row.study_id,
-            number=row.number,
-            attempt=row.attempt,
-            params=row.params,
-        )
-        try:
-            self._send(ticket, queue_name(desk.study.resources.resource_class))
-        except ServiceError as error:
-            self._broker_down = True
-            self._sent.pop(row.id, None)
-            log.warning("ticket for trial %s not sent, will try again: %s", row.id, error)
-            return
-        before = self._sent.get(row.id)
-        self._sent[row.id] = _Sent(now, before.times + 1 if before else 0)
