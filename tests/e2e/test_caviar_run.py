@@ -137,3 +137,28 @@ def test_failing_trials_are_counted_and_shown(caviar: Caviar) -> None:
     assert code == 0, err + caviar.logs()
     assert "the odd ones break" in out + err
     caviar.assert_nothing_left()
+
+
+def test_every_part_may_be_killed_in_turn(caviar: Caviar) -> None:
+    """kill -9 of Redis, scheduler, fork server, refiner and MLflow: each is started again, and the books are right."""
+    write_study(caviar, step_s=0.2)
+    process = caviar.start("run", "study.yaml", "--workers", "2", "--json")
+    wait_for(caviar.training, "a trial to train")
+    for words in (
+        ("redis-server",),
+        ("caviar.cli scheduler",),
+        ("caviar_worker.forkserver",),
+        ("caviar.cli refiner",),
+        ("mlflow server",),
+    ):
+        before = caviar.part(*words)
+        caviar.kill(before)
+
+        def another(old: int = before.pid, like: tuple[str, ...] = words) -> bool:
+            return caviar.part(*like).pid != old
+
+        wait_for(another, f"{words} to be started again")
+    out, err = process.communicate(timeout=400)
+    assert process.returncode == 0, err + caviar.logs()
+    check_books(caviar, out)
+    caviar.assert_nothing_left()

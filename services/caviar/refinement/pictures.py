@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from caviar.adapters.sql import TrialRow
-from caviar.contract.views import ParameterView, SideView
+from caviar.contract.views import ParameterView
 from caviar.search import Round
 from caviar.space import Space
 from caviar.studies.spec import Study
@@ -20,29 +20,26 @@ if TYPE_CHECKING:
 INK, MUTED, ACCENT, BOX = "#1b1f24", "#8a929c", "#d1495b", "#9ec9e2"
 
 
-def extent(space: Space, view: ParameterView, side: SideView) -> tuple[float, float]:
-    """A box's side as an interval of the parameter's own scale, 0 to 1; categories as the span they occupy."""
-    parameter = space[view.name]
-    if side.choices is not None:
-        units = [parameter.to_unit(choice) for choice in side.choices]
-        half = 0.5 / len(view.choices or side.choices)
-        return min(units) - half, max(units) + half
-    assert side.low is not None
-    assert side.high is not None
-    return parameter.to_unit(side.low), parameter.to_unit(side.high)
+def extents(space: Space, round_: Round) -> dict[str, tuple[float, float]]:
+    """By parameter: the box's side on its own scale, 0 to 1; for categories the span that the kept ones occupy."""
+    found = {}
+    for name, side in round_.box.to_json().items():
+        if isinstance(side, dict):
+            parameter = space[name]
+            units = [parameter.to_unit(choice) for choice in side["choices"]]
+            half = 0.5 / len(parameter.to_view().choices or units)
+            found[name] = (min(units) - half, max(units) + half)
+        else:
+            found[name] = (side[0], side[1])
+    return found
 
 
 def widths(space: Space, round_: Round) -> dict[str, float]:
     """By parameter: the share of its range that the box keeps, in [0, 1]."""
-    sides = round_.box.to_views()
-    shares = {}
-    for view in space.to_views():
-        side = sides[view.name]
-        if side.choices is not None:
-            shares[view.name] = len(side.choices) / len(view.choices or side.choices)
-        else:
-            low, high = extent(space, view, side)
-            shares[view.name] = high - low
+    shares = {name: high - low for name, (low, high) in extents(space, round_).items()}
+    for name, side in round_.box.to_json().items():
+        if isinstance(side, dict):
+            shares[name] = len(side["choices"]) / len(space[name].to_view().choices or ())
     return shares
 
 
@@ -91,7 +88,7 @@ def zoom(study: Study, rounds: Sequence[Round], trials: Sequence[TrialRow]) -> b
     shade = None
     for axis, view in zip(axes, views, strict=True):
         for round_, (first, last) in zip(rounds, spans, strict=True):
-            low, high = extent(space, view, round_.box.to_views()[view.name])
+            low, high = extents(space, round_)[view.name]
             axis.fill_between(
                 [first - 0.5, last - 0.5], low, high, color=BOX, alpha=0.45, linewidth=0
             )

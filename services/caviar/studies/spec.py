@@ -57,7 +57,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a trial needs: a worker of ``resource_class`` and ``slots`` of its slots."""
+    """What a trial needs: one slot of a worker of ``resource_class``."""
 
     resource_class: str = "cpu"
     slots: int = 1
@@ -267,7 +267,14 @@ def _resources(root: Fields) -> Resources:
     fields = root.section("resources", "`resources: {class: cpu}`", required=False)
     fields.only(*KEYS["resources"])
     label = _matching(fields, "class", "cpu", _LABEL, "lower-case letters, digits and -", "cpu")
-    return Resources(label, fields.whole("slots", 1, MAX_SLOTS, default=1))
+    slots = fields.whole("slots", 1, MAX_SLOTS, default=1)
+    if slots > 1:
+        fields.problem(
+            "slots",
+            "A trial takes one slot in this version",
+            "Give the worker fewer slots, CAVIAR_WORKER_SLOTS or --workers: each then has more threads.",
+        )
+    return Resources(label, slots)
 
 
 def _fingerprint(data: dict[str, Any]) -> str:

@@ -39,13 +39,13 @@ def test_everything_can_be_given() -> None:
         SMALL.replace("name: small", "name: small\nproject: vision")
         .replace('{function: "train:main"}', '{command: [python, train.py, --lr, "{lr}", 3]}')
         .replace("{trials: 10}", "{trials: 10, hours: 1.5, target: 0.01}")
-        + "search: {strategy: random, seed: 7}\nresources: {class: gpu-a100, slots: 2}\n"
+        + "search: {strategy: random, seed: 7}\nresources: {class: gpu-a100, slots: 1}\n"
     )
     assert study.project == "vision"
     assert study.trainer.command == ("python", "train.py", "--lr", "{lr}", "3")
     assert (study.strategy, study.seed) == ("random", 7)
     assert study.budget == Budget(10, 1.5, 0.01)
-    assert study.resources == Resources("gpu-a100", 2)
+    assert study.resources == Resources("gpu-a100", 1)
 
 
 def test_layout_and_comments_do_not_change_the_fingerprint() -> None:

@@ -64,6 +64,7 @@ def problems(text: str) -> list[Problem]:
         ("trials: 10", "trials: 10, target: x", "budget.target", 8, "number"),
         ("budget:", "resources: {class: GPU}\nbudget:", "resources.class", 8, "lower-case"),
         ("budget:", "resources: {slots: 0}\nbudget:", "resources.slots", 8, "outside"),
+        ("budget:", "resources: {slots: 2}\nbudget:", "resources.slots", 8, "one slot"),
         ("budget:", "search: {strategy: zom}\nbudget:", "search.strategy", 8, "did you mean zoom?"),
         ("budget:", "search: {seed: -1}\nbudget:", "search.seed", 8, "outside"),
         ("budget:", "search: zoom\nbudget:", "search", 8, "mapping"),

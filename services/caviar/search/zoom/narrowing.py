@@ -49,7 +49,8 @@ def refine(
         moves = [move.settled(side) for move, side in zip(moves, box.sides, strict=True)]
         kind = _kind(box, now.box)
         changes = {move.parameter.name: change_of(move, best) for move in moves}
-        reason = reason_of(kind, moves, lead, len(results))
+        new_best = best.number != now.incumbent
+        reason = reason_of(kind, moves, lead, len(results), new_best=new_best)
     return Round(
         index=now.index + 1,
         box=box,

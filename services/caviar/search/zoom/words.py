@@ -38,11 +38,17 @@ def change_of(move: Move, best: Result) -> str:
     return text
 
 
-def reason_of(kind: Kind, moves: Sequence[Move], lead: Sequence[Result], results: int) -> str:
-    """Why the box is where it is, led by the side that changed most; a lower tier number breaks ties."""
+def reason_of(
+    kind: Kind, moves: Sequence[Move], lead: Sequence[Result], results: int, *, new_best: bool
+) -> str:
+    """Why the box is where it is, led by the side that changed most; a lower tier number breaks ties.
+
+    That the best trial sits at a bound of the study's own is said once, when it is new.
+    """
+    at_bound = _bound_words(moves, lead[0]) if new_best else ""
     head = f"The {len(lead)} best of {number(results)} trials"
     if kind == "keep":
-        return f"{head} still fill the box, so it stays{_bound_words(moves, lead[0])}."
+        return f"{head} still fill the box, so it stays{at_bound}."
     if kind == "shrink":
         narrowed = sorted(
             (move for move in moves if move.kind == "narrowed"),
@@ -50,7 +56,7 @@ def reason_of(kind: Kind, moves: Sequence[Move], lead: Sequence[Result], results
         )
         first, more = narrowed[0], len(narrowed) - 1
         also = f", along with {_count(more)}" if more else ""
-        return f"{head} {_where(first, lead)}{also}{_bound_words(moves, lead[0])}."
+        return f"{head} {_where(first, lead)}{also}{at_bound}."
     best = lead[0]
     left = [move for move in moves if move.kind in ("widened", "moved")]
     first = min(left, key=lambda move: (move.edge == "", move.parameter.tier or 5))
