@@ -162,6 +162,7 @@ def test_a_report_waits_for_a_scheduler_that_is_away(host: Host, code: Path, des
     host.train("polite", trainer(code, "polite"))
     folder = host.attempt_folder("polite")
     wait_until((folder / "spool.jsonl").exists, why="it trains")
+    wait_until(lambda: desk.hellos, why="the host is known")
     desk.away = True
     (folder / "stop").write_text('{"reason": "stop"}')
     wait_until((folder / "finish.json").exists, why="it ended")
@@ -176,6 +177,7 @@ def test_a_restarted_host_delivers_what_it_owes(host: Host, code: Path, desk: De
     host.train("polite", trainer(code, "polite"))
     folder = host.attempt_folder("polite")
     wait_until((folder / "spool.jsonl").exists, why="it trains")
+    wait_until(lambda: desk.hellos, why="the host is known")
     desk.away = True
     (folder / "stop").write_text('{"reason": "stop"}')
     wait_until((folder / "finish.json").exists, why="it ended")

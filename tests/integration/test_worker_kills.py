@@ -53,7 +53,7 @@ def victim(host: Host, name: str) -> psutil.Process:
     if name == "zygote":
         return trial_of(host).parent()  # type: ignore[return-value]
     if name == "slot":
-        return host.part("app").children()[0]
+        return host.part("celery_main").children()[0]
     return host.part(name)
 
 
@@ -68,7 +68,7 @@ def gone(processes: list[psutil.Process]) -> bool:
     return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
 
 
-@pytest.mark.parametrize("name", ["trial", "zygote", "forkserver", "slot", "app"])
+@pytest.mark.parametrize("name", ["trial", "zygote", "forkserver", "slot", "celery_main"])
 def test_the_trial_ends_with_any_of_its_processes(host: Host, desk: Desk, name: str) -> None:
     """The trial's whole group dies, the attempt is reported as crashed, and the host works on."""
     family = family_of(host)
@@ -94,7 +94,9 @@ def test_nothing_outlives_the_agent(host: Host) -> None:
 def test_what_a_crash_of_all_left_is_killed_by_the_next_agent(host: Host, desk: Desk) -> None:
     """Agent, fork server and Celery killed in one moment: nobody is there to end the trial's child."""
     trial, child = family_of(host)
-    parts = [host.part("agent"), host.part("forkserver"), host.part("app"), victim(host, "slot")]
+    wait_until(lambda: desk.hellos, why="the host is known")
+    names = ("agent", "forkserver", "zygote", "celery_main", "slot")
+    parts = [victim(host, name) for name in names]
     for part in parts:
         part.suspend()
     for part in reversed(parts):

@@ -37,13 +37,16 @@ class Caviar:
         self.home = folder / "home"
         self.tmp = Path(tempfile.mkdtemp(prefix="e2e-", dir="/tmp"))
         self.folder = folder
+        self.started: list[subprocess.Popen[str]] = []
 
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("CAVIAR_", "MLFLOW_"))}
         return kept | {"CAVIAR_HOME": str(self.home), "TMPDIR": str(self.tmp)}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        # Tests that run in the background ignore SIGINT, and a child would inherit that.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        process = subprocess.Popen(
             [sys.executable, "-m", "caviar.cli", *arguments],
             env=self.environment(),
             cwd=self.folder,
@@ -53,6 +56,9 @@ class Caviar:
             text=True,
             start_new_session=True,
         )
+        signal.signal(signal.SIGINT, before)
+        self.started.append(process)
+        return process
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         process = self.start(*arguments)
@@ -101,6 +107,8 @@ class Caviar:
         """Kill what a failed test left, and remove the mark's folder."""
         for process in self.processes():
             process.kill()
+        for started in self.started:
+            started.communicate()
         shutil.rmtree(self.tmp, ignore_errors=True)
 
     def logs(self) -> str:

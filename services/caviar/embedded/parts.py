@@ -24,6 +24,8 @@ GIVE_UP_AFTER = 6
 """Deaths in a row after which a part cannot be helped."""
 LOG_LINES = 12
 MAX_LOG_BYTES = 5_000_000
+HELD_BACK = ("/bin/sh", "-c", 'read -r go && exec "$@" </dev/null', "sh")
+"""Becomes the command in its arguments when a line comes in, and ends when the writer is gone."""
 
 
 @dataclass
@@ -42,15 +44,16 @@ class Part:
     started: float = 0.0
     deaths: int = 0
 
-    def start(self) -> None:
+    def start(self, register: Callable[[int], None]) -> None:
+        """Start it held back: it runs once ``register`` knows its group. Should we die in between, it never runs."""
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
         env = {**self.env, **({} if self.process else self.first_env)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                list(self.argv),
+                [*HELD_BACK, *self.argv],
                 env=env,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 pass_fds=self.pass_fds,
@@ -59,6 +62,10 @@ class Part:
         self.started = time.monotonic()
         if self.niceness:
             be_nice(self.process.pid, self.niceness)
+        register(self.process.pid)
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError), self.process.stdin as stdin:
+            stdin.write(b"\n")
 
     def last_words(self) -> str:
         """The end of its log."""
@@ -99,10 +106,8 @@ class Parts:
         with self._lock:
             if self._closing.is_set():
                 return
-            part.start()
+            part.start(self._register)
             self._parts.append(part)
-            assert part.process is not None
-            self._tell(f"group {part.process.pid}")
 
     def close(self) -> None:
         """End all parts, the newest first, so that each can still say goodbye to what it stands on."""
@@ -159,9 +164,7 @@ class Parts:
         self._notice(
             f"The {part.name} ended unexpectedly (exit {process.returncode}); started again. Its log: {part.log}"
         )
-        part.start()
-        assert part.process is not None
-        self._tell(f"group {part.process.pid}")
+        part.start(self._register)
 
     def _start_guard(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
@@ -178,6 +181,9 @@ class Parts:
             if part.process is not None:
                 self._tell(f"group {part.process.pid}")
         return process
+
+    def _register(self, group: int) -> None:
+        self._tell(f"group {group}")
 
     def _tell(self, line: str) -> None:
         stream = self._guard.stdin

@@ -68,9 +68,8 @@ def _ticks(space: Space, view: ParameterView) -> tuple[list[float], list[str]]:
         ]
     middle = parameter.from_unit(0.5)
     values = [view.low, middle, view.high]
-    return [parameter.to_unit(v) for v in values if v is not None], [
-        f"{v:.3g}" if isinstance(v, float) and v < 0.99 else f"{v:.6g}" for v in values
-    ]
+    labels = [f"{v:.4g}" for v in values]
+    return [parameter.to_unit(v) for v in values if v is not None], labels
 
 
 def zoom(study: Study, rounds: Sequence[Round], trials: Sequence[TrialRow]) -> bytes:
@@ -103,7 +102,7 @@ def zoom(study: Study, rounds: Sequence[Round], trials: Sequence[TrialRow]) -> b
         positions, labels = _ticks(space, view)
         axis.set_yticks(positions, labels, fontsize=7, color=MUTED)
         axis.set_ylim(-0.06, 1.06)
-        tier = f"  tier {view.tier}" if view.tier else ""
+        tier = f", tier {view.tier}" if view.tier else ""
         axis.set_title(
             f"{view.name}  ({view.scale or 'categories'}{tier})",
             fontsize=8,
@@ -115,6 +114,7 @@ def zoom(study: Study, rounds: Sequence[Round], trials: Sequence[TrialRow]) -> b
         for side in ("top", "right", "left", "bottom"):
             axis.spines[side].set_visible(False)
     axes[-1].set_xlabel("trial", fontsize=8, color=INK)
+    axes[-1].tick_params(axis="x", labelsize=7)
     axes[-1].set_xlim(-1, max(end, 2))
     if shade is not None:
         bar = figure.colorbar(shade, ax=list(axes), shrink=0.4, aspect=30, pad=0.01)
