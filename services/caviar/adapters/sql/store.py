@@ -8,86 +8,16 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from caviar.adapters.sql.rows import RoundRow, StudyRecord, TrialRow
 from caviar.adapters.sql.tables import attempts, rounds, studies, trials
 from caviar.contract.messages import Finish, ParameterValue
 from caviar.contract.views import StudyState, TrialState
-from caviar.search import Result
 from caviar.studies.life import ENDED, FINAL, TRIAL_STATES, Verdict, trial_id
-
-
-@dataclass(frozen=True, slots=True)
-class StudyRecord:
-    """A study as it was submitted, and where it stands."""
-
-    id: str
-    name: str
-    fingerprint: str
-    state: StudyState
-    reason: str
-    source: str
-    filename: str
-    folder: str | None
-    code_version: str | None
-    user: str | None
-    created: float
-    ended: float | None
-    importance: list[dict[str, Any]] | None
-    experiment_id: str | None
-    run_id: str | None
-    closed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class TrialRow:
-    id: str
-    study_id: str
-    number: int
-    round: int
-    state: TrialState
-    attempt: int
-    crashes: int
-    lost: int
-    params: dict[str, ParameterValue]
-    seed: int
-    value: float | None
-    metrics: dict[str, float]
-    steps: int
-    nonce: str | None
-    host: str | None
-    incarnation: str | None
-    slot: int | None
-    created: float
-    started: float | None
-    ended: float | None
-    seconds: float | None
-    error: str
-    output: str
-    run_id: str | None
-    shipped: bool
-
-    def result(self) -> Result:
-        """What the search learns from an ended trial: a value, or that it failed."""
-        return Result(
-            self.number, self.params, self.value if self.state in ("done", "stopped") else None
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class RoundRow:
-    """A round of the ledger: ``data`` is the search's own JSON, ``computed_from`` the [trial, run] pairs behind it."""
-
-    study_id: str
-    index: int
-    data: dict[str, Any]
-    computed_from: list[list[Any]]
-    created: float
-    run_id: str | None
 
 
 def _study(row: Row[Any]) -> StudyRecord:
