@@ -238,7 +238,6 @@ class _Embedded:
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "OMP_NUM_THREADS": "1",
-            "MALLOC_ARENA_MAX": "2",  # threads that wait need no memory pools of their own
         }
 
     def _worker_environment(self, common: dict[str, str]) -> dict[str, str]:
