@@ -65,7 +65,7 @@ def check_books(caviar: Caviar, out: str) -> dict[str, Any]:
 
 def test_a_study_runs_to_its_end(caviar: Caviar) -> None:
     """The whole way round: proposals, queue, training, MLflow, rounds, result; and nothing is left running."""
-    write_study(caviar)
+    write_study(caviar, step_s=0.2)  # long enough that the refiner is up before it ends
     code, out, err = caviar.run("run", "study.yaml", "--workers", "2", "--json")
     assert code == 0, err + caviar.logs()
     result = check_books(caviar, out)
