@@ -32,6 +32,7 @@ def uniform(
     _results: Sequence[Result],
     _pending: Sequence[Params],
     number: int,
+    _prior: Sequence[Result] = (),
 ) -> Iterator[Params]:
     """Independent draws from the seed and the trial's number, without end."""
     rng = np.random.default_rng([settings.seed, number])
@@ -46,10 +47,11 @@ def low_discrepancy(
     results: Sequence[Result],
     pending: Sequence[Params],
     number: int,
+    prior: Sequence[Result] = (),
 ) -> Iterator[Params]:
     """The point of Sobol's scrambled sequence with the trial's number; random ones where it is taken."""
     yield space.from_unit(sobol_point(number, len(space), settings.seed))
-    yield from uniform(space, settings, round_, results, pending, number)
+    yield from uniform(space, settings, round_, results, pending, number, prior)
 
 
 def grid(
@@ -59,6 +61,7 @@ def grid(
     _results: Sequence[Result],
     _pending: Sequence[Params],
     _number: int,
+    _prior: Sequence[Result] = (),
 ) -> Iterator[Params]:
     """Every point of the grid once, far from the one before it, from a place that the seed chooses.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,10 +43,15 @@ class Searcher:
         strategy: str = "zoom",
         seed: int = 0,
         budget: int | None = None,
+        prior: Sequence[Result] = (),
     ) -> None:
-        """Raises InputError for settings that do not exist. ``budget`` settles how fine a grid is."""
+        """``budget`` settles how fine a grid is; ``prior`` are results from elsewhere, which may mislead.
+
+        Raises InputError for settings that do not exist.
+        """
         self.space = space
         self.settings = Settings(goal, strategy, seed, budget)
+        self._prior = tuple(prior)
         self._rounds = [first_round(space, self.settings)]
         self._results: list[Result] = []
         self._pending: dict[int, Asked] = {}
@@ -77,7 +82,15 @@ class Searcher:
         Raises Exhausted when a grid has no point left.
         """
         pending = [asked.params for asked in self._pending.values()]
-        params = propose(self.space, self.settings, self.round, self._results, pending, self._asked)
+        params = propose(
+            self.space,
+            self.settings,
+            self.round,
+            self._results,
+            pending,
+            self._asked,
+            self._prior,
+        )
         asked = Asked(self._asked, params, self.round.index)
         self._pending[asked.number] = asked
         self._asked += 1
@@ -94,6 +107,6 @@ class Searcher:
             )
         del self._pending[point.number]
         self._results.append(Result(point.number, point.params, value))
-        new = refine(self.space, self.settings, self._rounds, self._results)
+        new = refine(self.space, self.settings, self._rounds, self._results, self._prior)
         if new is not None:
             self._rounds.append(new)

@@ -27,9 +27,12 @@ class Strategy:
     """``candidates`` yields points, the preferred one first; ``refine`` is called once it may be due."""
 
     start: str
-    refine: Callable[[Space, Settings, Sequence[Round], Sequence[Result]], Round | None]
+    refine: Callable[
+        [Space, Settings, Sequence[Round], Sequence[Result], Sequence[Result]], Round | None
+    ]
     candidates: Callable[
-        [Space, Settings, Round, Sequence[Result], Sequence[Params], int], Iterator[Params]
+        [Space, Settings, Round, Sequence[Result], Sequence[Params], int, Sequence[Result]],
+        Iterator[Params],
     ]
     ends: bool = False
     """Whether the candidates are all that there are."""
@@ -51,13 +54,18 @@ def first_round(space: Space, settings: Settings) -> Round:
 
 
 def refine(
-    space: Space, settings: Settings, rounds: Sequence[Round], results: Sequence[Result]
+    space: Space,
+    settings: Settings,
+    rounds: Sequence[Round],
+    results: Sequence[Result],
+    prior: Sequence[Result] = (),
 ) -> Round | None:
     """The next round where one is due, otherwise None.
 
     ``rounds`` are all so far, the last one being the current; the order of ``results`` does not matter.
+    ``prior`` are results from elsewhere (earlier studies, other runs), which may mislead.
     """
-    return TABLE[settings.strategy].refine(space, settings, rounds, results)
+    return TABLE[settings.strategy].refine(space, settings, rounds, results, prior)
 
 
 def propose(
@@ -67,6 +75,7 @@ def propose(
     results: Sequence[Result],
     pending: Sequence[Params],
     number: int,
+    prior: Sequence[Result] = (),
 ) -> dict[str, ParameterValue]:
     """The point of trial ``number``; no point of ``results`` or ``pending`` as long as the space has others.
 
@@ -76,7 +85,7 @@ def propose(
     ordered = sorted(results, key=lambda result: result.number)
     taken = {space.key(result.params) for result in ordered}
     taken |= {space.key(params) for params in pending}
-    drawn = strategy.candidates(space, settings, round_, ordered, pending, number)
+    drawn = strategy.candidates(space, settings, round_, ordered, pending, number, prior)
     first: Params | None = None
     for params in drawn if strategy.ends else islice(drawn, TRIES):
         first = first or params

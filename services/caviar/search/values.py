@@ -62,14 +62,26 @@ class Result:
     number: int
     params: Mapping[str, ParameterValue]
     value: float | None
+    """The metric; of a stopped trial that of its last step."""
+    stopped: bool = False
+    """Ended early by a stopping rule: its value is not that of a whole training."""
+    curve: tuple[tuple[int, float], ...] = ()
+    """(step, metric) where trials are compared with each other, steps rising; also of whole trainings."""
+    violation: float = 0.0
+    """How far the trial is beyond the study's bounds on other metrics; 0 where it keeps them all."""
 
     @property
     def succeeded(self) -> bool:
+        """Whether it can be the best: trained to its end, a finite value, within the bounds."""
+        return self.finite and not self.stopped and self.violation <= 0.0
+
+    @property
+    def finite(self) -> bool:
         return self.value is not None and math.isfinite(self.value)
 
 
 def losses(results: Sequence[Result], goal: str) -> Floats:
-    """Shape (n,), to be minimised; ``inf`` for a failed trial."""
+    """Shape (n,), to be minimised; ``inf`` for a trial that cannot be the best."""
     sign = -1.0 if goal == "maximize" else 1.0
     return np.array(
         [sign * r.value if r.value is not None and r.succeeded else np.inf for r in results],

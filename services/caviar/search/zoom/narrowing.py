@@ -25,7 +25,11 @@ STALLED = 2
 
 
 def refine(
-    space: Space, settings: Settings, rounds: Sequence[Round], results: Sequence[Result]
+    space: Space,
+    settings: Settings,
+    rounds: Sequence[Round],
+    results: Sequence[Result],
+    _prior: Sequence[Result] = (),
 ) -> Round | None:
     """The next round once enough trials have finished since the current one; otherwise None."""
     now = rounds[-1]

@@ -49,6 +49,7 @@ def candidates(
     results: Sequence[Result],
     pending: Sequence[Params],
     number: int,
+    prior: Sequence[Result] = (),
 ) -> Iterator[Params]:
     """Points to propose for trial ``number``, the preferred one first, without end."""
     ranked = best_first(results, settings.goal)
@@ -56,7 +57,7 @@ def candidates(
     if round_.kind in ("start", "restart") or not lead:
         if number == 0:
             yield _defaults(space, settings)
-        yield from low_discrepancy(space, settings, round_, results, pending, number)
+        yield from low_discrepancy(space, settings, round_, results, pending, number, prior)
         return
     rng = np.random.default_rng([settings.seed, number, 1])
     if rng.random() < OUTSIDE:
@@ -70,7 +71,7 @@ def candidates(
     gain = _gain(space, round_.box, points, [result.params for result in lead], away)
     for place in np.argsort(-gain, kind="stable"):
         yield points[place]
-    yield from uniform(space, settings, round_, results, pending, number)
+    yield from uniform(space, settings, round_, results, pending, number, prior)
 
 
 def _defaults(space: Space, settings: Settings) -> Params:
