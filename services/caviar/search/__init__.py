@@ -1,5 +1,6 @@
 """Coarse to fine search: from results to the next round, from a round to the next point. Pure."""
 
+from caviar.search.history import History
 from caviar.search.importance import importance
 from caviar.search.rounds import Round
 from caviar.search.searcher import Asked, Searcher
@@ -10,6 +11,7 @@ __all__ = [
     "STRATEGIES",
     "Asked",
     "Exhausted",
+    "History",
     "Result",
     "Round",
     "Searcher",

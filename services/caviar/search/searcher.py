@@ -8,9 +8,10 @@ from typing import Literal
 
 from caviar.contract.messages import ParameterValue
 from caviar.errors import InputError
+from caviar.search.history import History
 from caviar.search.rounds import Round
 from caviar.search.strategies import first_round, propose, refine
-from caviar.search.values import Result, Settings, best_first
+from caviar.search.values import Result, Settings
 from caviar.space import Space
 
 
@@ -53,7 +54,7 @@ class Searcher:
         self.settings = Settings(goal, strategy, seed, budget)
         self._prior = tuple(prior)
         self._rounds = [first_round(space, self.settings)]
-        self._results: list[Result] = []
+        self._results = History(space, self.settings.goal)
         self._pending: dict[int, Asked] = {}
         self._asked = 0
 
@@ -73,8 +74,8 @@ class Searcher:
     @property
     def best(self) -> Result | None:
         """The best finished point; None before the first that did not fail."""
-        ranked = best_first(self._results, self.settings.goal)
-        return ranked[0] if ranked and ranked[0].succeeded else None
+        ranked = self._results.best_places()
+        return self._results[ranked[0]] if len(ranked) else None
 
     def ask(self) -> Asked:
         """The next point. It is pending until it is told; ask as often as there are workers.
@@ -106,7 +107,7 @@ class Searcher:
                 f"Point {point.number} is not pending: it was told before, or never asked."
             )
         del self._pending[point.number]
-        self._results.append(Result(point.number, point.params, value))
+        self._results.add(Result(point.number, point.params, value))
         new = refine(self.space, self.settings, self._rounds, self._results, self._prior)
         if new is not None:
             self._rounds.append(new)

@@ -14,7 +14,9 @@ from itertools import islice
 
 from caviar.contract.messages import ParameterValue
 from caviar.search import plain, zoom
+from caviar.search.history import History
 from caviar.search.rounds import Round
+from caviar.search.threads import one_thread
 from caviar.search.values import Exhausted, Result, Settings
 from caviar.space import Box, Params, Space, every_point, grid_lattice
 
@@ -53,6 +55,7 @@ def first_round(space: Space, settings: Settings) -> Round:
     return Round(index=0, box=Box.whole(space), kind="start", reason=reason, changes=changes)
 
 
+@one_thread
 def refine(
     space: Space,
     settings: Settings,
@@ -68,6 +71,7 @@ def refine(
     return TABLE[settings.strategy].refine(space, settings, rounds, results, prior)
 
 
+@one_thread
 def propose(
     space: Space,
     settings: Settings,
@@ -82,10 +86,9 @@ def propose(
     Raises Exhausted when a grid has no point left.
     """
     strategy = TABLE[settings.strategy]
-    ordered = sorted(results, key=lambda result: result.number)
-    taken = {space.key(result.params) for result in ordered}
-    taken |= {space.key(params) for params in pending}
-    drawn = strategy.candidates(space, settings, round_, ordered, pending, number, prior)
+    history = History.of(space, settings.goal, results)
+    taken = history.keys.union(space.key(params) for params in pending) if pending else history.keys
+    drawn = strategy.candidates(space, settings, round_, history, pending, number, prior)
     first: Params | None = None
     for params in drawn if strategy.ends else islice(drawn, TRIES):
         first = first or params

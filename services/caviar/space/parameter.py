@@ -93,6 +93,15 @@ class Numeric:
             return int(min(max(math.floor(x + 0.5), self.low), self.high))
         return min(max(x, self.low), self.high)
 
+    def snap(self, units: Floats) -> Floats:
+        """Places, any shape -> the places of the values that they stand for."""
+        if self.type == "float":
+            return np.asarray(np.clip(units, 0.0, 1.0))
+        a, b = self.ends()
+        t = a + np.clip(units, 0.0, 1.0) * (b - a)
+        x = t if self.scale == "linear" else np.exp(t) if self.scale == "log" else -np.expm1(-t)
+        return self.to_units(np.clip(np.floor(x + 0.5), self.low, self.high))
+
     def whole_numbers(self, lo: float, hi: float) -> tuple[int, int]:
         """First and last whole number whose own place lies in ``[lo, hi]``; the nearest one if none does."""
         first, last = int(self.from_unit(lo)), int(self.from_unit(hi))
@@ -169,6 +178,11 @@ class Categorical:
 
     def to_unit(self, value: ParameterValue) -> float:
         return (self.index(value) + 0.5) / len(self.choices)
+
+    def snap(self, units: Floats) -> Floats:
+        """Places, any shape -> the middles of their bins."""
+        count = len(self.choices)
+        return np.asarray((np.clip(np.floor(units * count), 0, count - 1) + 0.5) / count)
 
     def from_unit(self, unit: float) -> ParameterValue:
         return self.choices[min(max(int(unit * len(self.choices)), 0), len(self.choices) - 1)]

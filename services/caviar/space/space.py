@@ -19,6 +19,9 @@ from caviar.space.parsing import did_you_mean, read_parameters
 Params = Mapping[str, ParameterValue]
 """A point of a space: a value for every active parameter and for no other."""
 
+SAME_PLACE = 1e-9
+"""Places nearer to each other are of the same value."""
+
 
 @dataclass(frozen=True)
 class Space:
@@ -110,6 +113,23 @@ class Space:
             values = [value for value in column if value is not None]
             units[present, place] = parameter.to_units(values)
         return units, active
+
+    def snap(self, units: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Vectors of the cube, (n, d) -> those of the points they stand for, and what is active in them.
+
+        What ``encode`` answers for ``from_unit`` of every row, without building the points.
+        """
+        places = np.empty(units.shape)
+        active = np.ones(units.shape, dtype=np.bool_)
+        for place, parameter in self.parents_first:
+            places[:, place] = parameter.snap(units[:, place])
+            for parent, values in parameter.when:
+                above = self.names.index(parent)
+                wanted = self[parent].to_units(list(values))
+                fits = np.abs(places[:, above, None] - wanted).min(axis=1) < SAME_PLACE
+                active[:, place] &= fits & active[:, above]
+            places[~active[:, place], place] = 0.5
+        return places, active
 
     def key(self, params: Params) -> tuple[ParameterValue | None, ...]:
         """Equal for equal points, hashable."""

@@ -8,21 +8,15 @@ from typing import Literal
 
 import numpy as np
 
+from caviar.search.history import History
 from caviar.search.values import Result
-from caviar.search.zoom.pace import rank_weights
 from caviar.space import Categorical, Interval, Kept, Parameter, Side
-from caviar.space.parameter import Floats
 
-DEVIATIONS = 5.0
-"""Width of a side in standard deviations of the leaders: two and a half on each side."""
-SLOWEST = 0.8
-"""Smallest share of a side that one round keeps."""
-NARROWEST = 0.02
+NARROWEST = 0.002
 """Width below which a side no longer narrows."""
 EDGE = 0.15
 """The best trial sits at the edge when it is nearer to it than this share of the side."""
-TOGETHER = 0.7
-"""Leaders that ask for less than this share of the side lie together: the side moves, not widens."""
+AT_BOUND = 0.01
 FEWEST_TRIES = 3
 """Trials of a category before it can be dropped."""
 
@@ -70,48 +64,34 @@ class Move:
 
 
 def moved(
-    parameter: Parameter, side: Side, ranked: Sequence[Result], lead: Sequence[Result]
+    parameter: Parameter,
+    side: Side,
+    history: History,
+    lead: Sequence[Result],
+    centre: float,
+    width: float,
 ) -> Move:
-    """The move of one side; ``ranked`` are all results, best first, ``lead`` the best of them."""
-    name = parameter.name
-    if isinstance(side, Kept):
-        return Move(parameter, side, _plausible(parameter, side, ranked, lead))
-    places = np.array([parameter.to_unit(r.params[name]) for r in lead if name in r.params])
-    weights = rank_weights(len(lead))[[name in r.params for r in lead]]
-    if name not in lead[0].params or len(places) < 2:
+    """The move of one side to ``width`` around ``centre``, both in the cube; ``lead`` are the best trials."""
+    best = lead[0].params.get(parameter.name)
+    if isinstance(side, Kept) or isinstance(parameter, Categorical):
+        assert isinstance(side, Kept)
+        return Move(parameter, side, _plausible(parameter, side, history, lead))
+    if best is None:
         return Move(parameter, side, side)
-    return _followed(parameter, side, places, weights / weights.sum())
-
-
-def _followed(parameter: Parameter, side: Interval, places: Floats, weights: Floats) -> Move:
-    """A number's side; places of the leaders, best first, and their weights, both of shape (m,)."""
-    best, mean = float(places[0]), float(weights @ places)
-    wanted = max(DEVIATIONS * float(np.sqrt(weights @ (places - mean) ** 2)), NARROWEST)
-    width = side.width
-    low_bound, high_bound = (parameter.to_unit(end) for end in _ends(parameter))
-    bound: Edge = (
-        "lower" if best <= low_bound + 0.01 else "upper" if best >= high_bound - 0.01 else ""
-    )
-    below, above = _neighbours(parameter, best)
-    at_lower = side.lo > 0.0 and (best < side.lo + EDGE * width or below < side.lo)
-    at_upper = side.hi < 1.0 and (best > side.hi - EDGE * width or above > side.hi)
-    if at_lower or at_upper:
-        edge: Edge = "lower" if at_lower else "upper"
-        if wanted < TOGETHER * width:
-            lo = min(max(best - width / 2, 0.0), 1.0 - width)
-            after = Interval(lo, min(lo + width, 1.0))
-        elif at_lower:
-            after = Interval(max(min(side.lo, best) - width / 2, 0.0), side.hi)
-        else:
-            after = Interval(side.lo, min(max(side.hi, best) + width / 2, 1.0))
-        return Move(parameter, side, after, edge, bound)
-    new = max(min(wanted, width), SLOWEST * width)
-    if new > 0.95 * width:
-        return Move(parameter, side, side, "", bound)
-    middle = min(max((best + mean) / 2, best - 0.4 * new), best + 0.4 * new)
-    lo = min(max(middle - new / 2, side.lo), side.hi - new)
-    after = Interval(min(lo, below), max(min(lo + new, side.hi), above))
-    return Move(parameter, side, after, "", bound)
+    place = parameter.to_unit(best)
+    below, above = _neighbours(parameter, place)
+    lo = max(min(centre - width / 2, below), 0.0)
+    hi = min(max(centre + width / 2, above), 1.0)
+    if hi - lo < NARROWEST:
+        lo, hi = max(min(lo, 1.0 - NARROWEST), 0.0), min(max(hi, NARROWEST), 1.0)
+    after = Interval(lo, hi)
+    edge: Edge = ""
+    if side.lo > 0.0 and place < side.lo + EDGE * side.width:
+        edge = "lower"
+    elif side.hi < 1.0 and place > side.hi - EDGE * side.width:
+        edge = "upper"
+    at_bound: Edge = "lower" if place <= AT_BOUND else "upper" if place >= 1 - AT_BOUND else ""
+    return Move(parameter, side, after, edge, at_bound)
 
 
 def _neighbours(parameter: Parameter, place: float) -> tuple[float, float]:
@@ -128,23 +108,27 @@ def _ends(parameter: Parameter) -> tuple[float, float]:
     return parameter.low, parameter.high
 
 
-def _plausible(
-    parameter: Parameter, side: Kept, ranked: Sequence[Result], lead: Sequence[Result]
-) -> Kept:
+def _plausible(parameter: Parameter, side: Kept, history: History, lead: Sequence[Result]) -> Kept:
     """Kept: what a leader has, what was tried too little, and what may still match the best category.
 
     A category's quality is the mean rank of its trials in [0, 1] (0 is best), smoothed by one trial of
     rank 1/2 and known up to 1/2 / sqrt(trials + 1).
     """
-    name = parameter.name
-    seen = [(place / max(len(ranked) - 1, 1), r) for place, r in enumerate(ranked)]
+    assert isinstance(parameter, Categorical)
+    column = history.space.names.index(parameter.name)
+    order = np.lexsort((history.numbers, history.ranking))
+    ranks = np.empty(len(history))
+    ranks[order] = np.arange(len(history)) / max(len(history) - 1, 1)
+    places = history.units[:, column]
     estimates = {}
-    for choice in parameter.choices if isinstance(parameter, Categorical) else ():
-        ranks = [rank for rank, r in seen if name in r.params and r.params[name] == choice]
-        mean = (sum(ranks) + 0.5) / (len(ranks) + 1)
-        estimates[choice] = (mean, 0.5 / (len(ranks) + 1) ** 0.5, len(ranks))
+    for choice in parameter.choices:
+        mine = ranks[
+            (np.abs(places - parameter.to_unit(choice)) < 1e-9) & history.active[:, column]
+        ]
+        doubt = 0.5 / (len(mine) + 1) ** 0.5
+        estimates[choice] = ((mine.sum() + 0.5) / (len(mine) + 1), doubt, len(mine))
     best_mean, best_doubt, _ = min(estimates.values())
-    used = {r.params[name] for r in lead if name in r.params}
+    used = {r.params[parameter.name] for r in lead if parameter.name in r.params}
     kept = [
         choice
         for choice, (mean, doubt, tries) in estimates.items()

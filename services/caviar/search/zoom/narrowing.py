@@ -1,27 +1,40 @@
-"""The next box: each side follows the places of the leading trials along its parameter.
+"""The next box: around the best trial that the model believes in, its sides in proportion to the length scales.
 
-Along a number, the leaders' weighted spread asks for a width of five standard deviations. A side gives way
-by at most a fifth a round and stays within the old one; where the best trial sits at the box's edge or outside,
-the side widens (leaders still spread) or moves (leaders together) instead. A side never passes the study's
-own bounds. A category goes once it was tried and looks clearly worse than the best one. A parameter that
-matters little keeps its leaders spread, and so its side wide: dimensions narrow at the speed of their effect.
+The sides follow one length (``pace``), longer along a parameter whose length scale is longer: where little
+changes, the box stays wide. It never passes the study's own bounds, always holds the best trial, and a category
+leaves it once it was tried and looks clearly worse than the best one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+
+from caviar.search.history import History
 from caviar.search.rounds import Kind, Round
-from caviar.search.values import Result, Settings, best_first
-from caviar.search.zoom.moves import NARROWEST, moved
-from caviar.search.zoom.pace import leaders, round_size, start_size
-from caviar.search.zoom.words import change_of, reason_of, restart_reason
-from caviar.space import Box, Kept, Numeric, Space
+from caviar.search.values import Result, Settings
+from caviar.search.zoom.model import Kernel, Posterior, features, fit
+from caviar.search.zoom.moves import Move, moved
+from caviar.search.zoom.observed import Observed, observed
+from caviar.search.zoom.pace import (
+    START,
+    WINS,
+    Pace,
+    first_pace,
+    leaders,
+    next_pace,
+    rhythm,
+    spread,
+    wins_since,
+)
+from caviar.search.zoom.targets import SHAPES, targets
+from caviar.search.zoom.words import Cause, change_of, reason_of, restart_reason
+from caviar.space import Box, Space
 
 FEWEST = 3
-"""Trials that did not fail, below which there is no region to speak of."""
-STALLED = 2
-"""Rounds without a better trial after which a collapsed box starts over."""
+"""Trials that can be the best, below which there is no region to speak of."""
 
 
 def refine(
@@ -31,43 +44,119 @@ def refine(
     results: Sequence[Result],
     _prior: Sequence[Result] = (),
 ) -> Round | None:
-    """The next round once enough trials have finished since the current one; otherwise None."""
+    """The next round once it is due, otherwise None.
+
+    It is due after a few more trials (``pace.rhythm``), or at once when trials beat the best one twice or the
+    best one lies outside the box. ``memory`` keeps the pace and the fitted kernels.
+    """
+    history = History.of(space, settings.goal, results)
     now = rounds[-1]
-    due = start_size(space) if now.kind in ("start", "restart") else round_size(space)
-    ranked = best_first(results, settings.goal)
-    lead = leaders(ranked)
-    if len(results) - now.results < due or len(lead) < FEWEST:
+    ranked = history.best_places()
+    if len(ranked) < FEWEST or not _due(space, history, now, history[ranked[0]]):
         return None
-    best = lead[0]
-    waiting = best.number == now.incumbent and now.kind != "restart"
-    stalled = int(now.memory.get("stalled", 0)) + 1 if waiting else 0
-    kind: Kind
-    if stalled >= STALLED and _collapsed(now.box):
-        box, kind, reason = Box.whole(space), "restart", restart_reason(best, stalled)
-        changes = dict.fromkeys(space.names, "widened to its whole range")
-        stalled = 0
-    else:
-        pairs = zip(space, now.box.sides, strict=True)
-        moves = [moved(parameter, side, ranked, lead) for parameter, side in pairs]
-        box = Box(space, tuple(move.after for move in moves))
-        moves = [move.settled(side) for move, side in zip(moves, box.sides, strict=True)]
-        kind = _kind(box, now.box)
-        changes = {move.parameter.name: change_of(move, best) for move in moves}
-        new_best = best.number != now.incumbent
-        reason = reason_of(kind, moves, lead, len(results), new_best=new_best)
+    best = history[ranked[0]]
+    fresh = "length" not in now.memory
+    pace = first_pace(history, best) if fresh else next_pace(space, history, now, best)
+    seen = observed(history, settings.seed)
+    kernels = _kernels(space, seen, now)
+    lead = leaders([history[place] for place in ranked[:40]], len(ranked))
+    centre = _centre(space, seen, kernels)
+    widths = pace.length * spread(kernels["power"].lengths)
+    moves = [
+        moved(parameter, side, history, lead, float(centre[place]), float(widths[place]))
+        for place, (parameter, side) in enumerate(zip(space, now.box.sides, strict=True))
+    ]
+    box = Box(space, tuple(move.after for move in moves))
+    moves = [move.settled(side) for move, side in zip(moves, box.sides, strict=True)]
+    kind: Kind = "restart" if pace.restarted else _kind(box, now.box)
     return Round(
         index=now.index + 1,
         box=box,
         kind=kind,
-        reason=reason,
-        changes=changes,
+        reason=_reason(kind, history, now, pace, moves, lead),
+        changes={move.parameter.name: change_of(move, best) for move in moves},
         parent=now.index,
         support=tuple(result.number for result in lead),
-        results=len(results),
+        results=len(history),
         best=best.value,
         incumbent=best.number,
-        memory={"stalled": stalled},
+        memory=_memory(pace, kernels),
     )
+
+
+def _due(space: Space, history: History, now: Round, best: Result) -> bool:
+    new = len(history) - now.results
+    if "length" not in now.memory:
+        return new >= START
+    if new <= 0:
+        return False
+    if new >= rhythm(space, len(history)) or wins_since(history, now) >= WINS:
+        return True
+    return not now.box.contains(best.params)
+
+
+def _kernels(space: Space, seen: Observed, now: Round) -> dict[str, Kernel]:
+    """For each shape of the targets, beginning at the kernel of the round before."""
+    before = now.memory.get("kernels", {})
+    points = features(space, seen.units, seen.active)
+    return {
+        shape: fit(
+            space,
+            points,
+            targets(seen.losses, shape),
+            Kernel.from_json(before[shape]) if shape in before else None,
+        )
+        for shape in SHAPES
+    }
+
+
+def _centre(space: Space, seen: Observed, kernels: dict[str, Kernel]) -> Any:
+    """Shape (d,): the observed point where the model expects the least loss; a lucky value is not enough."""
+    points = features(space, seen.units, seen.active)
+    none = np.empty((0, points.shape[1]))
+    posterior = Posterior(space, kernels["power"], points, targets(seen.losses, "power"), none)
+    mean = np.where(seen.eligible, posterior(points)[0], np.inf)
+    return seen.units[int(np.argmin(mean))]
+
+
+def _memory(pace: Pace, kernels: dict[str, Kernel]) -> dict[str, Any]:
+    return {
+        "length": pace.length,
+        "mark": pace.mark,
+        "ties": pace.ties,
+        "kernels": {shape: kernel.to_json() for shape, kernel in kernels.items()},
+    }
+
+
+def _reason(
+    kind: Kind,
+    history: History,
+    now: Round,
+    pace: Pace,
+    moves: Sequence[Move],
+    lead: Sequence[Result],
+) -> str:
+    best = lead[0]
+    if kind == "restart":
+        return restart_reason(best, len(history) - int(now.memory["mark"]))
+    length = float(now.memory.get("length", 0.0))
+    cause: Cause
+    if "length" not in now.memory:
+        cause = "first"
+    elif wins_since(history, now) >= WINS:
+        cause = "wins"
+    elif best.number != now.incumbent:
+        cause = "better"
+    elif pace.ties > int(now.memory["ties"]) and pace.length >= length:
+        cause = "ties"
+    else:
+        cause = "nothing" if pace.length < length else "model"
+    count = (
+        len(history) - now.results if cause != "nothing" else len(history) - int(now.memory["mark"])
+    )
+    if cause == "wins":
+        count = wins_since(history, now)
+    return reason_of(kind, cause, count, moves, lead, len(history))
 
 
 def _kind(box: Box, before: Box) -> Kind:
@@ -76,18 +165,3 @@ def _kind(box: Box, before: Box) -> Kind:
     if box.inside(before):
         return "shrink"
     return "widen" if before.inside(box) else "move"
-
-
-def _collapsed(box: Box) -> bool:
-    """Whether every side is as narrow as it gets: nothing is left to zoom into."""
-    for parameter, side in zip(box.space, box.sides, strict=True):
-        if isinstance(side, Kept):
-            open_ = len(side.choices) > 1
-        elif isinstance(parameter, Numeric) and parameter.type == "int":
-            first, last = parameter.whole_numbers(side.lo, side.hi)
-            open_ = last - first > 2 and side.width > 1.5 * NARROWEST
-        else:
-            open_ = side.width > 1.5 * NARROWEST
-        if open_:
-            return False
-    return True

@@ -1,45 +1,51 @@
-"""The next point of a round: mostly inside the box, near what was good and away from what was not.
+"""The next point of a round: where the model's lower confidence bound is least, mostly inside the box.
 
-A trial in seven looks outside the box, so that a better region is never out of reach. The others are chosen
-among crossed and changed leading trials and draws from the box, by the ratio of two kernel densities along each
-parameter, of the leaders and of the rest (Bergstra et al., "Algorithms for hyper-parameter optimization",
-NIPS 2011, eq. 4 and section 4).
+Candidates are changes of the best point within the box; a share of the proposals also looks around another good
+point far from it and over the whole space, so that a better region is never out of reach.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from caviar.search.history import Flags, History
 from caviar.search.plain import low_discrepancy, uniform
 from caviar.search.rounds import Round
 from caviar.search.sobol import sobol_point
-from caviar.search.values import Result, Settings, best_first
-from caviar.search.zoom.pace import leaders, rank_weights
+from caviar.search.values import Result, Settings
+from caviar.search.zoom.model import Kernel, Posterior, features
+from caviar.search.zoom.observed import observed
+from caviar.search.zoom.pace import spread
+from caviar.search.zoom.targets import SHAPES, SHARES, Shape, targets
+from caviar.search.zoom.ties import step_radius
 from caviar.space import Box, Categorical, Interval, Params, Space
 from caviar.space.parameter import Floats
 
-Flags = npt.NDArray[np.bool_]
 START = "The first trials spread evenly over the whole space."
-OUTSIDE = 0.15
-"""Share of the proposals that lie outside the box."""
-CANDIDATES = 24
-FROM_BOX = 0.25
-"""Share of the candidates drawn evenly from the box; the others come from the leading trials."""
-CROSSED = 0.8
-"""Share of the candidates that take each coordinate from another leader; the others start from one."""
-STEP = 0.7
-"""Standard deviation of a change, in widths of the side, for a single leader; it falls with their number."""
-FLIP = 0.3
-"""Share of the category changes that draw anew from the box's categories."""
-KERNEL = 0.5
-"""Width of a kernel, in widths of the side, for a single trial; it falls with their number (Scott's rule)."""
-REST = 60
-"""Trials behind the leaders that count as what to keep away from."""
-EAGERNESS = {1: 1.0, 2: 0.8, 3: 0.6, 4: 0.4}
-"""How readily a parameter is changed in a leading trial, by tier: the trials go where they matter."""
+CANDIDATES = 400
+INSIDE, MIXED = 0.6, 0.2
+"""Shares of the proposals that look inside the box alone, and at the box, another region and the whole space;
+the rest look outside the box."""
+FAR = 0.25
+"""Another region is more than this away from the best point along some parameter."""
+OPTIMISM = (1.0, 2.0, 3.0)
+"""Deviations below the mean at which a candidate is judged, one drawn for each proposal (Srinivas et al., "Gaussian
+process optimization in the bandit setting", ICML 2010)."""
+EXPECTED = 0.2
+"""Share of the proposals that are judged by expected improvement instead (Jones, Schonlau and Welch, 1998)."""
+FEWEST_JUMPS, MOST_JUMPS = 0.15, 0.5
+"""Probability that a changed category is drawn anew: the box's length, within these."""
+STEPS = (0.1, 0.03, 0.01)
+"""Deviations of the last, local changes to the best candidates, in units of the cube."""
+FINALISTS, CHANGES = 4, 12
+BEYOND_STEPS = 60
+"""Candidates wanted beyond the plateau's steps before the search for them ends."""
+
+Draw = Callable[[int], Floats]
 
 
 def candidates(
@@ -52,25 +58,15 @@ def candidates(
     prior: Sequence[Result] = (),
 ) -> Iterator[Params]:
     """Points to propose for trial ``number``, the preferred one first, without end."""
-    ranked = best_first(results, settings.goal)
-    lead = leaders(ranked)
-    if round_.kind in ("start", "restart") or not lead:
+    history = History.of(space, settings.goal, results)
+    if "kernels" not in round_.memory or not np.isfinite(history.ranking).any():
         if number == 0:
             yield _defaults(space, settings)
         yield from low_discrepancy(space, settings, round_, results, pending, number, prior)
         return
     rng = np.random.default_rng([settings.seed, number, 1])
-    if rng.random() < OUTSIDE:
-        for _ in range(16):
-            params = space.from_unit(rng.random(len(space)))
-            if not round_.box.contains(params):
-                yield params
-    vectors = _near(space, round_.box, lead, rng)
-    points = [space.from_unit(vector) for vector in vectors]
-    away = [result.params for result in ranked[len(lead) :][:REST]] + list(pending)
-    gain = _gain(space, round_.box, points, [result.params for result in lead], away)
-    for place in np.argsort(-gain, kind="stable"):
-        yield points[place]
+    for vector in _ranked(space, settings, round_, history, pending, rng):
+        yield space.from_unit(vector)
     yield from uniform(space, settings, round_, results, pending, number, prior)
 
 
@@ -83,85 +79,175 @@ def _defaults(space: Space, settings: Settings) -> Params:
     return space.from_unit(vector)
 
 
-def _near(space: Space, box: Box, lead: Sequence[Result], rng: np.random.Generator) -> Floats:
-    """Shape (CANDIDATES, d): leaders crossed and changed within the box, and even draws from it."""
-    count, d = CANDIDATES, len(space)
-    drawn, width = _drawn(box, rng, count)
-    low, high = _limits(box)
-    places, active = space.encode([result.params for result in lead])
-    weights = rank_weights(len(lead))
-    one = rng.choice(len(lead), size=(count, 1), p=weights)
-    each = rng.choice(len(lead), size=(count, d), p=weights)
-    chosen = np.where(rng.random((count, 1)) < CROSSED, each, one)
-    columns = np.arange(d)
-    base = np.where(active[chosen, columns], places[chosen, columns], drawn)
-    eager = np.array([EAGERNESS.get(p.tier or 2, 0.8) for p in space])
-    change = rng.random((count, d)) < eager
-    change[np.arange(count), rng.integers(0, d, size=count)] = True
-    steps = base + rng.normal(size=(count, d)) * width * STEP * len(lead) ** -0.2
-    numeric = np.array([isinstance(side, Interval) for side in box.sides])
-    steps = np.clip(_mirrored(steps, low, high), low, high)
-    steps = np.where(numeric, steps, np.where(rng.random((count, d)) < FLIP, drawn, base))
-    fresh = rng.random((count, 1)) < FROM_BOX
-    return np.asarray(np.where(fresh, drawn, np.where(change, steps, base)))
+@dataclass(frozen=True, slots=True)
+class _Region:
+    """A box in arrays, to draw from: a point, the ends of the sides, and how readily categories change."""
+
+    space: Space
+    centre: Floats
+    present: Flags
+    low: Floats
+    high: Floats
+    kept: dict[int, Floats]
+    jumps: float
+
+    def draw(self, count: int, rng: np.random.Generator) -> Floats:
+        """Shape (count, d): changes of the centre, half of them along all parameters, half along some."""
+        d = len(self.space)
+        drawn = self.low + rng.random((count, d)) * (self.high - self.low)
+        base = np.where(self.present, self.centre, drawn)
+        readily = np.where(rng.random((count, 1)) < 0.5, 1.0, rng.random((count, 1)))
+        change = rng.random((count, d)) < readily
+        change[np.arange(count), rng.integers(0, d, size=count)] = True
+        for place, choices in self.kept.items():
+            drawn[:, place] = choices[rng.integers(0, len(choices), size=count)]
+            change[:, place] &= rng.random(count) < self.jumps
+        return np.asarray(np.where(change, drawn, base))
+
+    def wider(self, centre: Floats, factor: float) -> _Region:
+        """The same sides, times ``factor``, around another centre."""
+        half = (self.high - self.low) * factor / 2
+        low, high = np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
+        return _Region(self.space, centre, self.present, low, high, self.kept, self.jumps)
 
 
-def _limits(box: Box) -> tuple[Floats, Floats]:
+def _region(box: Box, centre: Floats, present: Flags, length: float) -> _Region:
     ends = [(s.lo, s.hi) if isinstance(s, Interval) else (0.0, 1.0) for s in box.sides]
     low, high = np.array(ends).T
-    return low, high
+    kept = {
+        place: np.array([parameter.to_unit(choice) for choice in side.choices])
+        for place, (parameter, side) in enumerate(zip(box.space, box.sides, strict=True))
+        if isinstance(parameter, Categorical) and not isinstance(side, Interval)
+    }
+    jumps = min(max(length, FEWEST_JUMPS), MOST_JUMPS)
+    return _Region(box.space, centre, present, low, high, kept, jumps)
 
 
-def _mirrored(values: Floats, low: Floats, high: Floats) -> Floats:
-    values = np.where(values < low, 2 * low - values, values)
-    return np.asarray(np.where(values > high, 2 * high - values, values))
-
-
-def _drawn(box: Box, rng: np.random.Generator, count: int) -> tuple[Floats, Floats]:
-    """Even draws from the box, shape (count, d), and the widths of its sides, shape (d,)."""
-    low, high = _limits(box)
-    drawn = low + rng.random((count, len(low))) * (high - low)
-    for place, (parameter, side) in enumerate(zip(box.space, box.sides, strict=True)):
-        if isinstance(parameter, Categorical) and not isinstance(side, Interval):
-            kept = np.array([parameter.to_unit(choice) for choice in side.choices])
-            drawn[:, place] = kept[rng.integers(0, len(kept), size=count)]
-    return drawn, high - low
-
-
-def _gain(
+def _ranked(
     space: Space,
-    box: Box,
-    points: Sequence[Params],
-    good: Sequence[Params],
-    bad: Sequence[Params],
+    settings: Settings,
+    round_: Round,
+    history: History,
+    pending: Sequence[Params],
+    rng: np.random.Generator,
 ) -> Floats:
-    """log density of the leaders over that of the others, summed over active parameters, shape (n,)."""
-    places, active = space.encode(points)
-    gain = np.zeros(len(points))
-    for sign, observed, weights in (
-        (1.0, good, rank_weights(len(good))),
-        (-1.0, bad, np.full(len(bad), 1 / max(len(bad), 1))),
-    ):
-        if not observed:
-            continue
-        others, known = space.encode(observed)
-        gain += sign * (_log_density(space, box, places, others, known, weights) * active).sum(1)
-    return gain
+    """Shape (n, d): candidates in the cube, the best first."""
+    shape: Shape = SHAPES[int(rng.choice(len(SHAPES), p=SHARES))]
+    kernel = Kernel.from_json(round_.memory["kernels"][shape])
+    seen = observed(history, settings.seed)
+    points = features(space, seen.units, seen.active)
+    waiting = features(space, *space.encode(pending))
+    posterior = Posterior(space, kernel, points, targets(seen.losses, shape), waiting)
+    means = posterior(points)[0]
+    inside = seen.eligible & _within(round_.box, seen.units, seen.active)
+    start = int(np.argmin(np.where(inside if inside.any() else seen.eligible, means, np.inf)))
+    region = _region(
+        round_.box, seen.units[start], seen.active[start], float(round_.memory["length"])
+    )
+
+    def vectors(count: int) -> Floats:
+        place = rng.random()
+        if place < INSIDE:
+            return region.draw(count, rng)
+        if place >= INSIDE + MIXED:
+            everywhere = rng.random((count, len(space)))
+            outside = ~_within(round_.box, *space.snap(everywhere))
+            return everywhere[outside] if outside.any() else everywhere
+        parts = [region.draw(count // 3, rng), rng.random((count // 3, len(space)))]
+        far = np.abs(seen.units - seen.units[start]).max(axis=1) > FAR
+        if (far & seen.eligible).any():
+            other = int(np.argmin(np.where(far & seen.eligible, means, np.inf)))
+            parts.append(region.wider(seen.units[other], 1.0).draw(count // 3, rng))
+        return np.concatenate(parts)
+
+    judge = _judge(posterior, float(means.min()), rng)
+    radius = step_radius(posterior.observed_distances(), seen.losses)
+
+    def score(units: Floats, active: Flags) -> Floats:
+        """Less is better; points within a step of a known one come last."""
+        described = features(space, units, active)
+        value = judge(described)
+        return value + 1e3 * (posterior.nearest(described) <= radius) if radius > 0 else value
+
+    units, active = space.snap(vectors(CANDIDATES))
+    if radius > 0:
+        for factor in (2.0, 4.0, 8.0, math.inf):
+            beyond = posterior.nearest(features(space, units, active)) > radius
+            if beyond.sum() >= BEYOND_STEPS:
+                break
+            count = CANDIDATES // 2
+            more = (
+                rng.random((count, len(space)))
+                if math.isinf(factor)
+                else region.wider(region.centre, factor).draw(count, rng)
+            )
+            units, active = _joined((units, active), space.snap(more))
+    return _polished(space, units, active, score, spread(kernel.lengths), rng)
 
 
-def _log_density(
-    space: Space, box: Box, places: Floats, others: Floats, known: Flags, weights: Floats
+def _polished(
+    space: Space,
+    units: Floats,
+    active: Flags,
+    score: Callable[[Floats, Flags], Floats],
+    scale: Floats,
+    rng: np.random.Generator,
 ) -> Floats:
-    """Shape (n, d): a kernel estimate along each parameter, mixed with the even density of one trial."""
-    low, high = _limits(box)
-    width = np.maximum((high - low) * len(others) ** -0.2 * KERNEL, 0.01)
+    """The candidates by score, after small changes to the numbers of the best of them."""
+    d = len(space)
     numeric = np.array([not isinstance(parameter, Categorical) for parameter in space])
-    apart = (places[:, None, :] - others[None, :, :]) / width
-    kernel = np.exp(-0.5 * apart**2) / (width * np.sqrt(2 * np.pi))
-    bins = np.array([len(p.choices) if isinstance(p, Categorical) else 1 for p in space])
-    equal = np.abs(places[:, None, :] - others[None, :, :]) < 1e-6
-    density = np.where(numeric, kernel, equal * bins)
-    mass = weights[None, :, None] * known[None]
-    share = 1.0 / (len(others) + 1)
-    total = np.maximum(mass.sum(axis=1), 1e-12)
-    return np.asarray(np.log((1 - share) * (mass * density).sum(axis=1) / total + share))
+    scores = score(units, active)
+    for step in STEPS:
+        finalists = np.argsort(scores, kind="stable")[:FINALISTS]
+        base = np.repeat(units[finalists], CHANGES, axis=0)
+        change = rng.random(base.shape) < 0.5
+        change[np.arange(len(base)), rng.integers(0, d, size=len(base))] = True
+        moved = base + step * scale * rng.normal(size=base.shape)
+        new = space.snap(np.where(change & numeric, moved, base))
+        scores = np.concatenate([scores, score(*new)])
+        units, active = _joined((units, active), new)
+    return np.asarray(units[np.argsort(scores, kind="stable")])
+
+
+def _joined(a: tuple[Floats, Flags], b: tuple[Floats, Flags]) -> tuple[Floats, Flags]:
+    return np.concatenate([a[0], b[0]]), np.concatenate([a[1], b[1]])
+
+
+def _within(box: Box, units: Floats, active: Flags) -> Flags:
+    """Shape (n,): which of the points lie in the box."""
+    inside = np.ones(len(units), dtype=np.bool_)
+    for place, (parameter, side) in enumerate(zip(box.space, box.sides, strict=True)):
+        column = units[:, place]
+        if isinstance(side, Interval):
+            holds = (side.lo - 1e-9 <= column) & (column <= side.hi + 1e-9)
+        else:
+            kept = np.array([parameter.to_unit(choice) for choice in side.choices])
+            holds = np.abs(column[:, None] - kept).min(axis=1) < 1e-9
+        inside &= holds | ~active[:, place]
+    return inside
+
+
+def _judge(
+    posterior: Posterior, best: float, rng: np.random.Generator
+) -> Callable[[Floats], Floats]:
+    """The acquisition, to be minimised: a lower confidence bound or the negative expected improvement."""
+    if rng.random() >= EXPECTED:
+        optimism = float(rng.choice(OPTIMISM))
+
+        def bound(points: Floats) -> Floats:
+            mean, deviation = posterior(points)
+            return mean - optimism * deviation
+
+        return bound
+
+    def no_improvement(points: Floats) -> Floats:
+        mean, deviation = posterior(points)
+        z = (best - mean) / deviation
+        density = np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+        return -deviation * (z * _normal_cdf(z) + density)
+
+    return no_improvement
+
+
+def _normal_cdf(values: Floats) -> Floats:
+    return np.array([0.5 * math.erfc(-value / math.sqrt(2)) for value in values])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from caviar.search.rounds import Kind
 from caviar.search.values import Result
@@ -38,59 +39,81 @@ def change_of(move: Move, best: Result) -> str:
     return text
 
 
+Cause = Literal["first", "wins", "better", "ties", "nothing", "model"]
+"""Why the box was looked at anew."""
+
+
 def reason_of(
-    kind: Kind, moves: Sequence[Move], lead: Sequence[Result], results: int, *, new_best: bool
+    kind: Kind,
+    cause: Cause,
+    count: int,
+    moves: Sequence[Move],
+    lead: Sequence[Result],
+    results: int,
 ) -> str:
-    """Why the box is where it is, led by the side that changed most; a lower tier number breaks ties.
+    """One sentence: what was seen, what the box does, where most, and whether an edge or bound was hit.
 
-    That the best trial sits at a bound of the study's own is said once, when it is new.
+    ``count`` is the number of trials that the cause speaks of. A lower tier number breaks ties.
     """
-    at_bound = _bound_words(moves, lead[0]) if new_best else ""
-    head = f"The {len(lead)} best of {number(results)} trials"
-    if kind == "keep":
-        return f"{head} still fill the box, so it stays{at_bound}."
-    if kind == "shrink":
-        narrowed = sorted(
-            (move for move in moves if move.kind == "narrowed"),
-            key=lambda move: (round(move.ratio, 1), move.parameter.tier or 5),
-        )
-        first, more = narrowed[0], len(narrowed) - 1
-        also = f", along with {_count(more)}" if more else ""
-        return f"{head} {_where(first, lead)}{also}{at_bound}."
     best = lead[0]
-    left = [move for move in moves if move.kind in ("widened", "moved")]
-    first = min(left, key=lambda move: (move.edge == "", move.parameter.tier or 5))
-    what = f"{first.parameter.name} {first.kind} to {side_words(first.parameter, first.after)}"
-    why = f"the best trial ({best.number}) {_seat(first, best)}"
-    if isinstance(first.parameter, Categorical):
-        why = f"the {len(lead)} best of {number(results)} trials use them"
-    also = f" (with {_count(len(left) - 1)})" if len(left) > 1 else ""
-    narrowed_too = sum(move.kind == "narrowed" for move in moves)
-    tail = f"; {_count(narrowed_too)} narrowed" if narrowed_too else ""
-    return f"{what}{also}: {why}{tail}."
+    value = number(best.value) if best.value is not None else "none"
+    one = f"trial {best.number} ({value})"
+    seen = {
+        "first": f"Of the first {results} trials, {one} is the best",
+        "wins": f"{count} trials beat the best one before, {one} most",
+        "better": f"{one[0].upper()}{one[1:]} is the best now",
+        "ties": f"{count} more trials brought values exactly like the best, {one}: a plateau",
+        "nothing": f"{count} trials brought nothing better than {one}",
+        "model": f"{one[0].upper()}{one[1:]} is still the best after {count} more",
+    }[cause]
+    slower = kind == "widen" and cause in ("nothing", "model")
+    return f"{seen}; {_slower(moves) if slower else _effect(kind, moves, best)}."
 
 
-def restart_reason(best: Result, stalled: int) -> str:
+def _slower(moves: Sequence[Move]) -> str:
+    """A box that grows although nothing was better: the sides follow the model's length scales."""
+    wider = [move for move in moves if move.kind in ("widened", "moved")]
+    first = max(wider, key=lambda move: (move.ratio, -(move.parameter.tier or 5)))
+    to = side_words(first.parameter, first.after)
+    also = f" (with {_count(len(wider) - 1)})" if wider[1:] else ""
+    return f"the metric changes more slowly along {first.parameter.name} than it seemed, which widens to {to}{also}"
+
+
+def _effect(kind: Kind, moves: Sequence[Move], best: Result) -> str:
+    changed = [move for move in moves if move.kind != "kept"]
+    if kind == "keep" or not changed:
+        return "the box stays as it is"
+    if kind == "shrink":
+        first = min(changed, key=lambda move: (round(move.ratio, 1), move.parameter.tier or 5))
+        if isinstance(first.parameter, Categorical):
+            assert isinstance(first.before, Kept)
+            assert isinstance(first.after, Kept)
+            gone = [c for c in first.before.choices if c not in first.after.choices]
+            what = f"{first.parameter.name} loses {', '.join(map(first.parameter.say, gone))}"
+            also = f" and the box narrows in {_count(len(changed) - 1)}" if changed[1:] else ""
+            return what + also + _bound_words(moves, best)
+        to = side_words(first.parameter, first.after)
+        also = f", along with {_count(len(changed) - 1)}" if changed[1:] else ""
+        what = f"the box narrows around it, most in {first.parameter.name} to {to}{also}"
+        return what + _bound_words(moves, best)
+    left = [move for move in changed if move.kind in ("widened", "moved")] or changed
+    first = min(
+        left, key=lambda move: (move.edge == "", -round(move.ratio, 1), move.parameter.tier or 5)
+    )
+    verb = "widens" if kind == "widen" else "moves with it"
+    also = f", along with {_count(len(changed) - 1)}" if changed[1:] else ""
+    what = f"the box {verb}, {first.parameter.name} to {side_words(first.parameter, first.after)}{also}"
+    if first.edge:
+        what += f": it {_seat(first, best)}"
+    return what + _bound_words(moves, best)
+
+
+def restart_reason(best: Result, fruitless: int) -> str:
     value = number(best.value) if best.value is not None else "none"
     return (
-        f"The box had shrunk to a point and {stalled} rounds brought nothing better than trial "
-        f"{best.number} ({value}), so the search looks at the whole space again."
+        f"The box had shrunk to a point and {fruitless} trials brought nothing better than trial "
+        f"{best.number} ({value}), so it opens wide around it again."
     )
-
-
-def _where(move: Move, lead: Sequence[Result]) -> str:
-    parameter = move.parameter
-    used = [r.params[parameter.name] for r in lead if parameter.name in r.params]
-    if isinstance(parameter, Categorical):
-        assert isinstance(move.before, Kept)
-        assert isinstance(move.after, Kept)
-        dropped = [c for c in move.before.choices if c not in move.after.choices]
-        names = [parameter.say(choice) for choice in parameter.choices if choice in used]
-        what = " or ".join(names)
-        return f"use {parameter.name} {what}; {', '.join(map(parameter.say, dropped))} dropped"
-    low, high = min(map(float, used)), max(map(float, used))
-    where = f"{parameter.say(low)} to {parameter.say(high)}"
-    return f"lie at {parameter.name} {where}; the box narrowed there to {fraction(move.ratio)}"
 
 
 def _count(others: int) -> str:
