@@ -52,7 +52,7 @@ class Searcher:
         """
         self.space = space
         self.settings = Settings(goal, strategy, seed, budget)
-        self._prior = tuple(prior)
+        self._prior = History(space, self.settings.goal, prior)
         self._rounds = [first_round(space, self.settings)]
         self._results = History(space, self.settings.goal)
         self._pending: dict[int, Asked] = {}

@@ -7,7 +7,7 @@ out analytically (an inverse-gamma prior on it), so the mode is over the length 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,9 +160,21 @@ class Posterior:
     """
 
     def __init__(
-        self, space: Space, kernel: Kernel, points: Floats, targets: Floats, pending: Floats
+        self,
+        space: Space,
+        kernel: Kernel,
+        points: Floats,
+        targets: Floats,
+        pending: Floats,
+        trend: Callable[[Floats], Floats] | None = None,
     ) -> None:
-        """Features of the observed points (n, f) and of the pending ones (p, f); standardised targets (n,)."""
+        """Features of the observed points (n, f) and of the pending ones (p, f); standardised targets (n,).
+
+        ``trend`` is a mean function, of features (m, f); 0 by default.
+        """
+        self._trend = trend
+        if trend is not None:
+            targets = targets - trend(points)
         self._inverse_lengths: Floats = (1.0 / kernel.lengths)[owners(space)]
         self._points = points * self._inverse_lengths
         covariance = _matern(_squared(self._points, self._points))
@@ -188,7 +200,10 @@ class Posterior:
         if len(self._pending):
             seen = _matern(_squared(scaled, self._pending)) - cross @ self._through.T
             left -= ((seen @ self._left_inverse) * seen).sum(axis=1)
-        return cross @ self._alpha, np.sqrt(np.maximum(left, 1e-10)) * self._deviation
+        mean = cross @ self._alpha
+        if self._trend is not None:
+            mean = mean + self._trend(points)
+        return mean, np.sqrt(np.maximum(left, 1e-10)) * self._deviation
 
     def nearest(self, points: Floats) -> Floats:
         """Features (m, f) -> distance to the nearest observed or pending point, in length scales, (m,)."""

@@ -7,7 +7,7 @@ leaves it once it was tried and looks clearly worse than the best one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from caviar.search.rounds import Kind, Round
 from caviar.search.values import Result, Settings
 from caviar.search.zoom.model import Kernel, Posterior, features, fit
 from caviar.search.zoom.moves import Move, moved
-from caviar.search.zoom.observed import Observed, observed
+from caviar.search.zoom.observed import observed
 from caviar.search.zoom.pace import (
     START,
     WINS,
@@ -29,9 +29,11 @@ from caviar.search.zoom.pace import (
     spread,
     wins_since,
 )
-from caviar.search.zoom.targets import SHAPES, targets
+from caviar.search.zoom.targets import SHAPES, Shape, targets
+from caviar.search.zoom.trend import Trend, fitted
 from caviar.search.zoom.words import Cause, change_of, reason_of, restart_reason
 from caviar.space import Box, Space
+from caviar.space.parameter import Floats
 
 FEWEST = 3
 """Trials that can be the best, below which there is no region to speak of."""
@@ -42,7 +44,7 @@ def refine(
     settings: Settings,
     rounds: Sequence[Round],
     results: Sequence[Result],
-    _prior: Sequence[Result] = (),
+    prior: Sequence[Result] = (),
 ) -> Round | None:
     """The next round once it is due, otherwise None.
 
@@ -58,9 +60,16 @@ def refine(
     fresh = "length" not in now.memory
     pace = first_pace(history, best) if fresh else next_pace(space, history, now, best)
     seen = observed(history, settings.seed)
-    kernels = _kernels(space, seen, now)
+    points = features(space, seen.units, seen.active)
+    aims = {shape: targets(seen.losses, shape) for shape in SHAPES}
+    elsewhere = History.of(space, settings.goal, prior)
+    trend = fitted(elsewhere, settings.seed, points, aims["power"])
+    kernels = _kernels(space, points, aims, trend, now)
     lead = leaders([history[place] for place in ranked[:40]], len(ranked))
-    centre = _centre(space, seen, kernels)
+    nothing = np.empty((0, points.shape[1]))
+    posterior = Posterior(space, kernels["power"], points, aims["power"], nothing, trend)
+    # The observed point where the model expects the least loss: a lucky value is not enough.
+    centre = seen.units[np.argmin(np.where(seen.eligible, posterior(points)[0], np.inf))]
     widths = pace.length * spread(kernels["power"].lengths)
     moves = [
         moved(parameter, side, history, lead, float(centre[place]), float(widths[place]))
@@ -80,7 +89,7 @@ def refine(
         results=len(history),
         best=best.value,
         incumbent=best.number,
-        memory=_memory(pace, kernels),
+        memory=_memory(pace, kernels, trend),
     )
 
 
@@ -95,37 +104,31 @@ def _due(space: Space, history: History, now: Round, best: Result) -> bool:
     return not now.box.contains(best.params)
 
 
-def _kernels(space: Space, seen: Observed, now: Round) -> dict[str, Kernel]:
+def _kernels(
+    space: Space, points: Floats, aims: Mapping[Shape, Floats], trend: Trend | None, now: Round
+) -> dict[Shape, Kernel]:
     """For each shape of the targets, beginning at the kernel of the round before."""
     before = now.memory.get("kernels", {})
-    points = features(space, seen.units, seen.active)
+    expected = trend(points) if trend else 0.0
     return {
         shape: fit(
             space,
             points,
-            targets(seen.losses, shape),
+            aims[shape] - expected,
             Kernel.from_json(before[shape]) if shape in before else None,
         )
         for shape in SHAPES
     }
 
 
-def _centre(space: Space, seen: Observed, kernels: dict[str, Kernel]) -> Any:
-    """Shape (d,): the observed point where the model expects the least loss; a lucky value is not enough."""
-    points = features(space, seen.units, seen.active)
-    none = np.empty((0, points.shape[1]))
-    posterior = Posterior(space, kernels["power"], points, targets(seen.losses, "power"), none)
-    mean = np.where(seen.eligible, posterior(points)[0], np.inf)
-    return seen.units[int(np.argmin(mean))]
-
-
-def _memory(pace: Pace, kernels: dict[str, Kernel]) -> dict[str, Any]:
-    return {
+def _memory(pace: Pace, kernels: Mapping[Shape, Kernel], trend: Trend | None) -> dict[str, Any]:
+    memory: dict[str, Any] = {
         "length": pace.length,
         "mark": pace.mark,
         "ties": pace.ties,
         "kernels": {shape: kernel.to_json() for shape, kernel in kernels.items()},
     }
+    return memory | {"trend": trend.to_json()} if trend else memory
 
 
 def _reason(

@@ -22,6 +22,7 @@ from caviar.search.zoom.observed import observed
 from caviar.search.zoom.pace import spread
 from caviar.search.zoom.targets import SHAPES, SHARES, Shape, targets
 from caviar.search.zoom.ties import step_radius
+from caviar.search.zoom.trend import FIRST, Trend, first_points
 from caviar.space import Box, Categorical, Interval, Params, Space
 from caviar.space.parameter import Floats
 
@@ -35,8 +36,6 @@ FAR = 0.25
 OPTIMISM = (1.0, 2.0, 3.0)
 """Deviations below the mean at which a candidate is judged, one drawn for each proposal (Srinivas et al., "Gaussian
 process optimization in the bandit setting", ICML 2010)."""
-EXPECTED = 0.2
-"""Share of the proposals that are judged by expected improvement instead (Jones, Schonlau and Welch, 1998)."""
 FEWEST_JUMPS, MOST_JUMPS = 0.15, 0.5
 """Probability that a changed category is drawn anew: the box's length, within these."""
 STEPS = (0.1, 0.03, 0.01)
@@ -59,13 +58,16 @@ def candidates(
 ) -> Iterator[Params]:
     """Points to propose for trial ``number``, the preferred one first, without end."""
     history = History.of(space, settings.goal, results)
+    elsewhere = History.of(space, settings.goal, prior)
     if "kernels" not in round_.memory or not np.isfinite(history.ranking).any():
         if number == 0:
             yield _defaults(space, settings)
+        known = first_points(space, elsewhere) if number <= FIRST else []
+        yield from known[max(number - 1, 0) : number]
         yield from low_discrepancy(space, settings, round_, results, pending, number, prior)
         return
     rng = np.random.default_rng([settings.seed, number, 1])
-    for vector in _ranked(space, settings, round_, history, pending, rng):
+    for vector in _ranked(space, settings, round_, history, pending, elsewhere, rng):
         yield space.from_unit(vector)
     yield from uniform(space, settings, round_, results, pending, number, prior)
 
@@ -129,6 +131,7 @@ def _ranked(
     round_: Round,
     history: History,
     pending: Sequence[Params],
+    elsewhere: History,
     rng: np.random.Generator,
 ) -> Floats:
     """Shape (n, d): candidates in the cube, the best first."""
@@ -137,7 +140,9 @@ def _ranked(
     seen = observed(history, settings.seed)
     points = features(space, seen.units, seen.active)
     waiting = features(space, *space.encode(pending))
-    posterior = Posterior(space, kernel, points, targets(seen.losses, shape), waiting)
+    known = round_.memory.get("trend")
+    trend = Trend.from_json(elsewhere, settings.seed, known) if known else None
+    posterior = Posterior(space, kernel, points, targets(seen.losses, shape), waiting, trend)
     means = posterior(points)[0]
     inside = seen.eligible & _within(round_.box, seen.units, seen.active)
     start = int(np.argmin(np.where(inside if inside.any() else seen.eligible, means, np.inf)))
@@ -160,14 +165,15 @@ def _ranked(
             parts.append(region.wider(seen.units[other], 1.0).draw(count // 3, rng))
         return np.concatenate(parts)
 
-    judge = _judge(posterior, float(means.min()), rng)
+    optimism = float(rng.choice(OPTIMISM))
     radius = step_radius(posterior.observed_distances(), seen.losses)
 
     def score(units: Floats, active: Flags) -> Floats:
         """Less is better; points within a step of a known one come last."""
         described = features(space, units, active)
-        value = judge(described)
-        return value + 1e3 * (posterior.nearest(described) <= radius) if radius > 0 else value
+        mean, deviation = posterior(described)
+        bound = mean - optimism * deviation
+        return bound + 1e3 * (posterior.nearest(described) <= radius) if radius > 0 else bound
 
     units, active = space.snap(vectors(CANDIDATES))
     if radius > 0:
@@ -225,29 +231,3 @@ def _within(box: Box, units: Floats, active: Flags) -> Flags:
             holds = np.abs(column[:, None] - kept).min(axis=1) < 1e-9
         inside &= holds | ~active[:, place]
     return inside
-
-
-def _judge(
-    posterior: Posterior, best: float, rng: np.random.Generator
-) -> Callable[[Floats], Floats]:
-    """The acquisition, to be minimised: a lower confidence bound or the negative expected improvement."""
-    if rng.random() >= EXPECTED:
-        optimism = float(rng.choice(OPTIMISM))
-
-        def bound(points: Floats) -> Floats:
-            mean, deviation = posterior(points)
-            return mean - optimism * deviation
-
-        return bound
-
-    def no_improvement(points: Floats) -> Floats:
-        mean, deviation = posterior(points)
-        z = (best - mean) / deviation
-        density = np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
-        return -deviation * (z * _normal_cdf(z) + density)
-
-    return no_improvement
-
-
-def _normal_cdf(values: Floats) -> Floats:
-    return np.array([0.5 * math.erfc(-value / math.sqrt(2)) for value in values])
