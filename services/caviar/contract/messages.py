@@ -44,6 +44,16 @@ class Trainer(BaseModel):
     """Absolute folder that is the working directory and the first entry of ``sys.path``."""
 
 
+class StopRule(BaseModel):
+    """Asynchronous successive halving as a worker applies it (Li et al., "A system for massively parallel
+    hyperparameter tuning", MLSys 2020): at each rung only the best 1/``reduction`` of the trials go on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    reduction: int = Field(default=3, ge=2, le=16)
+    rungs: tuple[int, ...] = ()
+    """Steps at which trials are compared, rising; empty as long as nobody knows how long a training is."""
+
+
 class Ticket(Message):
     """An invitation to claim a trial. It grants nothing: the claim's answer is what counts."""
 
@@ -83,6 +93,10 @@ class Assignment(Message):
     lease_s: float
     run_id: str | None = None
     """The trial's MLflow run where an earlier attempt made it known."""
+    stop: StopRule | None = None
+    """None: the trial trains to its end."""
+    bounded: tuple[str, ...] = ()
+    """Metrics that the study bounds: their last values come back in ``Finish.metrics``."""
 
 
 class ClaimAnswer(Message):
@@ -142,6 +156,8 @@ class Finish(Message):
     metrics: dict[str, float] = {}
     """Other numbers that the training function returned (a test score, say): logged once, not tuned."""
     steps: int = 0
+    curve: tuple[tuple[int, float], ...] = Field(default=(), max_length=256)
+    """(step, metric) at the rungs that the trial passed, steps rising."""
     error: str = Field(default="", max_length=8_000)
     output: str = Field(default="", max_length=16_000)
     """Tail of the output."""

@@ -13,6 +13,9 @@ TrialState = Literal[
     "queued", "dispatched", "running", "done", "failed", "stopped", "cancelled", "quarantined"
 ]
 
+TrialKind = Literal["search", "added", "confirm", "repeat"]
+"""Who chose the point: the search, a person, or the search again on a new seed (a leader confirmed, noise measured)."""
+
 
 class View(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -47,7 +50,13 @@ class RoundView(View):
     changes: dict[str, str] = {}
     """By parameter: narrowed, widened, moved, kept; with the edge that was hit."""
     kind: str = "start"
-    """start | shrink | widen | move | restart | keep"""
+    """start | shrink | widen | move | restart | keep | undo | branch"""
+    before: dict[str, SideView] = {}
+    """The box of the round that it came from; empty in the first."""
+    edges: dict[str, str] = {}
+    """By parameter: which edge of the box before (or which of the study's own bounds) the best trial sat at."""
+    support: list[int] = []
+    """Numbers of the trials whose region the box is."""
     parent: int | None = None
     trials: int = 0
     """How many finished trials it was computed from."""
@@ -68,6 +77,11 @@ class TrialView(View):
     """Last reported step of a running trial."""
     last: float | None = None
     """Last reported value of a running trial."""
+    kind: TrialKind = "search"
+    repeats: int | None = None
+    """The number of the trial whose point this one trains again."""
+    violation: float = 0.0
+    """How far beyond the study's constraints; 0 within them."""
     seconds: float | None = None
     started: float | None = None
     ended: float | None = None
@@ -79,12 +93,25 @@ class TrialView(View):
     run_id: str | None = None
 
 
+class Confirmed(View):
+    """What the leader is worth on new seeds: the run that made it the leader is not among them."""
+
+    runs: int
+    mean: float
+    low: float | None = None
+    high: float | None = None
+    """95% interval of the mean (Student's t); None with a single run."""
+    rivals: list[int] = []
+    """Numbers of the other leaders that were confirmed beside it and came out no better."""
+
+
 class Best(View):
     trial: int
     value: float
     params: dict[str, ParameterValue]
     metrics: dict[str, float] = {}
     """Reported once at the end, apart from the metric that was tuned (a held-out test score)."""
+    confirmed: Confirmed | None = None
     run_id: str | None = None
 
 
@@ -95,6 +122,8 @@ class Importance(View):
     share: float
     """In [0, 1]; the shares of all parameters sum to 1."""
     tier: int | None = None
+    verdict: str = ""
+    """The declared tier beside the measured place: "declared tier 3, measured second of seven"."""
 
 
 class MlflowView(View):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
-from caviar.contract.messages import Trainer
+from caviar.contract.messages import ParameterValue, Trainer
 from caviar.errors import InputError, Problem
 from caviar.search import STRATEGIES, Settings
 from caviar.space import Space, warnings
@@ -63,6 +64,33 @@ class Resources:
     slots: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """Early stopping: ``asha`` at rungs that grow by ``reduction``, the first at ``min_steps`` (None: learnt)."""
+
+    rule: Literal["asha", "none"] = "asha"
+    reduction: int = 3
+    min_steps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """Another metric of the trainer that must stay within bounds; at least one of the two is given."""
+
+    metric: str
+    min: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WarmStart:
+    """Where earlier results are: studies by name or id, MLflow experiments by name, points to try first."""
+
+    studies: tuple[str, ...] = ()
+    experiments: tuple[str, ...] = ()
+    points: tuple[Mapping[str, ParameterValue], ...] = ()
+
+
 @dataclass(frozen=True)
 class Study:
     """What a person asked for. It has no state: that lives with the service."""
@@ -78,6 +106,11 @@ class Study:
     budget: Budget
     resources: Resources
     warnings: tuple[str, ...]
+    stopping: Stopping = field(default_factory=Stopping, kw_only=True)
+    constraints: tuple[Constraint, ...] = field(default=(), kw_only=True)
+    confirm: int = field(default=0, kw_only=True)
+    """New seeds on which each leading candidate is trained again before the study ends; part of the budget."""
+    warm_start: WarmStart = field(default_factory=WarmStart, kw_only=True)
     fingerprint: str
     """sha256 of the content: comments, formatting and the order of sections do not change it."""
 

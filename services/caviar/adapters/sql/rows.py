@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from caviar.contract.messages import ParameterValue
-from caviar.contract.views import StudyState, TrialState
+from caviar.contract.views import StudyState, TrialKind, TrialState
 from caviar.search import Result
 
 
@@ -30,6 +30,11 @@ class StudyRecord:
     experiment_id: str | None
     run_id: str | None
     closed: bool
+    primed: bool = True
+    """Every source of the study's warm start was read, or there is none."""
+    branched_from: str | None = None
+    branched_round: int | None = None
+    """The study and its round that this one goes on from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +64,30 @@ class TrialRow:
     output: str
     run_id: str | None
     shipped: bool
+    kind: TrialKind = "search"
+    repeats: int | None = None
+    """The number of the trial whose point this one trains again, on another seed."""
+    violation: float = 0.0
+    """How far beyond the study's bounds on other metrics; 0 within them."""
+    curve: list[tuple[int, float]] = field(default_factory=list)
+    """(step, metric) at the rungs of a stopping rule."""
 
     def result(self) -> Result:
         """What the search learns from an ended trial: a value, or that it failed."""
         return Result(
             self.number, self.params, self.value if self.state in ("done", "stopped") else None
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PriorRow:
+    """A result from elsewhere: an earlier study, a foreign run, a point typed by hand with its value."""
+
+    study_id: str
+    number: int
+    source: str
+    params: dict[str, ParameterValue]
+    value: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,9 @@ studies = Table(
     Column("experiment_id", String(64)),
     Column("run_id", String(64)),
     Column("closed", Boolean, nullable=False, default=False),
+    Column("primed", Boolean, nullable=False, default=True),
+    Column("branched_from", String(64)),
+    Column("branched_round", Integer),
     Index(None, "fingerprint"),
     Index(None, "state"),
 )
@@ -77,6 +80,10 @@ trials = Table(
     Column("output", Text, nullable=False, default=""),
     Column("run_id", String(64)),
     Column("shipped", Boolean, nullable=False, default=False),
+    Column("kind", String(16), nullable=False, default="search"),
+    Column("repeats", Integer),
+    Column("violation", Float, nullable=False, default=0.0),
+    Column("curve", JSON, nullable=False, default=list),
     UniqueConstraint("study_id", "number"),
     Index(None, "state"),
 )
@@ -91,6 +98,16 @@ attempts = Table(
     Column("ended", Float),
     Column("outcome", String(16)),
     Column("detail", Text, nullable=False, default=""),
+)
+
+priors = Table(
+    "priors",
+    metadata,
+    Column("study_id", String(64), ForeignKey("studies.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("source", String(255), nullable=False),
+    Column("params", JSON, nullable=False),
+    Column("value", Float, nullable=False),
 )
 
 rounds = Table(
