@@ -36,6 +36,8 @@ class History(Sequence[Result]):
         self._numbers = np.empty(FIRST_ROOM, dtype=np.int64)
         self._stopped = np.empty(FIRST_ROOM, dtype=np.bool_)
         self._violations = np.empty(FIRST_ROOM)
+        self._last_steps = np.empty(FIRST_ROOM, dtype=np.int64)
+        self._rungs: dict[int, Floats] = {}
         self.extend(results)
 
     @classmethod
@@ -65,11 +67,25 @@ class History(Sequence[Result]):
         self._numbers[first:last] = [result.number for result in new]
         self._stopped[first:last] = [result.stopped for result in new]
         self._violations[first:last] = [result.violation for result in new]
+        self._last_steps[first:last] = [
+            result.curve[-1][0] if result.curve else -1 for result in new
+        ]
+        self._add_curves(first, new)
         self._results += new
         self.keys.update(self.space.key(result.params) for result in new)
 
+    def _add_curves(self, first: int, new: Sequence[Result]) -> None:
+        sign = -1.0 if self.goal == "maximize" else 1.0
+        for place, result in enumerate(new, start=first):
+            for step, value in result.curve:
+                if step not in self._rungs:
+                    self._rungs[step] = np.full(len(self._losses), np.nan)
+                self._rungs[step][place] = sign * value
+
     def _grow(self, needed: int) -> None:
         room = max(needed, 2 * len(self._losses))
+        for step, reached in self._rungs.items():
+            self._rungs[step] = np.concatenate([reached, np.full(room - len(reached), np.nan)])
         for name in (
             "_units",
             "_active",
@@ -78,6 +94,7 @@ class History(Sequence[Result]):
             "_numbers",
             "_stopped",
             "_violations",
+            "_last_steps",
         ):
             old = getattr(self, name)
             new = np.empty((room, *old.shape[1:]), dtype=old.dtype)
@@ -136,6 +153,16 @@ class History(Sequence[Result]):
     def violations(self) -> Floats:
         """Shape (n,): how far beyond the study's bounds; 0 within them."""
         return self._violations[: len(self)]
+
+    @property
+    def last_steps(self) -> npt.NDArray[np.int64]:
+        """Shape (n,): the last step of each trial's curve; -1 where it has none."""
+        return self._last_steps[: len(self)]
+
+    @property
+    def rungs(self) -> dict[int, Floats]:
+        """By step, shape (n,): the losses that trials had there; NaN for those that have no value at that step."""
+        return {step: reached[: len(self)] for step, reached in self._rungs.items()}
 
     def best_places(self) -> Places:
         """Places of the trials that can be the best, best first; ties by number."""

@@ -97,8 +97,19 @@ class Searcher:
         self._asked += 1
         return asked
 
-    def tell(self, point: Asked, value: float | None) -> None:
+    def tell(
+        self,
+        point: Asked,
+        value: float | None,
+        *,
+        stopped: bool = False,
+        curve: Sequence[tuple[int, float]] = (),
+        violation: float = 0.0,
+    ) -> None:
         """The value of a point, in any order; None (or a value that is not finite) for a failed one.
+
+        ``stopped``, ``curve`` and ``violation`` as in ``Result``: for a training that was ended early, and for one
+        that is beyond a bound on another metric.
 
         Raises InputError for a point that was not asked for or was told before.
         """
@@ -107,7 +118,9 @@ class Searcher:
                 f"Point {point.number} is not pending: it was told before, or never asked."
             )
         del self._pending[point.number]
-        self._results.add(Result(point.number, point.params, value))
+        self._results.add(
+            Result(point.number, point.params, value, stopped, tuple(curve), violation)
+        )
         new = refine(self.space, self.settings, self._rounds, self._results, self._prior)
         if new is not None:
             self._rounds.append(new)

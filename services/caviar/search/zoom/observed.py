@@ -13,6 +13,9 @@ from caviar.space.parameter import Floats
 MOST = 120
 """Trials that the model sees; its cost grows with their cube."""
 
+FEWEST_WHOLE = 3
+"""Whole trainings known at a rung below which nothing is said of what a trial stopped there would have become."""
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
@@ -43,7 +46,7 @@ def learnt(history: History) -> Floats:
     """Shape (n,): the losses as the model learns them.
 
     A trial beyond the study's bounds counts as failed, and where all are beyond, by how far it is. A stopped trial
-    counts as no better than the median of the whole trainings: it was worse than most where it was stopped.
+    counts as what trials like it became: see ``_expected``.
     """
     losses, whole = history.losses, np.isfinite(history.ranking)
     beyond = history.violations > 0
@@ -51,9 +54,39 @@ def learnt(history: History) -> Floats:
         nothing_fits = not whole.any()
         losses = np.where(beyond, history.violations if nothing_fits else np.inf, losses)
     if history.stopped.any() and whole.any():
-        floor = np.median(history.ranking[whole])
-        losses = np.where(history.stopped, np.maximum(losses, floor), losses)
+        losses = np.where(history.stopped, _expected(history, losses, whole), losses)
     return np.asarray(losses)
+
+
+def _expected(history: History, losses: Floats, whole: Flags) -> Floats:
+    """Shape (n,): the losses that stopped trials would have ended with, by those that were trained to their end.
+
+    At the rung where a trial was stopped, a line leads from the others' losses there to their last ones: through the
+    medians, as steep as the ratio of the interquartile ranges times the rank correlation. Where the order at the rung
+    says nothing of the order at the end, every stopped trial counts as the median. None counts as better than the
+    best whole one, and with few whole ones none as better than their median.
+    """
+    middle = float(np.median(losses[whole]))
+    expected = np.maximum(losses, middle)
+    for step, reached in history.rungs.items():
+        ended = history.stopped & (history.last_steps == step)
+        known = whole & np.isfinite(reached)
+        if not ended.any() or known.sum() < FEWEST_WHOLE:
+            continue
+        there, at_end = reached[known], losses[known]
+        line = np.median(at_end) + _slope(there, at_end) * (reached[ended] - np.median(there))
+        expected[ended] = np.maximum(line, at_end.min())
+    return expected
+
+
+def _slope(there: Floats, at_end: Floats) -> float:
+    spread, spread_at_end = (
+        float(np.subtract(*np.quantile(v, [0.75, 0.25]))) for v in (there, at_end)
+    )
+    if spread == 0.0 or spread_at_end == 0.0:
+        return 0.0
+    ranks = [np.unique(values, return_inverse=True)[1] for values in (there, at_end)]
+    return max(float(np.corrcoef(*ranks)[0, 1]), 0.0) * spread_at_end / spread
 
 
 def _telling(history: History, losses: Floats, seed: int) -> Places:
