@@ -85,8 +85,9 @@ def _slope(there: Floats, at_end: Floats) -> float:
     )
     if spread == 0.0 or spread_at_end == 0.0:
         return 0.0
-    ranks = [np.unique(values, return_inverse=True)[1] for values in (there, at_end)]
-    return max(float(np.corrcoef(*ranks)[0, 1]), 0.0) * spread_at_end / spread
+    rank, rank_at_end = (np.unique(v, return_inverse=True)[1] for v in (there, at_end))
+    agreement = float(np.corrcoef(rank, rank_at_end)[0, 1])
+    return max(agreement, 0.0) * spread_at_end / spread
 
 
 def _telling(history: History, losses: Floats, seed: int) -> Places:
