@@ -4,7 +4,7 @@ Li et al., "A system for massively parallel hyperparameter tuning", MLSys 2020, 
 trial where the paper would pause it. Nobody waits for a rung to fill: a trial is compared with what is there.
 
     marks(first=0, reduction=3)                1 3 9 27 ... steps trained: steps 0, 2, 8, 26, ...
-    rungs(reduction=3, first=0, last=39)       the marks that count in a training of 40 steps: (0, 2, 8)
+    rungs(reduction=3, first=0, last=39)       the marks that count in a training of 40 steps: (2, 8)
     goes_on(0.81, [0.9, 0.7, 0.6], 3, "maximize")
 
 The resource is the number of steps trained, ``step - first + 1``: a trainer that counts 0..39 and one that counts 1..40
@@ -20,9 +20,10 @@ from collections.abc import Iterator, Sequence
 Curve = Sequence[tuple[int, float | None]]
 """(step, metric), steps rising; None where the metric was no finite number."""
 
-MOST = 3
-"""Rungs at most where the study does not say where the first one is. With a reduction of 3 they lie at about a third, a
-ninth and a twenty-seventh of a training."""
+MOST = 2
+"""Rungs at most where the study does not say where the first one is: with a reduction of 3 at about a third and a ninth
+of a training. On the digits example a third rung, after the first epoch, would save half of the rest, and
+would end the best of 60 trials in 20% of the cases instead of 5%."""
 MOST_MARKS = 64
 
 

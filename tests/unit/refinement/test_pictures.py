@@ -108,3 +108,5 @@ def test_the_note_names_the_best_trial(study: Study) -> None:
     text = notes.study_note(study, some_rounds(study, trials), best)
     assert "Best: **1** in trial 1" in text
     assert "| learning_rate | log | 1 | 0.0001 to 1 | 0.01 |" in text
+    assert "stopped early" not in text
+    assert "7 of 30 trials were stopped early" in notes.study_note(study, best=best, stopped=7)
