@@ -11,7 +11,7 @@
     run_id                                 the MLflow run, where the shipper has made it
     metric.request -> metric.json          a command's metric, asked of the shipper
 <root>/rungs/<study>.json                  its stopping rule, and what other hosts have reached
-<root>/rungs/<trial>.<attempt>.json        what the attempt has reached; gone once its report is delivered
+<root>/rungs/<trial>.<attempt>.jsonl       what the attempt has reached; gone once its report is delivered
 <root>/runs/<trial>.json                   what of the trial is in MLflow already
 <root>/checkpoints/<trial>/<attempt>/<step>/
 """
@@ -96,7 +96,7 @@ class AttemptFolder:
     @property
     def curve(self) -> Path:
         """What the attempt has reached where trials are compared."""
-        return self.root / "rungs" / f"{self.path.name}.json"
+        return self.root / "rungs" / f"{self.path.name}.jsonl"
 
     def ask_to_stop(self, reason: StopReason, note: str = "") -> None:
         """Put the stop file there; the first reason stays. ``note`` says more, in words."""

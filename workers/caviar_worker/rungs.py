@@ -6,9 +6,11 @@ for nobody: what lies there is what is known now. Keep this module light: it is 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 250
 """Of a curve in a message: its marks are far fewer, unless user code wrote the file."""
+_MOST_BYTES = 65_536
 
 Points = list[tuple[int, float | None]]
 
@@ -45,7 +48,7 @@ def tidy(root: Path, studies: set[str], attempts: set[str]) -> None:
 
 def curve_so_far(folder: AttemptFolder) -> Points:
     """What a running trial wrote down."""
-    return _points(read_json(folder.curve) or {})
+    return _read(folder.curve).points
 
 
 def whole_curve(folder: AttemptFolder, metric: str) -> Points:
@@ -94,8 +97,7 @@ class Climb:
         marks = halving.marks(self._first, self._rule["reduction"], self._rule["min_steps"])
         self._next = next((mark for mark in marks if mark > step), 2**63)
         self._points.append((step, value if math.isfinite(value) else None))
-        mine = {"study": self._study, "resumed": self._resumed, "curve": self._points}
-        write_json(self._folder.curve, mine)
+        _append(self._folder.curve, self._study, self._resumed, *self._points[-1])
 
         rule = read_json(rule_of(self._folder.root, self._study)) or self._rule
         passed = [place for place, rung in enumerate(rule["rungs"]) if before < rung <= step]
@@ -113,27 +115,55 @@ class Climb:
         for path in _files(self._folder.root):
             if "." not in path.stem or path == self._folder.curve:
                 continue
-            about = read_json(path) or {}
-            if about.get("study") == self._study and not about.get("resumed"):
-                value = halving.value_at(_points(about), rung)
+            curve = _read(path)
+            if curve.study == self._study and not curve.resumed:
+                value = halving.value_at(curve.points, rung)
                 if value is not None:
                     yield value
 
 
-def _points(written: Mapping[str, Any]) -> Points:
+@dataclass(slots=True)
+class _Curve:
+    """A trial's file."""
+
+    study: str | None = None
+    resumed: bool = False
+    points: Points = field(default_factory=list)
+
+
+def _append(path: Path, study: str, resumed: bool, step: int, value: float | None) -> None:
+    """One line and one write: a reader sees whole lines. Not a file anew: replacing one costs a flush on ext4."""
+    line = json.dumps({"study": study, "resumed": resumed, "s": step, "v": value})
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+def _read(path: Path) -> _Curve:
     """The curve in a trial's file, steps rising. User code may have written it: what is no point is passed over."""
-    points: Points = []
-    found = written.get("curve")
-    for entry in found if isinstance(found, list) else ():
+    curve = _Curve()
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES)
+    except OSError:
+        return curve
+    for line in data.splitlines()[:MOST_POINTS]:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
         match entry:
-            case [int(step), int() | float() | None as value] if 0 <= step < 2**63 and (
-                not points or step > points[-1][0]
-            ):
+            case {
+                "study": str(study),
+                "resumed": bool(resumed),
+                "s": int(step),
+                "v": int() | float() | None as value,
+            } if 0 <= step < 2**63 and (not curve.points or step > curve.points[-1][0]):
+                curve.study, curve.resumed = study, resumed
                 finite = value is not None and math.isfinite(value)
-                points.append((step, float(value) if finite and value is not None else None))
-    return points[:MOST_POINTS]
+                curve.points.append((step, float(value) if finite and value is not None else None))
+    return curve
 
 
 def _files(root: Path) -> Iterator[Path]:
     with suppress(FileNotFoundError):
-        yield from (path for path in (root / "rungs").iterdir() if path.suffix == ".json")
+        yield from (p for p in (root / "rungs").iterdir() if p.suffix in (".json", ".jsonl"))
