@@ -12,7 +12,7 @@ from caviar_worker.files import read_tail, write_json
 from caviar_worker.folders import AttemptFolder
 from caviar_worker.outcome import Ending
 from caviar_worker.processes import alive
-from caviar_worker.rungs import whole_curve
+from caviar_worker.rungs import curve_so_far, whole_curve
 from caviar_worker.scheduler import Away, Refused, Scheduler
 
 log = logging.getLogger("caviar.worker")
@@ -35,7 +35,9 @@ def report(
         value=ending.value,
         metrics=ending.metrics,
         steps=ending.steps,
-        curve=tuple(whole_curve(folder, metric)),
+        curve=tuple(
+            whole_curve(folder, metric) if ending.outcome == "done" else curve_so_far(folder)
+        ),
         error=ending.error[-8000:] or (folder.stop_note() if ending.outcome == "stopped" else ""),
         output=read_tail(folder.output, _OUTPUT_TAIL),
         seconds=seconds,

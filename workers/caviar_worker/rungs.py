@@ -47,12 +47,12 @@ def tidy(root: Path, studies: set[str], attempts: set[str]) -> None:
 
 
 def curve_so_far(folder: AttemptFolder) -> Points:
-    """What a running trial wrote down."""
+    """What a trial wrote down: all of it lies where other trials wrote something down as well."""
     return _read(folder.curve).points
 
 
 def whole_curve(folder: AttemptFolder, metric: str) -> Points:
-    """What a trial that ended wrote down, and its last report."""
+    """What a trial that trained to its end wrote down, and its last report."""
     points = curve_so_far(folder)
     last = spool.last_point(folder.spool, metric)
     if points and last is not None and last.step > points[-1][0]:

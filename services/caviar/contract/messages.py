@@ -181,7 +181,7 @@ class Finish(Message):
     """Other numbers that the training function returned (a test score, say): logged once, not tuned."""
     steps: int = 0
     curve: Curve = ()
-    """Its first report, what was written down for the rungs, its last report."""
+    """Its first report, what was written down for the rungs, and of a whole training its last report."""
     error: str = Field(default="", max_length=8_000)
     """Why it ended as it did: what it raised, or where it was stopped early."""
     output: str = Field(default="", max_length=16_000)

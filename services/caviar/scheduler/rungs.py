@@ -44,7 +44,7 @@ class Rungs:
         """Take the curve of a trial that ended."""
         self._open.pop(row.number, None)
         curve = _points(row)
-        if not curve or row.number in self._ended:
+        if not curve:
             return
         self._ended[row.number] = curve
         self._begins(curve[0][0])
