@@ -49,6 +49,7 @@ space:
   z: {{type: int, low: 1, high: 9}}
 search: {{strategy: random, seed: 0}}
 budget: {{trials: {trials}}}
+stop: none
 """
 
 

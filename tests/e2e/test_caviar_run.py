@@ -32,6 +32,7 @@ space:
   x: {{type: float, low: -1.0, high: 1.0}}
   y: {{type: float, low: 1.0e-4, high: 1.0, scale: log}}
 budget: {{trials: {TRIALS}}}
+stop: none
 """
 
 
@@ -136,6 +137,31 @@ def test_failing_trials_are_counted_and_shown(caviar: Caviar) -> None:
     code, out, err = caviar.run("run", "study.yaml", "--workers", "2")
     assert code == 0, err + caviar.logs()
     assert "the odd ones break" in out + err
+    caviar.assert_nothing_left()
+
+
+def test_trials_that_fall_behind_end_early(caviar: Caviar) -> None:
+    """By default: they count in the budget, the best trained whole, and MLflow says where the others were stopped."""
+    write_study(caviar)
+    (caviar.folder / "study.yaml").write_text(STUDY.replace("stop: none", ""))
+    trainer = (TRAINER % 0.005).replace("range(5)", "range(40)")
+    hears = "        if trial.should_stop():\n            break\n"
+    (caviar.folder / "bowl.py").write_text(trainer + hears)
+    code, out, err = caviar.run("run", "study.yaml", "--workers", "2", "--json")
+    assert code == 0, err + caviar.logs()
+    result: dict[str, Any] = json.loads(out.splitlines()[-1])
+    stopped, done = result["trials"]["stopped"], result["trials"]["done"]
+    assert stopped > 0
+    assert stopped + done == TRIALS
+    runs = mlflow_trial_runs(caviar.home, result["study"])
+    early = [run for run in runs if run["status"] == "KILLED"]
+    assert len(early) == stopped
+    for run in early:
+        assert "of about 39, rung" in run["tags"]["caviar.stopped_early"]
+        assert len(run["steps"]) in (3, 9)
+    whole = [run for run in runs if run["status"] == "FINISHED"]
+    assert {len(run["steps"]) for run in whole} == {40}
+    assert result["best"]["value"] == min(run["metrics"]["loss"] for run in whole)
     caviar.assert_nothing_left()
 
 

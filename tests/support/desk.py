@@ -24,6 +24,7 @@ from caviar.contract.messages import (
     Message,
     Shipped,
     ShipTarget,
+    StopRule,
     Ticket,
     Trainer,
 )
@@ -44,6 +45,8 @@ class Desk:
     duplicates: int = 0
     hellos: list[Hello] = field(default_factory=list)
     beats: list[Heartbeat] = field(default_factory=list)
+    rules: dict[str, StopRule] = field(default_factory=dict)
+    """Study -> its stopping rule, as the next heartbeat's answer tells it."""
     to_stop: list[tuple[str, int]] = field(default_factory=list)
     shipped: dict[str, str] = field(default_factory=dict)
     targets: dict[str, ShipTarget] = field(default_factory=dict)
@@ -62,6 +65,7 @@ class Desk:
         params: dict[str, Any] | None = None,
         run_id: str | None = None,
         metric: str = "score",
+        stop: StopRule | None = None,
     ) -> dict[str, Any]:
         """Dispatch an attempt; the ticket for the queue."""
         assignment = Assignment(
@@ -78,6 +82,7 @@ class Desk:
             goal="maximize",
             lease_s=self.lease_s,
             run_id=run_id,
+            stop=stop,
         )
         with self.lock:
             self.assignments[trial] = assignment
@@ -122,7 +127,7 @@ class Desk:
     def heartbeat(self, body: bytes) -> Message:
         self.beats.append(Heartbeat.model_validate_json(body))
         stop = tuple(Held(trial=trial, attempt=attempt) for trial, attempt in self.to_stop)
-        return HeartbeatAnswer(known=self.known, stop=stop)
+        return HeartbeatAnswer(known=self.known, stop=stop, rules=self.rules)
 
     def ship(self, body: bytes) -> Message:
         self.shipped.update(Shipped.model_validate_json(body).runs)

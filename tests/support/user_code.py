@@ -63,6 +63,22 @@ def family(trial):
     child.wait()
 
 
+def steady(trial):
+    """Forty steps of the same value; the file ``go`` beside the module lets them pass the third."""
+    for step in range(40):
+        trial.report(step, score=trial.params["x"])
+        if trial.should_stop():
+            break
+        while step == 1 and trial.params.get("waits") and not os.path.exists("go"):
+            time.sleep(0.02)
+
+
+def stubborn(trial):
+    for step in range(40):
+        trial.report(step, score=trial.params["x"])
+    time.sleep(600)
+
+
 def resumes(trial):
     """Crash once after step 2, then go on from the checkpoint."""
     found = trial.load_checkpoint()

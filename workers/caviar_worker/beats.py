@@ -16,6 +16,7 @@ from caviar_worker.folders import AttemptFolder, held
 from caviar_worker.outcome import Ending
 from caviar_worker.processes import kill_group
 from caviar_worker.reporting import deliver, report, slot_is_alive
+from caviar_worker.rungs import curve_so_far, keep_rule, tidy
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
 
@@ -84,7 +85,16 @@ class Beats:
             if claim is None:
                 continue
             step, value = spool.last_step(folder.spool, claim["assignment"]["metric"])
-            holding.append(Held(trial=folder.trial, attempt=folder.attempt, step=step, value=value))
+            curve = tuple(curve_so_far(folder))
+            holding.append(
+                Held(
+                    trial=folder.trial,
+                    attempt=folder.attempt,
+                    step=step,
+                    value=value,
+                    curve=curve,
+                )
+            )
             running += not folder.finish.exists()
         answer = self.scheduler.heartbeat(
             Heartbeat(
@@ -101,6 +111,13 @@ class Beats:
             folder = AttemptFolder(self.settings.folder, one.trial, one.attempt)
             if folder.claim.exists() and not folder.finish.exists():
                 folder.ask_to_stop("stop")
+        for study, rule in answer.rules.items():
+            keep_rule(self.settings.folder, study, rule)
+        tidy(
+            self.settings.folder,
+            set(answer.rules),
+            {f"{one.trial}.{one.attempt}" for one in holding},
+        )
 
     def deliver_reports(self) -> None:
         """Deliver reports that are due, and report for slots that died."""

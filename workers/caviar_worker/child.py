@@ -20,6 +20,8 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from caviar_worker.files import read_json, write_json
+from caviar_worker.folders import AttemptFolder
+from caviar_worker.rungs import Climb
 from caviar_worker.trial import Trial
 
 _ERROR_LIMIT = 4000
@@ -57,6 +59,7 @@ def main(folder: Path, request: dict[str, Any], function: Callable[[Trial], obje
             metric=assignment["metric"],
             home=folder,
             checkpoints=Path(request["checkpoints"]),
+            climb=_climb(folder, assignment),
         )
         _seed(trial.seed)
         result = train(trial, function)
@@ -95,6 +98,14 @@ def train(trial: Trial, function: Callable[[Trial], object]) -> dict[str, Any]:
         "steps": trial.steps,
         "stop_seen": trial.stop_seen,
     }
+
+
+def _climb(folder: Path, assignment: dict[str, Any]) -> Climb | None:
+    rule = assignment["stop"]
+    if rule is None:
+        return None
+    attempt = AttemptFolder(folder.parent.parent, assignment["trial"], assignment["attempt"])
+    return Climb(attempt, assignment["study"], assignment["goal"], rule)
 
 
 def understand(returned: object, trial: Trial) -> tuple[float, dict[str, float]]:

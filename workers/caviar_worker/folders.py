@@ -10,6 +10,8 @@
     finish.json -> delivered.json          the report to the scheduler: due, then taken
     run_id                                 the MLflow run, where the shipper has made it
     metric.request -> metric.json          a command's metric, asked of the shipper
+<root>/rungs/<study>.json                  its stopping rule, and what other hosts have reached
+<root>/rungs/<trial>.<attempt>.jsonl       what the attempt has reached; gone once its report is delivered
 <root>/runs/<trial>.json                   what of the trial is in MLflow already
 <root>/checkpoints/<trial>/<attempt>/<step>/
 """
@@ -24,8 +26,9 @@ from typing import Any, Literal
 
 from caviar_worker.files import read_json, write_json
 
-StopReason = Literal["stop", "release"]
-"""``stop``: the scheduler ends the attempt. ``release``: the host shuts down and gives it back."""
+StopReason = Literal["stop", "release", "early"]
+"""``stop``: the scheduler ends the attempt. ``release``: the host shuts down and gives it back. ``early``: a stopping
+rule ends the trial."""
 
 _NAME = re.compile(r"^(?P<trial>[a-z0-9][a-z0-9-]{0,63})\.(?P<attempt>[1-9][0-9]{0,8})$")
 
@@ -90,25 +93,33 @@ class AttemptFolder:
         """The claim; None while the folder is being made."""
         return read_json(self.claim)
 
-    def ask_to_stop(self, reason: StopReason) -> None:
-        """Put the stop file there; the first reason stays."""
+    @property
+    def curve(self) -> Path:
+        """What the attempt has reached where trials are compared."""
+        return self.root / "rungs" / f"{self.path.name}.jsonl"
+
+    def ask_to_stop(self, reason: StopReason, note: str = "") -> None:
+        """Put the stop file there; the first reason stays. ``note`` says more, in words."""
         if not (self.path / "stop").exists():
-            write_json(self.path / "stop", {"reason": reason})
+            write_json(self.path / "stop", {"reason": reason, "note": note})
 
     def stop_reason(self) -> StopReason | None:
         """Why the attempt is asked to end; None where it isn't."""
         if not (self.path / "stop").exists():
             return None
-        return (
-            "release"
-            if (read_json(self.path / "stop") or {}).get("reason") == "release"
-            else "stop"
-        )
+        reason = (read_json(self.path / "stop") or {}).get("reason")
+        return reason if reason in ("release", "early") else "stop"
+
+    def stop_note(self) -> str:
+        """What stopping early said of itself; nothing for other reasons."""
+        about = read_json(self.path / "stop") or {}
+        return str(about.get("note", ""))[:500] if about.get("reason") == "early" else ""
 
     def mark_delivered(self, verdict: str) -> None:
         """The scheduler has answered (or will never be asked): the attempt is no longer held."""
         write_json(self.delivered, {"verdict": verdict})
         self.finish.unlink(missing_ok=True)
+        self.curve.unlink(missing_ok=True)
 
     def verdict(self) -> str | None:
         value = (read_json(self.delivered) or {}).get("verdict")
@@ -141,6 +152,11 @@ def held(root: Path) -> Iterator[AttemptFolder]:
 
 def checkpoints_of(root: Path, trial: str) -> Path:
     return root / "checkpoints" / trial
+
+
+def rule_of(root: Path, study: str) -> Path:
+    """The study's stopping rule, with what other hosts have reached."""
+    return root / "rungs" / f"{study}.json"
 
 
 def state_of(root: Path, trial: str) -> Path:

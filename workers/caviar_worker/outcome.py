@@ -10,7 +10,7 @@ from typing import Any
 from caviar.contract.messages import Outcome
 from caviar_worker.folders import StopReason
 
-_ASKED: dict[StopReason, Outcome] = {"stop": "stopped", "release": "released"}
+_ASKED: dict[StopReason, Outcome] = {"stop": "stopped", "release": "released", "early": "stopped"}
 
 
 @dataclass(frozen=True, slots=True)

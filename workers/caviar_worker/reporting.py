@@ -12,6 +12,7 @@ from caviar_worker.files import read_tail, write_json
 from caviar_worker.folders import AttemptFolder
 from caviar_worker.outcome import Ending
 from caviar_worker.processes import alive
+from caviar_worker.rungs import curve_so_far, whole_curve
 from caviar_worker.scheduler import Away, Refused, Scheduler
 
 log = logging.getLogger("caviar.worker")
@@ -25,6 +26,7 @@ def report(
 ) -> None:
     """Write down how the attempt ended, then tell the scheduler once; the agent goes on telling it."""
     now_ms = time.time_ns() // 1_000_000
+    metric = str((folder.read_claim() or {}).get("assignment", {}).get("metric"))
     finish = Finish(
         trial=folder.trial,
         attempt=folder.attempt,
@@ -33,7 +35,10 @@ def report(
         value=ending.value,
         metrics=ending.metrics,
         steps=ending.steps,
-        error=ending.error[-8000:],
+        curve=tuple(
+            whole_curve(folder, metric) if ending.outcome == "done" else curve_so_far(folder)
+        ),
+        error=ending.error[-8000:] or (folder.stop_note() if ending.outcome == "stopped" else ""),
         output=read_tail(folder.output, _OUTPUT_TAIL),
         seconds=seconds,
     )

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("caviar.worker")
 
 _STATUS = {"done": "FINISHED", "failed": "FAILED", "crashed": "FAILED"}
-"""By outcome; what was stopped or given back is KILLED. A later attempt opens the run again."""
+"""By outcome; what was stopped or given back is KILLED, early stopping included: FINISHED is what trained whole, also
+for those who filter or sort runs in MLflow. A later attempt opens the run again."""
 _OUTPUT_LIMIT = 1_000_000
 PASSING = ("crashed", "released")
 """Outcomes after which another attempt may follow: checkpoints and state are kept."""
@@ -68,6 +69,8 @@ def ship(
             points += finals
             last = ship_state.newest(last, finals)
             tags[names.TAG_STATE] = ending.outcome
+            if ending.outcome == "stopped" and (note := folder.stop_note()):
+                tags[names.TAG_STOPPED] = note
         if points or tags or params:
             runs.log(run_id, points, params, tags)
         if ending is not None:

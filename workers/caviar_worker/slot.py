@@ -26,6 +26,7 @@ from caviar_worker.folders import AttemptFolder
 from caviar_worker.outcome import Ending, Exit, judge, judge_command
 from caviar_worker.processes import boot_id, kill_group, started_at
 from caviar_worker.reporting import report
+from caviar_worker.rungs import keep_rule
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
 
@@ -123,6 +124,8 @@ def _write_claim(
         "slot_pid": os.getpid(),
         "slot_start": started_at(os.getpid()),
     }
+    if assignment.stop is not None:
+        keep_rule(folder.root, assignment.study, assignment.stop)
     write_json(folder.claim, claim)
 
 

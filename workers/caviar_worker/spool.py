@@ -17,6 +17,7 @@ from typing import Any
 
 _CHUNK = 1_000_000
 """Bytes read at a time: about 10,000 points."""
+_TAIL = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,21 @@ def last_step(path: Path, metric: str) -> tuple[int | None, float | None]:
     except FileNotFoundError:
         return None, None
     step, value = None, None
-    for point in read(path, max(0, size - 4096)).points:
+    for point in read(path, max(0, size - _TAIL)).points:
         step = point.step
         if point.name == metric and math.isfinite(point.value):
             value = point.value
     return step, value
+
+
+def last_point(path: Path, metric: str) -> Point | None:
+    """The newest value of ``metric``, finite or not, from the spool's last 4 KB."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return None
+    found = [p for p in read(path, max(0, size - _TAIL)).points if p.name == metric]
+    return found[-1] if found else None
 
 
 def _parse(line: bytes) -> list[Point] | End:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from caviar_worker import checkpoints
 from caviar_worker.checkpoints import Checkpoint
+from caviar_worker.rungs import Climb
 
 if TYPE_CHECKING:
     from caviar.contract.messages import ParameterValue
@@ -46,6 +47,7 @@ class Trial:
         metric: str,
         home: Path,
         checkpoints: Path,
+        climb: Climb | None = None,
     ) -> None:
         self.params = dict(params)
         self.number = number
@@ -62,6 +64,7 @@ class Trial:
         """The last reported value of the study's metric."""
         self._home = home
         self._checkpoints = checkpoints
+        self._climb = climb
         self._spool: int | None = None
 
     @property
@@ -97,9 +100,11 @@ class Trial:
         self.steps += 1
         if self.metric in values:
             self.last = values[self.metric]
+            if self._climb is not None:
+                self._climb.reached(step, self.last)
 
     def should_stop(self) -> bool:
-        """Whether the service asks this trial to end: save what is worth keeping and return."""
+        """Whether this trial is to end, by hand or because others were better: save what is worth it and return."""
         self.stop_seen = self.stop_seen or (self._home / "stop").exists()
         return self.stop_seen
 

@@ -47,7 +47,7 @@ class Presenter:
                     name=record.name,
                     state=record.state,
                     strategy=study.strategy,
-                    done=counts["done"],
+                    done=counts["done"] + counts["stopped"],
                     budget=study.budget.trials,
                     best=best.value if best else None,
                     goal=study.metric.goal,

@@ -16,6 +16,11 @@ ParameterValue = bool | int | float | str
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 """Study and trial ids: safe in a path, a URL, a tag filter and a shell."""
 
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+Curve = Annotated[tuple[tuple[int, Number | None], ...], Field(max_length=256)]
+"""(step, metric) where trials are compared, steps rising; None where the metric was no finite number."""
+
 Outcome = Literal["done", "failed", "stopped", "crashed", "released"]
 """How one attempt ended.
 
@@ -50,8 +55,23 @@ class StopRule(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     reduction: int = Field(default=3, ge=2, le=16)
-    rungs: tuple[int, ...] = ()
+    min_steps: int = Field(default=1, ge=1)
+    """Steps of training after which a value is written down for the first time."""
+    watch_only: bool = False
+    """The trial that this comes with trains to its end, but counts where others are compared."""
+    first: int | None = None
+    """The step of a training's first report; None while nobody has reported."""
+    last: int | None = None
+    """The step of the last report of the longest whole training; None before the first one ended."""
+    rungs: tuple[int, ...] = Field(default=(), max_length=64)
     """Steps at which trials are compared, rising; empty as long as nobody knows how long a training is."""
+    values: tuple[tuple[Number | None, ...], ...] = Field(default=(), max_length=64)
+    """For each rung what is known there, apart from the trials that run on the worker that is told: it knows those
+    itself, and sooner. Thinned to at most ``VALUES`` by rank."""
+
+
+VALUES = 128
+"""Values of one rung in a message; a share of them is off by less than 1%."""
 
 
 class Ticket(Message):
@@ -126,6 +146,8 @@ class Held(BaseModel):
     """Last reported step, for the progress line."""
     value: float | None = None
     """Last reported value of the study's metric."""
+    curve: Curve = ()
+    """As far as it has come, where a stopping rule compares trials."""
 
 
 class Heartbeat(Message):
@@ -142,6 +164,8 @@ class HeartbeatAnswer(Message):
     """False: the scheduler restarted and does not know this worker; say Hello again."""
     stop: tuple[Held, ...] = ()
     """Attempts to end: cancelled, fenced or no longer held by this worker."""
+    rules: dict[Identifier, StopRule] = {}
+    """Study id -> its stopping rule as of now, for the studies whose trials the worker holds."""
 
 
 class Finish(Message):
@@ -156,9 +180,10 @@ class Finish(Message):
     metrics: dict[str, float] = {}
     """Other numbers that the training function returned (a test score, say): logged once, not tuned."""
     steps: int = 0
-    curve: tuple[tuple[int, float], ...] = Field(default=(), max_length=256)
-    """(step, metric) at the rungs that the trial passed, steps rising."""
+    curve: Curve = ()
+    """Its first report, what was written down for the rungs, and of a whole training its last report."""
     error: str = Field(default="", max_length=8_000)
+    """Why it ended as it did: what it raised, or where it was stopped early."""
     output: str = Field(default="", max_length=16_000)
     """Tail of the output."""
     seconds: float = Field(default=0.0, ge=0)

@@ -88,6 +88,7 @@ class TrialView(View):
     """Seconds since the epoch."""
     host: str | None = None
     error: str = ""
+    """Why it ended as it did: what it raised, or where it was stopped early."""
     output: str = ""
     """Tail of the output; only where one trial is asked for."""
     run_id: str | None = None
@@ -174,6 +175,7 @@ class StudyRow(View):
     state: StudyState
     strategy: str
     done: int
+    """Trials that trained, whole or stopped early."""
     budget: int
     best: float | None = None
     goal: Literal["minimize", "maximize"]

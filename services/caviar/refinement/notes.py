@@ -33,6 +33,7 @@ def study_note(
     rounds: Sequence[Round] = (),
     best: TrialRow | None = None,
     importance: Sequence[dict[str, Any]] = (),
+    stopped: int = 0,
 ) -> str:
     """The study's description: the space, and once it has ended the result and what mattered."""
     shares = {entry["name"]: entry["share"] for entry in importance}
@@ -42,6 +43,11 @@ def study_note(
     ]
     if best is not None:
         lines += [f"Best: **{best.value:g}** in trial {best.number}, round {best.round}.", ""]
+    if stopped:
+        lines += [
+            f"{stopped} of {study.budget.trials} trials were stopped early: others were better.",
+            "",
+        ]
     header = "| parameter | scale | tier | range |"
     lines += [
         header + (" best |" if best else "") + (" importance |" if shares else ""),

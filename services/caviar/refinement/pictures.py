@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from caviar.adapters.sql import TrialRow
-from caviar.contract.views import ParameterView
+from caviar.contract.views import ParameterView, TrialState
 from caviar.search import Round
 from caviar.space import Space
 from caviar.studies.spec import Study
@@ -125,16 +125,18 @@ def zoom(study: Study, rounds: Sequence[Round], trials: Sequence[TrialRow]) -> b
 
 
 def progress(study: Study, trials: Sequence[TrialRow]) -> bytes:
-    """Every trial's value, and the best so far."""
+    """Every trial's value, and the best so far; a trial that was stopped early has the value of its last step."""
     figure = _figure(7.0, 3.2)
     axis: Any = figure.subplots()
-    done = [row for row in trials if row.value is not None]
-    numbers = [row.number for row in done]
-    values = [float(row.value or 0.0) for row in done]
-    if done:
+    numbers, values = _places(trials, "done")
+    if numbers:
         best = np.maximum if study.metric.goal == "maximize" else np.minimum
         axis.scatter(numbers, values, s=14, color=MUTED, label="trial")
         axis.step(numbers, best.accumulate(values), where="post", color=ACCENT, label="best so far")
+    early = _places(trials, "stopped")
+    if early[0]:
+        axis.scatter(*early, s=14, marker="x", linewidths=0.8, color=MUTED, label="stopped early")
+    if numbers or early[0]:
         axis.legend(frameon=False, fontsize=8)
     axis.set_xlabel("trial", fontsize=8)
     axis.set_ylabel(study.metric.name, fontsize=8)
@@ -142,6 +144,12 @@ def progress(study: Study, trials: Sequence[TrialRow]) -> bytes:
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
     return _svg(figure)
+
+
+def _places(trials: Sequence[TrialRow], state: TrialState) -> tuple[list[int], list[float]]:
+    """Numbers and values of the trials that ended so."""
+    found = [(t.number, t.value) for t in trials if t.state == state and t.value is not None]
+    return [number for number, _ in found], [value for _, value in found]
 
 
 def importance(shares: Sequence[dict[str, Any]]) -> bytes:

@@ -133,7 +133,7 @@ def close_study(
         tags["caviar.best_trial"] = str(best.number)
         tags["caviar.best_run"] = best.run_id or ""
     importance = record.importance or []
-    tags[names.TAG_NOTE] = notes.study_note(study, boxes, best, importance)
+    tags[names.TAG_NOTE] = notes.study_note(study, boxes, best, importance, counts["stopped"])
     summary = {
         "state": record.state,
         "reason": record.reason,

@@ -9,7 +9,7 @@ import importlib
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from caviar.adapters.imports import FRAMES, imports_lock, without
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
@@ -121,7 +121,7 @@ class Refiner:
         recorded = self._find_recorded(row.id)
         if reported.value is None or recorded is None or recorded.value is None:
             return reported
-        return Result(row.number, row.params, recorded.value)
+        return replace(reported, value=recorded.value)
 
     def _explain(self, record: StudyRecord, case: _Case) -> None:
         self._read_ended(record, case)

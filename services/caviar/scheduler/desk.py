@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass, field
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
-from caviar.contract.messages import Assignment, ParameterValue, Trainer
+from caviar.contract.messages import Assignment, ParameterValue, StopRule, Trainer
+from caviar.scheduler.rungs import Rungs
 from caviar.search import Result, Round, Settings, propose
 from caviar.studies.life import OPEN
 from caviar.studies.spec import Study
@@ -26,6 +27,10 @@ class Desk:
     """The strategy has no further point (a grid that is done)."""
     spent_s: float = 0.0
     """Seconds of finished trials, for the estimate of the time left."""
+    rungs: Rungs = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rungs = Rungs(self.study.stopping, self.study.metric.goal)
 
     @classmethod
     def load(cls, store: Store, record: StudyRecord, study: Study) -> Desk:
@@ -50,6 +55,7 @@ class Desk:
             return
         self.spent_s += row.seconds or 0.0
         self.results[row.number] = row.result()
+        self.rungs.ended(row)
 
     def count(self, state: str) -> int:
         return sum(row.state == state for row in self.open.values())
@@ -69,7 +75,7 @@ class Desk:
         )
 
     def best_value(self) -> float | None:
-        values = [result.value for result in self.results.values() if result.value is not None]
+        values = [r.value for r in self.results.values() if r.value is not None and r.succeeded]
         if not values:
             return None
         return max(values) if self.study.metric.goal == "maximize" else min(values)
@@ -86,6 +92,20 @@ class Desk:
             return None
         missing = self.study.budget.trials - len(self.results)
         return math.ceil(missing / slots) * self.spent_s / len(self.results)
+
+    def _stop(self, row: TrialRow) -> StopRule | None:
+        """A leader on a new seed is not compared: it would crowd the best of a rung. A person's point trains whole."""
+        if row.kind in ("confirm", "repeat"):
+            return None
+        rule = self.stop_rule(row.incarnation)
+        return rule and rule.model_copy(update={"watch_only": row.kind == "added"})
+
+    def stop_rule(self, incarnation: str | None) -> StopRule | None:
+        """The stopping rule as of now, for the worker of this incarnation."""
+        if self.study.trainer.command is not None:
+            return None  # its values are in MLflow, not on the worker's disk
+        there = [number for number, row in self.open.items() if row.incarnation == incarnation]
+        return self.rungs.rule(there)
 
     def assignment(self, row: TrialRow, lease_s: float) -> Assignment:
         trainer = self.study.trainer
@@ -105,4 +125,5 @@ class Desk:
             goal=self.study.metric.goal,
             lease_s=lease_s,
             run_id=row.run_id,
+            stop=self._stop(row),
         )

@@ -26,6 +26,7 @@ from caviar.contract.messages import (
     HelloAnswer,
     Shipped,
     ShipTarget,
+    StopRule,
 )
 from caviar.contract.names import queue_name
 from caviar.contract.views import StudyState, Submission, Submitted
@@ -224,6 +225,7 @@ class Scheduler:
             now = self._clock()
             known = self._fleet.seen(message.host, message.incarnation, now)
             stop: list[Held] = []
+            rules: dict[str, StopRule] = {}
             for held in message.held:
                 desk = self._desks.get(held.trial.rpartition("-")[0])
                 row = self._running(held, desk)
@@ -232,9 +234,14 @@ class Scheduler:
                     continue
                 self._fleet.lease(row.id, now)
                 self._fleet.progress[row.id] = Progress(held.step, held.value)
-                if desk is not None and desk.record.state in ENDED:
+                if desk is None:
+                    continue
+                desk.rungs.heard(row, held.curve)
+                if desk.record.state in ENDED:
                     stop.append(held)
-            return HeartbeatAnswer(known=known, stop=tuple(stop))
+                elif row.study_id not in rules and (rule := desk.stop_rule(row.incarnation)):
+                    rules[row.study_id] = rule
+            return HeartbeatAnswer(known=known, stop=tuple(stop), rules=rules)
 
     def _running(self, held: Held, desk: Desk | None) -> TrialRow | None:
         if desk is None:
@@ -258,6 +265,8 @@ class Scheduler:
                 return FinishAnswer(verdict="duplicate" if replay else "fenced")
             ended = desk is None or desk.record.state in ENDED
             verdict = after_finish(message.outcome, row.crashes, row.lost, cancelled=ended)
+            if desk is not None:
+                message = message.model_copy(update={"curve": desk.rungs.heard(row, message.curve)})
             finished = self._store.finish(message, verdict)
             if finished is None:
                 return FinishAnswer(verdict="fenced")

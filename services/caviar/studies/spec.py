@@ -15,6 +15,7 @@ from caviar.search import STRATEGIES, Settings
 from caviar.space import Space, warnings
 from caviar.studies.fields import Fields
 from caviar.studies.source import Source, read_source
+from caviar.studies.stopping import STOP_KEYS, Stopping, read_stopping
 
 Goal = Literal["maximize", "minimize"]
 
@@ -23,11 +24,12 @@ MAX_SLOTS = 64
 MAX_SEED = 2**31 - 1
 
 KEYS: dict[str, tuple[str, ...]] = {
-    "": ("name", "project", "metric", "trainer", "space", "search", "budget", "resources"),
+    "": ("name", "project", "metric", "trainer", "space", "search", "budget", "stop", "resources"),
     "metric": ("name", "goal"),
     "trainer": ("function", "command"),
     "search": ("strategy", "seed"),
     "budget": ("trials", "hours", "target"),
+    "stop": STOP_KEYS,
     "resources": ("class", "slots"),
 }
 """The keys of each section. Those of ``space`` belong to the space."""
@@ -62,15 +64,6 @@ class Resources:
 
     resource_class: str = "cpu"
     slots: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Stopping:
-    """Early stopping: ``asha`` at rungs that grow by ``reduction``, the first at ``min_steps`` (None: learnt)."""
-
-    rule: Literal["asha", "none"] = "asha"
-    reduction: int = 3
-    min_steps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +147,7 @@ def _study(source: Source) -> Study:
     strategy = search.choice("strategy", STRATEGIES, "zoom")
     seed = search.whole("seed", 0, MAX_SEED, default=0)
     budget = _budget(root)
+    stopping = read_stopping(root)
     resources = _resources(root)
 
     if problems or space is None:
@@ -169,6 +163,7 @@ def _study(source: Source) -> Study:
         budget=budget,
         resources=resources,
         warnings=tuple(warnings(space, strategy, budget.trials)),
+        stopping=stopping,
         fingerprint=_fingerprint(source.data),
     )
 

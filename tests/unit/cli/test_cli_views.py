@@ -132,6 +132,10 @@ def test_lines_for_a_log() -> None:
     assert trial_line(failed, study).startswith(
         "trial 9 r0 failed val_accuracy=– (KeyError: 'x')  "
     )
+    stopped = trial(11, state="stopped", error="stopped early at step 2 of about 39, rung 1 of 2")
+    assert trial_line(stopped, study).startswith(
+        "trial 11 r0 stopped val_accuracy=0.911 (stopped early at step 2 of about 39, rung 1 of 2)  "
+    )
     assert round_line(rounds()[1]) == (
         "round r1 shrink, from 16 trials: The best 6 of 16 trials lie in here."
     )
@@ -161,6 +165,11 @@ def test_tables_of_things() -> None:
     one = text_of(tables.trial_view(study, trial(3, output="epoch 1\n", metrics={"test": 0.5})))
     assert "Trial 3  done  val_accuracy 0.903" in one
     assert "epoch 1" in one
+    one = text_of(
+        tables.trial_view(study, trial(3, state="stopped", error="stopped early at step 2"))
+    )
+    assert "Trial 3  stopped  val_accuracy 0.903  stopped early at step 2" in one
+    assert "Error" not in one
     worker = WorkerView(host="h1", resource_class="cpu", slots=2, free=1, seen_s=0.5)
     assert "h1" in text_of(tables.workers_table([worker]))
     assert "caviar worker" in text_of(tables.workers_table([]))

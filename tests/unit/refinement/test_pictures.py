@@ -99,6 +99,16 @@ def test_the_same_study_gives_the_same_picture(study: Study) -> None:
     assert pictures.progress(study, trials) == pictures.progress(study, trials)
 
 
+def test_a_stopped_trial_is_marked_and_is_not_the_best_so_far(study: Study) -> None:
+    """Its value is not that of a whole training, and may look better than one."""
+    whole = [row(n, float(3 - n)) for n in range(3)]
+    early = row(3, 0.5, "stopped")
+    text = pictures.progress(study, [*whole, early]).decode()
+    assert "stopped early" in text
+    assert "stopped early" not in pictures.progress(study, whole).decode()
+    assert "best so far" not in pictures.progress(study, [early]).decode()
+
+
 def test_the_note_names_the_best_trial(study: Study) -> None:
     """The earliest of the best; failed trials are never it."""
     trials = [row(0, 3.0), row(1, 1.0), row(2, 1.0), row(3, None, "failed")]
@@ -108,3 +118,5 @@ def test_the_note_names_the_best_trial(study: Study) -> None:
     text = notes.study_note(study, some_rounds(study, trials), best)
     assert "Best: **1** in trial 1" in text
     assert "| learning_rate | log | 1 | 0.0001 to 1 | 0.01 |" in text
+    assert "stopped early" not in text
+    assert "7 of 30 trials were stopped early" in notes.study_note(study, best=best, stopped=7)

@@ -10,6 +10,7 @@ from caviar.contract.messages import Trainer
 from caviar.errors import InputError
 from caviar.studies.source import MAX_BYTES, read_source
 from caviar.studies.spec import Budget, Metric, Resources, load_study
+from caviar.studies.stopping import Stopping
 
 SMALL = """
 name: small
@@ -46,6 +47,21 @@ def test_everything_can_be_given() -> None:
     assert (study.strategy, study.seed) == ("random", 7)
     assert study.budget == Budget(10, 1.5, 0.01)
     assert study.resources == Resources("gpu-a100", 1)
+
+
+@pytest.mark.parametrize(
+    "section, stopping",
+    [
+        ("", Stopping("asha", 3, None)),
+        ("stop: none\n", Stopping("none")),
+        ("stop: asha\n", Stopping("asha")),
+        ("stop: {rule: none}\n", Stopping("none")),
+        ("stop: {rule: asha, reduction: 4, min_steps: 5}\n", Stopping("asha", 4, 5)),
+    ],
+)
+def test_early_stopping_is_on_unless_the_study_says_no(section: str, stopping: Stopping) -> None:
+    """The rule's name alone is enough."""
+    assert load_study(SMALL + section).stopping == stopping
 
 
 def test_layout_and_comments_do_not_change_the_fingerprint() -> None:

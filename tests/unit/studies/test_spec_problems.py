@@ -68,6 +68,12 @@ def problems(text: str) -> list[Problem]:
         ("budget:", "search: {strategy: zom}\nbudget:", "search.strategy", 8, "did you mean zoom?"),
         ("budget:", "search: {seed: -1}\nbudget:", "search.seed", 8, "outside"),
         ("budget:", "search: zoom\nbudget:", "search", 8, "mapping"),
+        ("budget:", "stop: non\nbudget:", "stop", 8, "did you mean none?"),
+        ("budget:", "stop: false\nbudget:", "stop", 8, "stop: none"),
+        ("budget:", "stop: {rule: hyperband}\nbudget:", "stop.rule", 8, "not known"),
+        ("budget:", "stop: {reduction: 1}\nbudget:", "stop.reduction", 8, "outside 2 to 16"),
+        ("budget:", "stop: {min_steps: 0}\nbudget:", "stop.min_steps", 8, "outside 1"),
+        ("budget:", "stop: {min_step: 3}\nbudget:", "stop.min_step", 8, "did you mean min_steps?"),
     ],
 )
 def test_a_mistake_is_refused_at_its_place(

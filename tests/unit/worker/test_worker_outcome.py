@@ -25,9 +25,12 @@ def test_it_was_stopped_only_if_it_heard() -> None:
     assert judge(Exit(code=0), DONE, "stop", None).outcome == "done"
     assert judge(Exit(code=0), HEARD, "stop", None).outcome == "stopped"
     assert judge(Exit(code=0), HEARD, "release", None).outcome == "released"
+    assert judge(Exit(code=0), HEARD, "early", None).outcome == "stopped"
 
 
-@pytest.mark.parametrize(("asked", "outcome"), [("stop", "stopped"), ("release", "released")])
+@pytest.mark.parametrize(
+    ("asked", "outcome"), [("stop", "stopped"), ("release", "released"), ("early", "stopped")]
+)
 def test_a_kill_that_was_meant_is_no_crash(asked: str, outcome: str) -> None:
     """A trial that does not listen is killed; that charges no crash budget."""
     ending = judge(Exit(signal=9), None, asked, 0.25)  # type: ignore[arg-type]

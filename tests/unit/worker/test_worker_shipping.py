@@ -108,6 +108,19 @@ def test_a_short_trial_costs_three_calls(tmp_path: Path) -> None:
     assert end == ("end", "FINISHED", 900)
 
 
+def test_a_trial_that_was_stopped_early_says_so(tmp_path: Path) -> None:
+    """Its run is KILLED, so that FINISHED ones can be compared, with a tag that tells it from a cancelled one."""
+    runs = Recorder()
+    folder, claim = attempt(tmp_path, outcome="stopped")
+    folder.ask_to_stop("early", "stopped early at step 2 of about 39, rung 1 of 2")
+    ship(runs, folder, claim, TARGET)  # type: ignore[arg-type]
+    assert runs.calls[1][3] == {
+        "caviar.state": "stopped",
+        "caviar.stopped_early": "stopped early at step 2 of about 39, rung 1 of 2",
+    }
+    assert runs.calls[2] == ("end", "KILLED", 900)
+
+
 def test_a_second_look_ships_nothing_twice(tmp_path: Path) -> None:
     """A running trial is shipped as far as it is; the rest follows."""
     runs = Recorder()

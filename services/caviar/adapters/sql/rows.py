@@ -69,13 +69,17 @@ class TrialRow:
     """The number of the trial whose point this one trains again, on another seed."""
     violation: float = 0.0
     """How far beyond the study's bounds on other metrics; 0 within them."""
-    curve: list[tuple[int, float]] = field(default_factory=list)
-    """(step, metric) at the rungs of a stopping rule."""
+    curve: list[tuple[int, float | None]] = field(default_factory=list)
+    """(step, metric) where a stopping rule compares trials; None where the metric was no finite number."""
 
     def result(self) -> Result:
         """What the search learns from an ended trial: a value, or that it failed."""
         return Result(
-            self.number, self.params, self.value if self.state in ("done", "stopped") else None
+            self.number,
+            self.params,
+            self.value if self.state in ("done", "stopped") else None,
+            stopped=self.state == "stopped",
+            curve=tuple((int(step), value) for step, value in self.curve if value is not None),
         )
 
 

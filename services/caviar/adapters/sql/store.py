@@ -317,6 +317,7 @@ class Store:
                     value=message.value,
                     metrics=message.metrics,
                     steps=message.steps,
+                    curve=[list(point) for point in message.curve],
                     error=message.error,
                     output=message.output,
                     seconds=message.seconds,

@@ -116,6 +116,8 @@ def trial_line(trial: TrialView, study: StudyView) -> str:
     line = f"trial {trial.number} r{trial.round} {trial.state} {clean(study.metric)}={value}"
     if trial.state in ("failed", "quarantined"):
         line += f" ({last_line(trial.error) or 'no error text'})"
+    elif trial.state == "stopped" and trial.error:
+        line += f" ({last_line(trial.error)})"
     if study.best is not None and study.best.trial == trial.number:
         line += " best"
     return f"{line}  {params}"

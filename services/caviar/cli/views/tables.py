@@ -103,6 +103,9 @@ def trial_view(study: StudyView, trial: TrialView) -> RenderableType:
     title.append(
         f"  {clean(study.metric)} {number(trial.last if trial.value is None else trial.value)}"
     )
+    if trial.state == "stopped" and trial.error:
+        title.append(f"  {clean(trial.error)}", style="dim")
+    failed = trial.error and trial.state != "stopped"
     return stacked(
         title,
         indented(facts),
@@ -110,7 +113,7 @@ def trial_view(study: StudyView, trial: TrialView) -> RenderableType:
         heading("Parameters"),
         values_table(study.parameters, trial.params),
         *_section("Reported once", values_table([], trial.metrics) if trial.metrics else None),
-        *_section("Error", Text(clean(trial.error), style="red") if trial.error else None),
+        *_section("Error", Text(clean(trial.error), style="red") if failed else None),
         *_section("Last output", Text(clean(trial.output)) if trial.output else None),
     )
 
