@@ -9,6 +9,7 @@ from caviar.contract.views import (
     Best,
     Importance,
     MlflowView,
+    Note,
     RoundView,
     StudyRow,
     StudyView,
@@ -81,6 +82,7 @@ class Presenter:
             running=[self.trial(row) for row in self._store.trials(record.id, ("running",))],
             failures=[self.trial(row) for row in failures],
             warnings=list(study.warnings),
+            notes=_notes(record, study),
             created=record.created,
             ended=record.ended,
             left_s=left_s,
@@ -110,6 +112,7 @@ class Presenter:
             state=row.state,
             attempt=row.attempt,
             params=row.params,
+            kind=row.kind,
             value=row.value,
             metrics=row.metrics,
             step=progress.step if progress else None,
@@ -130,3 +133,11 @@ def _best(row: TrialRow | None) -> Best | None:
     return Best(
         trial=row.number, value=row.value, params=row.params, metrics=row.metrics, run_id=row.run_id
     )
+
+
+def _notes(record: StudyRecord, study: Study) -> list[Note]:
+    notes = [Note.model_validate(note) for note in record.notes]
+    if not record.primed:
+        names = ", ".join(study.warm_start.experiments)
+        notes.append(Note(text=f"to be read once MLflow answers: experiment {names}"))
+    return notes

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.messages import Assignment, ParameterValue, Trainer
 from caviar.search import Result, Round, Settings, propose
+from caviar.search.history import History
 from caviar.studies.life import OPEN
 from caviar.studies.spec import Study
 
@@ -26,6 +27,11 @@ class Desk:
     """The strategy has no further point (a grid that is done)."""
     spent_s: float = 0.0
     """Seconds of finished trials, for the estimate of the time left."""
+    prior: History = field(init=False)
+    """Results from elsewhere, by number."""
+
+    def __post_init__(self) -> None:
+        self.prior = History(self.study.space, self.study.metric.goal)
 
     @classmethod
     def load(cls, store: Store, record: StudyRecord, study: Study) -> Desk:
@@ -33,7 +39,13 @@ class Desk:
         desk = cls(record, study, Round.from_json(study.space, newest.data))
         for row in store.trials(record.id):
             desk.put(row)
+        desk.read_priors(store)
         return desk
+
+    def read_priors(self, store: Store) -> None:
+        """Take over those that came since the last look."""
+        new = store.priors(self.record.id, after=len(self.prior) - 1)
+        self.prior.extend(row.result() for row in new)
 
     @property
     def settings(self) -> Settings:
@@ -66,6 +78,7 @@ class Desk:
             [self.results[number] for number in sorted(self.results)],
             [self.open[number].params for number in sorted(self.open)],
             self.next_number,
+            self.prior,
         )
 
     def best_value(self) -> float | None:

@@ -13,6 +13,7 @@ from caviar.contract.messages import ParameterValue, Trainer
 from caviar.errors import InputError, Problem
 from caviar.search import STRATEGIES, Settings
 from caviar.space import Space, warnings
+from caviar.studies import warm_start
 from caviar.studies.fields import Fields
 from caviar.studies.source import Source, read_source
 
@@ -23,12 +24,23 @@ MAX_SLOTS = 64
 MAX_SEED = 2**31 - 1
 
 KEYS: dict[str, tuple[str, ...]] = {
-    "": ("name", "project", "metric", "trainer", "space", "search", "budget", "resources"),
+    "": (
+        "name",
+        "project",
+        "metric",
+        "trainer",
+        "space",
+        "search",
+        "budget",
+        "resources",
+        "warm_start",
+    ),
     "metric": ("name", "goal"),
     "trainer": ("function", "command"),
     "search": ("strategy", "seed"),
     "budget": ("trials", "hours", "target"),
     "resources": ("class", "slots"),
+    "warm_start": warm_start.KEYS,
 }
 """The keys of each section. Those of ``space`` belong to the space."""
 
@@ -155,6 +167,7 @@ def _study(source: Source) -> Study:
     seed = search.whole("seed", 0, MAX_SEED, default=0)
     budget = _budget(root)
     resources = _resources(root)
+    known = warm_start.read_warm_start(root, source, space, budget.trials, problems)
 
     if problems or space is None:
         raise InputError(sorted(problems, key=lambda problem: problem.line or 0))
@@ -169,6 +182,7 @@ def _study(source: Source) -> Study:
         budget=budget,
         resources=resources,
         warnings=tuple(warnings(space, strategy, budget.trials)),
+        warm_start=WarmStart(*known),
         fingerprint=_fingerprint(source.data),
     )
 

@@ -22,7 +22,7 @@ from caviar.search.zoom.observed import observed
 from caviar.search.zoom.pace import spread
 from caviar.search.zoom.targets import SHAPES, SHARES, Shape, targets
 from caviar.search.zoom.ties import step_radius
-from caviar.search.zoom.trend import FIRST, Trend, first_points
+from caviar.search.zoom.trend import Trend, first_points
 from caviar.space import Box, Categorical, Interval, Params, Space
 from caviar.space.parameter import Floats
 
@@ -62,8 +62,7 @@ def candidates(
     if "kernels" not in round_.memory or not np.isfinite(history.ranking).any():
         if number == 0:
             yield _defaults(space, settings)
-        known = first_points(space, elsewhere) if number <= FIRST else []
-        yield from known[max(number - 1, 0) : number]
+        yield from first_points(space, elsewhere)
         yield from low_discrepancy(space, settings, round_, results, pending, number, prior)
         return
     rng = np.random.default_rng([settings.seed, number, 1])

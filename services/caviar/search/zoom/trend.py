@@ -34,24 +34,35 @@ APART = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """``weight`` times the mean of a process over results from elsewhere."""
+    """``weight`` times the mean of a process over ``results`` results from elsewhere."""
 
     kernel: Kernel
     weight: float
     posterior: Posterior
+    results: int
 
     def __call__(self, points: Floats) -> Floats:
         """Features (n, f) -> (n,)."""
         return np.asarray(self.weight * self.posterior(points)[0])
 
     def to_json(self) -> dict[str, Any]:
-        return {"kernel": self.kernel.to_json(), "weight": self.weight}
+        return {
+            "kernel": self.kernel.to_json(),
+            "weight": self.weight,
+            "results": self.results,
+        }
 
     @classmethod
     def from_json(cls, prior: History, seed: int, data: Mapping[str, Any]) -> Trend:
-        """The trend of a round's memory, over the same results from elsewhere."""
-        kernel = Kernel.from_json(data["kernel"])
-        return cls(kernel, float(data["weight"]), _posterior(prior, seed, kernel))
+        """The trend of a round's memory, over the results from elsewhere that the round knew.
+
+        They are numbered in the order in which they came, and more may have come since.
+        """
+        kernel, count = Kernel.from_json(data["kernel"]), int(data["results"])
+        if len(prior) > count:
+            known = sorted(prior, key=lambda result: result.number)[:count]
+            prior = History(prior.space, prior.goal, known)
+        return cls(kernel, float(data["weight"]), _posterior(prior, seed, kernel), count)
 
 
 def fitted(prior: History, seed: int, own: Floats, aims: Floats) -> Trend | None:
@@ -74,7 +85,7 @@ def fitted(prior: History, seed: int, own: Floats, aims: Floats) -> Trend | None
         weight = (
             min(max(slope, 0.0), STEEPEST) * max(correlation, 0.0) * FADING / (FADING + len(aims))
         )
-    return Trend(kernel, weight, posterior) if weight > 0 else None
+    return Trend(kernel, weight, posterior, len(prior)) if weight > 0 else None
 
 
 def _posterior(prior: History, seed: int, kernel: Kernel) -> Posterior:
