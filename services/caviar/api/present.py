@@ -17,6 +17,7 @@ from caviar.contract.views import (
 )
 from caviar.scheduler import Scheduler
 from caviar.search import Round
+from caviar.studies.life import ENDED
 from caviar.studies.spec import Study, load_study
 
 FAILURES_SHOWN = 5
@@ -139,5 +140,7 @@ def _notes(record: StudyRecord, study: Study) -> list[Note]:
     notes = [Note.model_validate(note) for note in record.notes]
     if not record.primed:
         names = ", ".join(study.warm_start.experiments)
-        notes.append(Note(text=f"to be read once MLflow answers: experiment {names}"))
+        ended = record.state in ENDED
+        when = "not read before the study ended" if ended else "to be read once MLflow answers"
+        notes.append(Note(text=f"{when}: experiment {names}", warning=ended))
     return notes

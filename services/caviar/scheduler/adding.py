@@ -40,7 +40,8 @@ def add(store: Store, desk: Desk, new: NewTrial) -> AddedTrial:
         desk.round.index,
         point,
         trial_seed(study.seed, number),
-        queued="added",
+        kind="added",
+        queued=True,
     )
     if row is None:
         raise NotAllowed(f"Trial {number} was created by another process. Try again.")

@@ -69,6 +69,7 @@ def _read(store: Store, study: Study, record: StudyRecord) -> Read:
         [
             (row.params, row.value if same_metric else row.metrics.get(metric))
             for row in reversed(rows)
+            if row.violation <= 0.0
         ],
     )
     text = runs.sentence("trials", f"study {record.name} ({record.id})", metric)

@@ -26,7 +26,7 @@ from caviar.space.tiers import bare_name, usual_name
 
 NO_VALUE = "without a value"
 Point = dict[str, ParameterValue]
-Known = tuple[Point, float]
+Known = tuple[Params, float]
 """A point of the space and its value."""
 
 

@@ -48,7 +48,8 @@ def _names(fields: Fields, key: str, example: str) -> tuple[str, ...]:
     for name in value:
         if not isinstance(name, str) or not 0 < len(name.strip()) <= LONGEST_NAME:
             way_out = "Put it in quotes." if isinstance(name, int | float) else ""
-            fields.problem(key, f"a name is text, not {str(name)[:40]!r}", way_out)
+            told = f"{kind(name)}: {str(name)[:40]}" if name else "nothing"
+            fields.problem(key, f"a name is text, not {told}", way_out)
         elif name.strip() not in names:
             names.append(name.strip())
     return tuple(names)

@@ -129,3 +129,6 @@ def test_a_study_says_what_it_waits_for(api: TestClient) -> None:
     study = api.post("/api/v1/studies", json={"text": text}, headers=CLIENT).json()["id"]
     (note,) = api.get(f"/api/v1/studies/{study}", headers=CLIENT).json()["notes"]
     assert note["text"] == "to be read once MLflow answers: experiment vision"
+    api.post(f"/api/v1/studies/{study}/stop", headers=CLIENT)
+    (note,) = api.get(f"/api/v1/studies/{study}", headers=CLIENT).json()["notes"]
+    assert note == {"text": "not read before the study ended: experiment vision", "warning": True}

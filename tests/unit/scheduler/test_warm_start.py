@@ -103,7 +103,7 @@ def test_the_best_of_an_earlier_study_is_tried_first(bench: Bench, earlier: str)
 
 def test_the_study_says_what_it_read(bench: Bench, earlier: str) -> None:
     """Values outside the new bounds are left out and counted."""
-    study = bench.submit(high=0.5, more=f"warm_start: {{studies: [{earlier[:6]}]}}")
+    study = bench.submit(high=0.5, more=f"warm_start: {{studies: ['{earlier[:6]}']}}")
     record = bench.store.study(study)
     assert record is not None
     (note,) = record.notes

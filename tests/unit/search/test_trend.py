@@ -62,6 +62,28 @@ def test_every_open_slot_gets_another_of_the_best_points() -> None:
     assert following in [result.params for result in prior]
 
 
+def test_a_contradicted_history_is_tried_no_further() -> None:
+    """Its first point is worse than the study's own first trial: the other ones are not tried."""
+    results, _ = searched(history(sign=-1.0), 6)
+    known = [result.params for result in history()]
+    assert [result.params in known for result in results] == [
+        False,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
+
+
+def test_a_study_of_the_same_seed_does_not_begin_with_the_same_points() -> None:
+    """The evenly spread points go on behind those that are known from the earlier one."""
+    earlier, _ = searched([], 6)
+    later, _ = searched(earlier, 6)
+    again = [result.params for result in later if result.params in [r.params for r in earlier]]
+    assert len(again) <= 3
+
+
 def test_a_round_keeps_to_what_it_knew() -> None:
     """Results from elsewhere that come after a round do not change what it proposes."""
     prior = history()

@@ -13,7 +13,7 @@ from caviar.adapters.sql.tables import priors, studies, trials
 from caviar.contract.messages import ParameterValue
 from caviar.contract.views import Note
 from caviar.studies.life import ENDED, trial_id
-from caviar.studies.mapping import Known
+from caviar.studies.mapping import Known as Known
 
 BY_HAND = "by hand"
 
@@ -49,7 +49,7 @@ NOTHING = Start()
 
 def write_start(connection: Connection, study_id: str, start: Start, now: float) -> None:
     for each in start.read:
-        append(connection, study_id, each.source, each.results)
+        write_priors(connection, study_id, each.source, each.results)
     if start.points:
         rows = [
             {
@@ -68,7 +68,7 @@ def write_start(connection: Connection, study_id: str, start: Start, now: float)
         connection.execute(insert(trials), rows)
 
 
-def read(connection: Connection, study_id: str, after: int = -1) -> list[PriorRow]:
+def read_priors(connection: Connection, study_id: str, after: int = -1) -> list[PriorRow]:
     query = (
         select(priors)
         .where(priors.c.study_id == study_id, priors.c.number > after)
@@ -87,7 +87,9 @@ def counts(connection: Connection) -> dict[str, int]:
     return {study: int(count) for study, count in connection.execute(query)}
 
 
-def append(connection: Connection, study_id: str, source: str, results: Sequence[Known]) -> None:
+def write_priors(
+    connection: Connection, study_id: str, source: str, results: Sequence[Known]
+) -> None:
     """Two processes may append: the study's row is locked where the database locks rows."""
     if not results:
         return
@@ -101,7 +103,7 @@ def append(connection: Connection, study_id: str, source: str, results: Sequence
             "study_id": study_id,
             "number": number,
             "source": source,
-            "params": params,
+            "params": dict(params),
             "value": value,
         }
         for number, (params, value) in enumerate(results, first)
@@ -119,7 +121,7 @@ def prime(connection: Connection, study_id: str, read: Sequence[Read]) -> bool:
     if row is None:
         return False
     for each in read:
-        append(connection, study_id, each.source, each.results)
+        write_priors(connection, study_id, each.source, each.results)
     notes = [*row.notes, *(each.note.model_dump() for each in read)]
     connection.execute(
         update(studies).where(studies.c.id == study_id).values(notes=notes, primed=True)

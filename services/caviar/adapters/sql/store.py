@@ -160,7 +160,7 @@ class Store:
     def priors(self, study_id: str, after: int = -1) -> list[PriorRow]:
         """By number; ``after`` is the last one that is known already."""
         with self._reader.begin() as connection:
-            return priors_of.read(connection, study_id, after)
+            return priors_of.read_priors(connection, study_id, after)
 
     def prior_counts(self) -> dict[str, int]:
         """How many each study has that has not ended; those with none are absent."""
@@ -170,7 +170,7 @@ class Store:
     def add_priors(self, study_id: str, source: str, results: Sequence[Known]) -> None:
         """Append results of one source; numbers go on from the highest."""
         with self._engine.begin() as connection:
-            priors_of.append(connection, study_id, source, results)
+            priors_of.write_priors(connection, study_id, source, results)
 
     def prime(self, study_id: str, read: Sequence[Read]) -> bool:
         """Write what the study's experiments gave, once. False: it is primed already."""
@@ -257,11 +257,12 @@ class Store:
         round_index: int,
         params: dict[str, ParameterValue],
         seed: int,
-        queued: TrialKind | None = None,
+        kind: TrialKind = "search",
+        queued: bool = False,
     ) -> TrialRow | None:
         """Create trial ``number`` and dispatch its first attempt; None where the number is taken.
 
-        ``queued`` is a kind of trial that waits to be dispatched instead.
+        ``queued``: it waits to be dispatched instead.
         """
         values: dict[str, Any] = {
             "id": trial_id(study_id, number),
@@ -272,10 +273,11 @@ class Store:
             "attempt": 1,
             "params": params,
             "seed": seed,
+            "kind": kind,
             "created": self._clock(),
         }
-        if queued is not None:
-            values |= {"state": "queued", "attempt": 0, "kind": queued}
+        if queued:
+            values |= {"state": "queued", "attempt": 0}
         try:
             with self._engine.begin() as connection:
                 connection.execute(insert(trials).values(values))

@@ -60,10 +60,12 @@ def candidates(
     history = History.of(space, settings.goal, results)
     elsewhere = History.of(space, settings.goal, prior)
     if "kernels" not in round_.memory or not np.isfinite(history.ranking).any():
+        # The sequence goes on behind the results from elsewhere: a study of the same seed began with the same points.
+        turn = number + len(elsewhere)
         if number == 0:
-            yield _defaults(space, settings)
-        yield from first_points(space, elsewhere)
-        yield from low_discrepancy(space, settings, round_, results, pending, number, prior)
+            yield _defaults(space, settings, turn)
+        yield from first_points(space, elsewhere, history)
+        yield from low_discrepancy(space, settings, round_, results, pending, turn, prior)
         return
     rng = np.random.default_rng([settings.seed, number, 1])
     for vector in _ranked(space, settings, round_, history, pending, elsewhere, rng):
@@ -71,9 +73,9 @@ def candidates(
     yield from uniform(space, settings, round_, results, pending, number, prior)
 
 
-def _defaults(space: Space, settings: Settings) -> Params:
-    """The first point of the sequence, with the study's own defaults where it has some: trial 0."""
-    vector = sobol_point(0, len(space), settings.seed)
+def _defaults(space: Space, settings: Settings, turn: int) -> Params:
+    """The point of the sequence at ``turn``, with the study's own defaults where it has some: trial 0."""
+    vector = sobol_point(turn, len(space), settings.seed)
     for place, parameter in enumerate(space):
         if parameter.default is not None:
             vector[place] = parameter.to_unit(parameter.default)
