@@ -135,6 +135,22 @@ def test_the_first_trials_are_the_best_runs_of_anybody(
     assert all(params["solver"] == "adam" for params in first[1:])
 
 
+def test_the_record_in_mlflow_says_what_was_known(
+    tmp_path: Path, mlflow_server: MlflowServer, client: MlflowClient, vision: str
+) -> None:
+    """In the description of the study's run, once it has ended."""
+    world = World(tmp_path, mlflow_server.uri, f"'{vision}'")
+    world.keeper.turn()
+    world.scheduler.stop(world.study)
+    world.store.set_importance(world.study, [])
+    world.keeper.turn()
+    record = world.store.study(world.study)
+    assert record is not None
+    assert record.closed
+    description = client.get_run(record.run_id).data.tags[names.TAG_NOTE]
+    assert f"Known before:\n\n- 9 runs read from experiment {vision}" in description
+
+
 def test_it_is_read_once(tmp_path: Path, mlflow_server: MlflowServer, vision: str) -> None:
     """The job's next look, or another job beside it, adds nothing."""
     world = World(tmp_path, mlflow_server.uri, f"'{vision}'")

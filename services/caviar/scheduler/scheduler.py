@@ -104,6 +104,7 @@ class Scheduler:
                     "Name a trainer that is installed on its workers.",
                 )
             )
+        start = start_of(self._store, study, submission.text)
         with self._lock:
             if submission.resume:
                 unfinished = self._store.unfinished(study.fingerprint)
@@ -120,7 +121,7 @@ class Scheduler:
                 code_version=submission.code_version,
                 user=submission.user,
                 first_round=first_round(study.space, study.search_settings).to_json(),
-                start=start_of(self._store, study, submission.text),
+                start=start,
             )
             self._desks[record.id] = Desk.load(self._store, record, study)
             self._wake.notify_all()

@@ -39,7 +39,8 @@ class Mapped:
 
     def sentence(self, what: str, source: str, metric: str) -> str:
         """For instance ``23 runs read from experiment cnn, 4 left out: learning_rate outside [1e-4, 1]``."""
-        text = f"{len(self.taken)} {what} read from {source}"
+        count = len(self.taken)
+        text = f"{count} {what if count != 1 else what.removesuffix('s')} read from {source}"
         if not self.left_out:
             return text
         reasons = [

@@ -181,7 +181,10 @@ def _study(source: Source) -> Study:
         seed=seed,
         budget=budget,
         resources=resources,
-        warnings=tuple(warnings(space, strategy, budget.trials)),
+        warnings=(
+            *warnings(space, strategy, budget.trials),
+            *warm_start.warnings(strategy, known),
+        ),
         warm_start=WarmStart(*known),
         fingerprint=_fingerprint(source.data),
     )

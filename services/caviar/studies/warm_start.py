@@ -32,6 +32,17 @@ def read_warm_start(
     return studies, experiments, points
 
 
+def warnings(strategy: str, section: Section) -> list[str]:
+    """What of the section will not be used."""
+    studies, experiments, _ = section
+    if strategy == "zoom" or not (studies or experiments):
+        return []
+    return [
+        f"{strategy} does not learn from results elsewhere: warm_start.studies and warm_start.experiments are read for "
+        "strategy zoom alone. Points are trained in any case."
+    ]
+
+
 def _names(fields: Fields, key: str, example: str) -> tuple[str, ...]:
     value = fields.raw(key)
     if value is None:

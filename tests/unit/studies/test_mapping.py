@@ -131,6 +131,9 @@ def test_one_sentence_says_what_was_taken() -> None:
     assert mapped(SPACE, [(RUN, 1.0)] * 23).sentence("runs", "experiment cnn", "loss") == (
         "23 runs read from experiment cnn"
     )
+    assert mapped(SPACE, [(RUN, 1.0)]).sentence("runs", "experiment cnn", "loss") == (
+        "1 run read from experiment cnn"
+    )
     found = mapped(SPACE, [(RUN, 1.0)] * 23 + [(outside, 1.0)] * 4)
     assert found.sentence("runs", "experiment cnn", "loss") == (
         "23 runs read from experiment cnn, 4 left out: learning_rate outside [0.0001, 1]"

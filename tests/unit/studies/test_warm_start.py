@@ -76,3 +76,11 @@ def test_every_wrong_point_is_named_with_its_line() -> None:
 def test_what_is_wrong_is_said(section: str, place: str, words: str) -> None:
     """The place, the reason, and where there is one the way out."""
     assert words in problems(section + "\n")[place][1]
+
+
+def test_a_strategy_that_does_not_learn_from_it_is_warned_of() -> None:
+    """Random search takes no advice; the points are trained all the same."""
+    section = "search: {strategy: random}\nwarm_start: {studies: [a], points: [{lr: 0.1}]}\n"
+    (warning,) = load_study(STUDY + section).warnings
+    assert warning.startswith("random does not learn from results elsewhere")
+    assert load_study(STUDY + section.replace("studies: [a], ", "")).warnings == ()
