@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -59,11 +60,20 @@ class Trend:
 
         They are numbered in the order in which they came, and more may have come since.
         """
-        kernel, count = Kernel.from_json(data["kernel"]), int(data["results"])
-        if len(prior) > count:
-            known = sorted(prior, key=lambda result: result.number)[:count]
-            prior = History(prior.space, prior.goal, known)
-        return cls(kernel, float(data["weight"]), _posterior(prior, seed, kernel), count)
+        kernel, count = Kernel.from_json(data["kernel"]), min(int(data["results"]), len(prior))
+        posterior = _restored(prior, count, seed, tuple(map(float, kernel.lengths)), kernel.noise)
+        return cls(kernel, float(data["weight"]), posterior, count)
+
+
+@lru_cache(maxsize=16)
+def _restored(
+    prior: History, count: int, seed: int, lengths: tuple[float, ...], noise: float
+) -> Posterior:
+    """The process over the first ``count`` results of a history, which only grows: the same for a whole round."""
+    if len(prior) > count:
+        known = sorted(prior, key=lambda result: result.number)[:count]
+        prior = History(prior.space, prior.goal, known)
+    return _posterior(prior, seed, Kernel(np.array(lengths), noise))
 
 
 def fitted(prior: History, seed: int, own: Floats, aims: Floats) -> Trend | None:
