@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,21 @@ from caviar.contract.names import TAG_KIND, TAG_ROUND, TAG_STUDY, TAG_TRIAL
 from caviar.errors import ServiceError
 
 PAGE = 1000
+PAGE_OF_RUNS = 200
 
 with without(HEAVY):
     from mlflow.entities import Metric, Param, RunTag
     from mlflow.exceptions import MlflowException
     from mlflow.tracking.client import MlflowClient
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A finished run of an experiment: whose study it was of, its parameters as text, and the metric asked for."""
+
+    study: str | None
+    params: dict[str, str]
+    value: float | None
 
 
 class Record:
@@ -130,6 +141,34 @@ class Record:
                 token = page.token
                 if not token:
                     return found
+
+    def finished_runs(self, experiment: str, metric: str, most: int) -> list[Foreign] | None:
+        """The newest ``most`` finished runs of an experiment, oldest first; None where there is no such experiment.
+
+        Runs in which the service keeps its books (of studies and rounds) are not among them.
+        """
+        with _reachable():
+            found = self._client.get_experiment_by_name(experiment)
+            if found is None or found.lifecycle_stage != "active":
+                return None
+            runs: list[Foreign] = []
+            token: str | None = None
+            while len(runs) < most:
+                page = self._client.search_runs(
+                    [found.experiment_id],
+                    "attributes.status = 'FINISHED'",
+                    max_results=PAGE_OF_RUNS,
+                    order_by=["attributes.start_time DESC"],
+                    page_token=token,
+                )
+                for run in page:
+                    if run.data.tags.get(TAG_KIND, "trial") == "trial":
+                        study, value = run.data.tags.get(TAG_STUDY), run.data.metrics.get(metric)
+                        runs.append(Foreign(study, dict(run.data.params), value))
+                token = page.token
+                if not token:
+                    break
+            return runs[:most][::-1]
 
 
 @contextmanager

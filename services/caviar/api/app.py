@@ -27,6 +27,8 @@ from caviar.contract.messages import (
     ShipTarget,
 )
 from caviar.contract.views import (
+    AddedTrial,
+    NewTrial,
     ProblemView,
     RoundView,
     StudyRow,
@@ -107,6 +109,10 @@ def _client_routes(
     ) -> list[TrialView]:
         record = found(study_id)
         return [presenter.trial(row) for row in store.trials(record.id, after=after, limit=limit)]
+
+    @router.post("/studies/{study_id}/trials", status_code=201)
+    def add_trial(study_id: str, new: NewTrial) -> AddedTrial:
+        return scheduler.add(found(study_id).id, new)
 
     @router.get("/studies/{study_id}/trials/{number}")
     def trial_of_study(study_id: str, number: int) -> TrialView:

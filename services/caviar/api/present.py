@@ -9,6 +9,7 @@ from caviar.contract.views import (
     Best,
     Importance,
     MlflowView,
+    Note,
     RoundView,
     StudyRow,
     StudyView,
@@ -16,6 +17,7 @@ from caviar.contract.views import (
 )
 from caviar.scheduler import Scheduler
 from caviar.search import Round
+from caviar.studies.life import ENDED
 from caviar.studies.spec import Study, load_study
 
 FAILURES_SHOWN = 5
@@ -81,6 +83,7 @@ class Presenter:
             running=[self.trial(row) for row in self._store.trials(record.id, ("running",))],
             failures=[self.trial(row) for row in failures],
             warnings=list(study.warnings),
+            notes=_notes(record, study),
             created=record.created,
             ended=record.ended,
             left_s=left_s,
@@ -110,6 +113,7 @@ class Presenter:
             state=row.state,
             attempt=row.attempt,
             params=row.params,
+            kind=row.kind,
             value=row.value,
             metrics=row.metrics,
             step=progress.step if progress else None,
@@ -130,3 +134,13 @@ def _best(row: TrialRow | None) -> Best | None:
     return Best(
         trial=row.number, value=row.value, params=row.params, metrics=row.metrics, run_id=row.run_id
     )
+
+
+def _notes(record: StudyRecord, study: Study) -> list[Note]:
+    notes = [Note.model_validate(note) for note in record.notes]
+    if not record.primed:
+        names = ", ".join(study.warm_start.experiments)
+        ended = record.state in ENDED
+        when = "not read before the study ended" if ended else "to be read once MLflow answers"
+        notes.append(Note(text=f"{when}: experiment {names}", warning=ended))
+    return notes

@@ -127,7 +127,7 @@ def rounds(study: str, as_json: bool) -> int:
 
 @app.group()
 def trial() -> None:
-    """Look at single trials."""
+    """Look at single trials, or add one."""
 
 
 @trial.command("show")
@@ -138,6 +138,21 @@ def trial_show(trial_name: str, as_json: bool) -> int:
     from caviar.cli import reading
 
     return reading.trial(trial_name, as_json)
+
+
+@trial.command("add")
+@_study
+@click.argument("values", metavar="NAME=VALUE...", nargs=-1, required=True)
+@click.option("--value", type=float, help="Its result, where it is known: nothing is trained.")
+@_json_option
+def trial_add(study: str, values: tuple[str, ...], value: float | None, as_json: bool) -> int:
+    """Have a point of your own trained next, or tell a result that you know.
+
+    What is left out takes its default from the study file.
+    """
+    from caviar.cli.adding import add_trial
+
+    return add_trial(study, values, value, as_json)
 
 
 @app.command()

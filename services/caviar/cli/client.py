@@ -15,6 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 from caviar.cli.home import default_home
 from caviar.contract.names import ENV_API
 from caviar.contract.views import (
+    AddedTrial,
+    NewTrial,
     ProblemView,
     RoundView,
     StudyRow,
@@ -118,6 +120,10 @@ class Client:
 
     def trial(self, study_id: str, number: int) -> TrialView:
         return self._call("GET", f"/studies/{study_id}/trials/{number}", TrialView)
+
+    def add_trial(self, study_id: str, new: NewTrial) -> AddedTrial:
+        body = new.model_dump(mode="json")
+        return self._call("POST", f"/studies/{study_id}/trials", AddedTrial, body=body)
 
     def workers(self) -> list[WorkerView]:
         return self._call("GET", "/workers", list[WorkerView])

@@ -12,7 +12,7 @@ from rich.live import Live
 from caviar.cli.client import Client, finished_after
 from caviar.cli.views.parts import clean
 from caviar.cli.views.progress import counts_line, progress, round_line, trial_line
-from caviar.contract.views import StudyView, TrialView
+from caviar.contract.views import Note, StudyView, TrialView
 
 POLL_S = 0.5
 ENDED = frozenset({"done", "stopped", "failed"})
@@ -44,6 +44,7 @@ class LineScreen:
         self._write, self._fetch = write, fetch
         self._cursor, self._seen = -1, set[int]()
         self._rounds, self._said = 0, False
+        self._noted: list[Note] = []
         self._state = "running"
 
     def show(self, study: StudyView) -> None:
@@ -51,6 +52,10 @@ class LineScreen:
             self._said = True
             for warning in study.warnings:
                 self._write(f"warning: {clean(warning)}")
+        for note in study.notes:
+            if note not in self._noted:
+                self._noted.append(note)
+                self._write(f"{'warning: ' if note.warning else ''}{clean(note.text)}")
         ended, self._cursor = finished_after(self._fetch, self._cursor, self._seen, FINAL_TRIALS)
         for trial in ended[:LINES_AT_ONCE]:
             self._write(trial_line(trial, study))

@@ -137,6 +137,14 @@ class MlflowView(View):
     """The study's own run is complete: rounds, summary, pictures."""
 
 
+class Note(View):
+    """One line on a source of a study's warm start: what was read from it and what was not."""
+
+    text: str
+    warning: bool = False
+    """Nothing came of it."""
+
+
 class StudyView(View):
     id: str
     name: str
@@ -158,6 +166,7 @@ class StudyView(View):
     failures: list[TrialView] = []
     """The newest few failed or quarantined trials, with their error."""
     warnings: list[str] = []
+    notes: list[Note] = []
     created: float
     """Seconds since the epoch."""
     ended: float | None = None
@@ -209,6 +218,24 @@ class Submitted(View):
     id: str
     resumed: bool = False
     warnings: list[str] = []
+
+
+class NewTrial(BaseModel):
+    """A point that a person chose. Values may be text: they are read as the parameters' types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    params: dict[str, ParameterValue]
+    value: float | None = None
+    """Its result where it is known: then nothing is trained."""
+
+
+class AddedTrial(View):
+    params: dict[str, ParameterValue]
+    """With the defaults of what was left out."""
+    trial: int | None = None
+    """The number of the trial that trains it."""
+    value: float | None = None
+    """The result that was noted."""
 
 
 class ProblemView(View):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from caviar.adapters.mlflow import Record
 from caviar.adapters.sql import Store, StudyRecord
 from caviar.errors import ServiceError
-from caviar.refinement import publish
+from caviar.refinement import priming, publish
 from caviar.refinement.refiner import Recorded, ended_trials
 from caviar.studies.life import ENDED, OPEN
 from caviar.studies.spec import Study, load_study
@@ -72,6 +72,19 @@ class Keeper:
             if record.id not in self._cases:
                 self._cases[record.id] = _Case(load_study(record.source, record.filename))
             self._keep(record, self._cases[record.id])
+        self._prime()
+
+    def _prime(self) -> None:
+        """Read the experiments of warm starts. One that cannot be read does not keep the others waiting."""
+        failed: ServiceError | None = None
+        for record in self._store.studies(states=("running", "paused")):
+            if not record.primed and record.id in self._cases:
+                try:
+                    priming.prime(self._store, self._record, record, self._cases[record.id].study)
+                except ServiceError as error:
+                    failed = error
+        if failed is not None:
+            raise failed
 
     def _keep(self, record: StudyRecord, case: _Case) -> None:
         if record.run_id is None or record.experiment_id is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from caviar.adapters.sql import TrialRow
+from caviar.adapters.sql import StudyRecord, TrialRow
 from caviar.contract.views import ParameterView, SideView
 from caviar.search import Round
 from caviar.studies.spec import Study
@@ -77,3 +77,10 @@ def round_note(round_: Round) -> str:
     for name, side in round_.box.to_views().items():
         lines.append(f"| {name} | {_range(side)} | {round_.changes.get(name, '')} |")
     return "\n".join(lines)
+
+
+def known_before(record: StudyRecord) -> str:
+    """What a warm start read, to be put behind a study's note; empty where nothing was to be read."""
+    if not record.notes:
+        return ""
+    return "\n".join(["", "", "Known before:", "", *(f"- {note['text']}" for note in record.notes)])

@@ -134,6 +134,7 @@ def close_study(
         tags["caviar.best_run"] = best.run_id or ""
     importance = record.importance or []
     tags[names.TAG_NOTE] = notes.study_note(study, boxes, best, importance, counts["stopped"])
+    tags[names.TAG_NOTE] += notes.known_before(record)
     summary = {
         "state": record.state,
         "reason": record.reason,

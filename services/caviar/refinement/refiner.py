@@ -46,6 +46,8 @@ class _Case:
     since: float = 0.0
     """When the newest of them ended: only later ones are read again."""
     rounds: list[Round] = field(default_factory=list)
+    prior: list[Result] = field(default_factory=list)
+    """Results from elsewhere, by number."""
 
 
 class Refiner:
@@ -89,8 +91,12 @@ class Refiner:
             case.rounds.append(Round.from_json(study.space, entry.data))
         rows = [case.ended[number] for number in sorted(case.ended)]
         results = [self._result(row) for row in rows]
+        newer = self._store.priors(record.id, after=len(case.prior) - 1)
+        case.prior += [row.result() for row in newer]
         # After a long absence more than one round may be due.
-        while following := refine(study.space, study.search_settings, case.rounds, results):
+        while following := refine(
+            study.space, study.search_settings, case.rounds, results, case.prior
+        ):
             sources = []
             for row in rows:
                 recorded = self._find_recorded(row.id)

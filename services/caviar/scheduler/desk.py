@@ -9,6 +9,7 @@ from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.messages import Assignment, ParameterValue, StopRule, Trainer
 from caviar.scheduler.rungs import Rungs
 from caviar.search import Result, Round, Settings, propose
+from caviar.search.history import History
 from caviar.studies.life import OPEN
 from caviar.studies.spec import Study
 
@@ -28,9 +29,12 @@ class Desk:
     spent_s: float = 0.0
     """Seconds of finished trials, for the estimate of the time left."""
     rungs: Rungs = field(init=False)
+    prior: History = field(init=False)
+    """Results from elsewhere, by number."""
 
     def __post_init__(self) -> None:
         self.rungs = Rungs(self.study.stopping, self.study.metric.goal)
+        self.prior = History(self.study.space, self.study.metric.goal)
 
     @classmethod
     def load(cls, store: Store, record: StudyRecord, study: Study) -> Desk:
@@ -38,7 +42,13 @@ class Desk:
         desk = cls(record, study, Round.from_json(study.space, newest.data))
         for row in store.trials(record.id):
             desk.put(row)
+        desk.read_priors(store)
         return desk
+
+    def read_priors(self, store: Store) -> None:
+        """Take over those that came since the last look."""
+        new = store.priors(self.record.id, after=len(self.prior) - 1)
+        self.prior.extend(row.result() for row in new)
 
     @property
     def settings(self) -> Settings:
@@ -72,6 +82,7 @@ class Desk:
             [self.results[number] for number in sorted(self.results)],
             [self.open[number].params for number in sorted(self.open)],
             self.next_number,
+            self.prior,
         )
 
     def best_value(self) -> float | None:

@@ -29,10 +29,12 @@ from caviar.contract.messages import (
     StopRule,
 )
 from caviar.contract.names import queue_name
-from caviar.contract.views import StudyState, Submission, Submitted
+from caviar.contract.views import AddedTrial, NewTrial, StudyState, Submission, Submitted
 from caviar.errors import InputError, NotAllowed, Problem
+from caviar.scheduler import adding
 from caviar.scheduler.desk import Desk
 from caviar.scheduler.fleet import Fleet, Progress, Worker
+from caviar.scheduler.starting import start_of
 from caviar.scheduler.tickets import Outgoing, SendTicket, Tickets
 from caviar.search import Exhausted, Round, first_round
 from caviar.studies.life import (
@@ -103,6 +105,7 @@ class Scheduler:
                     "Name a trainer that is installed on its workers.",
                 )
             )
+        start = start_of(self._store, study, submission.text)
         with self._lock:
             if submission.resume:
                 unfinished = self._store.unfinished(study.fingerprint)
@@ -119,11 +122,19 @@ class Scheduler:
                 code_version=submission.code_version,
                 user=submission.user,
                 first_round=first_round(study.space, study.search_settings).to_json(),
+                start=start,
             )
             self._desks[record.id] = Desk.load(self._store, record, study)
             self._wake.notify_all()
         log.info("study %s (%s) accepted: %d trials", record.id, study.name, study.budget.trials)
         return Submitted(id=record.id, warnings=list(study.warnings))
+
+    def add(self, study_id: str, new: NewTrial) -> AddedTrial:
+        """A point that a person chose; see :mod:`caviar.scheduler.adding`."""
+        with self._lock:
+            added = adding.add(self._store, self._desk(study_id), new)
+            self._wake.notify_all()
+        return added
 
     def pause(self, study_id: str) -> None:
         """No new trial starts; what runs goes on."""
@@ -379,6 +390,10 @@ class Scheduler:
             if desk is not None and index > desk.round.index:
                 newest = self._store.rounds(study_id, after=index - 1)[-1]
                 desk.round = Round.from_json(desk.study.space, newest.data)
+        for study_id, count in self._store.prior_counts().items():
+            desk = self._desks.get(study_id)
+            if desk is not None and count > len(desk.prior):
+                desk.read_priors(self._store)
 
     def _settle(self, desk: Desk) -> None:
         """End a study whose budget is spent; forget one that has ended and holds nothing."""

@@ -8,6 +8,9 @@ most libraries, so it is not recognised.
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 USUAL_NAMES: dict[int, tuple[str, ...]] = {
     1: ("learning_rate", "lr", "eta", "learning_rate_init", "initial_learning_rate", "base_lr"),
     2: (
@@ -28,12 +31,33 @@ USUAL_NAMES: dict[int, tuple[str, ...]] = {
 }
 
 
-def _bare(name: str) -> str:
-    """Without a prefix such as ``optimizer.``, case, ``-`` and ``_``."""
-    return name.rsplit(".", 1)[-1].lower().replace("-", "").replace("_", "")
+SYNONYMS: tuple[tuple[str, ...], ...] = (
+    ("learning_rate", "lr", "eta", "learning_rate_init", "initial_learning_rate", "base_lr"),
+    ("momentum", "momentum_beta"),
+    (
+        *("hidden_units", "n_hidden_units", "num_hidden_units", "units", "num_units", "n_units"),
+        *("hidden", "n_hidden", "num_hidden", "hidden_size", "hidden_dim", "hidden_layer_size"),
+    ),
+    ("batch_size", "mini_batch_size", "minibatch_size", "train_batch_size"),
+    ("layers", "num_layers", "n_layers"),
+    ("hidden_layers", "num_hidden_layers"),
+    ("lr_decay", "learning_rate_decay"),
+    ("beta1", "adam_beta1"),
+    ("beta2", "adam_beta2"),
+    ("epsilon", "eps", "adam_epsilon", "adam_eps"),
+)
+"""Usual names of one and the same quantity. Names that some libraries give to another one (``beta``, ``decay``,
+``depth``, ``alpha``) are in no group."""
 
 
-_TIERS = {_bare(name): tier for tier, names in USUAL_NAMES.items() for name in names}
+@lru_cache(maxsize=4096)
+def bare_name(name: str) -> str:
+    """Without a prefix such as ``optimizer.`` or ``optimizer/``, case, ``-`` and ``_``."""
+    return re.split(r"[./]", name)[-1].lower().replace("-", "").replace("_", "")
+
+
+_GROUPS = {bare_name(name): group[0] for group in SYNONYMS for name in group}
+_TIERS = {bare_name(name): tier for tier, names in USUAL_NAMES.items() for name in names}
 
 
 def usual_tier(name: str) -> int | None:
@@ -42,4 +66,13 @@ def usual_tier(name: str) -> int | None:
     >>> usual_tier("optimizer.lr"), usual_tier("hidden-units"), usual_tier("weight_decay")
     (1, 2, None)
     """
-    return _TIERS.get(_bare(name))
+    return _TIERS.get(bare_name(name))
+
+
+def usual_name(name: str) -> str | None:
+    """The first of the usual names of the same quantity, or None where the name is not among them.
+
+    >>> usual_name("optimizer.lr"), usual_name("n-hidden"), usual_name("beta")
+    ('learning_rate', 'hidden_units', None)
+    """
+    return _GROUPS.get(bare_name(name))

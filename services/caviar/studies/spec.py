@@ -13,6 +13,7 @@ from caviar.contract.messages import ParameterValue, Trainer
 from caviar.errors import InputError, Problem
 from caviar.search import STRATEGIES, Settings
 from caviar.space import Space, warnings
+from caviar.studies import warm_start
 from caviar.studies.fields import Fields
 from caviar.studies.source import Source, read_source
 from caviar.studies.stopping import STOP_KEYS, Stopping, read_stopping
@@ -24,13 +25,25 @@ MAX_SLOTS = 64
 MAX_SEED = 2**31 - 1
 
 KEYS: dict[str, tuple[str, ...]] = {
-    "": ("name", "project", "metric", "trainer", "space", "search", "budget", "stop", "resources"),
+    "": (
+        "name",
+        "project",
+        "metric",
+        "trainer",
+        "space",
+        "search",
+        "budget",
+        "stop",
+        "resources",
+        "warm_start",
+    ),
     "metric": ("name", "goal"),
     "trainer": ("function", "command"),
     "search": ("strategy", "seed"),
     "budget": ("trials", "hours", "target"),
     "stop": STOP_KEYS,
     "resources": ("class", "slots"),
+    "warm_start": warm_start.KEYS,
 }
 """The keys of each section. Those of ``space`` belong to the space."""
 
@@ -149,6 +162,7 @@ def _study(source: Source) -> Study:
     budget = _budget(root)
     stopping = read_stopping(root)
     resources = _resources(root)
+    known = warm_start.read_warm_start(root, source, space, budget.trials, problems)
 
     if problems or space is None:
         raise InputError(sorted(problems, key=lambda problem: problem.line or 0))
@@ -162,8 +176,12 @@ def _study(source: Source) -> Study:
         seed=seed,
         budget=budget,
         resources=resources,
-        warnings=tuple(warnings(space, strategy, budget.trials)),
+        warnings=(
+            *warnings(space, strategy, budget.trials),
+            *warm_start.warnings(strategy, known),
+        ),
         stopping=stopping,
+        warm_start=WarmStart(*known),
         fingerprint=_fingerprint(source.data),
     )
 

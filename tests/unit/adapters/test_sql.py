@@ -11,9 +11,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from caviar.adapters.sql import Store, migrate, open_engine
+from caviar.adapters.sql import Read, Start, Store, migrate, open_engine
 from caviar.adapters.sql.engine import HEAD, MIGRATIONS
+from caviar.adapters.sql.priors import NOTHING
 from caviar.adapters.sql.tables import metadata
+from caviar.contract.views import Note
 
 
 def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
@@ -51,7 +53,7 @@ def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
     migrate(engine)
 
 
-def _study(store: Store) -> str:
+def _study(store: Store, start: Start = NOTHING) -> str:
     return store.add_study(
         name="a",
         fingerprint="f",
@@ -61,6 +63,7 @@ def _study(store: Store) -> str:
         code_version=None,
         user=None,
         first_round={},
+        start=start,
     ).id
 
 
@@ -109,3 +112,40 @@ def test_a_round_is_written_once(tmp_path: Path) -> None:
     assert store.add_round(study, 1, {"a": 1}, [["t", None]])
     assert not store.add_round(study, 1, {"a": 2}, [])
     assert [row.data for row in store.rounds(study, after=0)] == [{"a": 1}]
+
+
+def test_results_from_elsewhere_are_numbered_in_the_order_they_came(tmp_path: Path) -> None:
+    """Whoever adds them, two processes at once or one after the other: no number twice, none left out."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    migrate(engine)
+    study = _study(Store(engine))
+
+    def add(source: str) -> None:
+        store = Store(open_engine(f"sqlite:///{tmp_path / 'a.db'}"))
+        for value in range(5):
+            store.add_priors(study, source, [({"x": 0.5}, float(value)), ({"x": 0.25}, 0.0)])
+
+    threads = [threading.Thread(target=add, args=(source,)) for source in ("by hand", "study:a")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    store = Store(engine)
+    assert [row.number for row in store.priors(study)] == list(range(20))
+    assert [row.number for row in store.priors(study, after=17)] == [18, 19]
+    assert store.prior_counts() == {study: 20}
+
+
+def test_a_study_is_primed_once(tmp_path: Path) -> None:
+    """A second job that read the same experiments adds nothing."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    migrate(engine)
+    store = Store(engine)
+    study = _study(store, Start(primed=False))
+    read = Read("experiment:a", [({"x": 0.5}, 1.0)], Note(text="1 run read from experiment a"))
+    assert store.prime(study, [read])
+    assert not store.prime(study, [read])
+    record = store.study(study)
+    assert record is not None
+    assert (record.primed, len(record.notes)) == (True, 1)
+    assert len(store.priors(study)) == 1

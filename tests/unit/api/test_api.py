@@ -107,3 +107,28 @@ def test_what_is_not_there_is_404_and_what_is_not_possible_409(api: TestClient) 
     answer = api.post(f"/api/v1/studies/{study}/resume", headers=CLIENT)
     assert answer.status_code == 409
     assert "stopped" in answer.json()["detail"]
+
+
+def test_a_point_is_added_over_http(api: TestClient) -> None:
+    """It is queued as the next trial, or with a value only noted; a wrong one names what is wrong."""
+    study = api.post("/api/v1/studies", json={"text": STUDY}, headers=CLIENT).json()["id"]
+    path = f"/api/v1/studies/{study}/trials"
+    answer = api.post(path, json={"params": {"x": "0.5"}}, headers=CLIENT)
+    assert (answer.status_code, answer.json()["trial"]) == (201, 0)
+    assert api.get(f"{path}/0", headers=CLIENT).json()["kind"] == "added"
+    known = api.post(path, json={"params": {"x": 0.25}, "value": 1.5}, headers=CLIENT).json()
+    assert (known["trial"], known["value"]) == (None, 1.5)
+    wrong = api.post(path, json={"params": {"x": 2, "y": 1}}, headers=CLIENT)
+    assert wrong.status_code == 422
+    assert [problem["path"] for problem in wrong.json()["problems"]] == [["x"], ["y"]]
+
+
+def test_a_study_says_what_it_waits_for(api: TestClient) -> None:
+    """An experiment that nobody could read yet is a note, not a study that hangs."""
+    text = STUDY + "warm_start: {experiments: [vision]}\n"
+    study = api.post("/api/v1/studies", json={"text": text}, headers=CLIENT).json()["id"]
+    (note,) = api.get(f"/api/v1/studies/{study}", headers=CLIENT).json()["notes"]
+    assert note["text"] == "to be read once MLflow answers: experiment vision"
+    api.post(f"/api/v1/studies/{study}/stop", headers=CLIENT)
+    (note,) = api.get(f"/api/v1/studies/{study}", headers=CLIENT).json()["notes"]
+    assert note == {"text": "not read before the study ended: experiment vision", "warning": True}

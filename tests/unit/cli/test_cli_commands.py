@@ -163,3 +163,32 @@ def test_a_wrong_command_line_is_exit_code_2(command: list[str], capsys: Printed
     """As for every other wrong input."""
     assert main(command) == 2
     assert capsys.readouterr().err
+
+
+def test_a_point_of_ones_own(known: Service, capsys: Printed) -> None:
+    """The words go as they are: the service knows the types. What it trains is printed with the defaults."""
+    route = f"POST /studies/{digits_study().id}/trials"
+    params = {"learning_rate": 0.01, "hidden_units": 64}
+    known.answers[route] = (201, {"params": params, "trial": 24, "value": None})
+    assert main(["trial", "add", "digits-mlp", "learning_rate=0.01"]) == 0
+    assert known.requests[-1][3] == {"params": {"learning_rate": "0.01"}, "value": None}
+    out = capsys.readouterr().out
+    assert "trains it next, as trial 24" in out
+    assert "hidden_units" in out
+    known.answers[route] = (201, {"params": params, "trial": None, "value": 0.97})
+    assert main(["trial", "add", "digits-mlp", "learning_rate=0.01", "--value", "0.97"]) == 0
+    assert known.requests[-1][3]["value"] == 0.97
+    assert "0.97 at" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["learning_rate"], ["=3"], ["a=1", "a=2"], ["a=1", "--value", "nan"]],
+)
+def test_a_point_that_is_none_is_not_sent(
+    known: Service, capsys: Printed, words: list[str]
+) -> None:
+    """Exit code 2, and the service is not asked."""
+    assert main(["trial", "add", "digits-mlp", *words]) == 2
+    assert known.requests == []
+    assert capsys.readouterr().err

@@ -1,7 +1,18 @@
 """The SQL store: SQLite in WAL mode embedded, PostgreSQL for teams."""
 
 from caviar.adapters.sql.engine import migrate, open_engine
+from caviar.adapters.sql.priors import Read, Start
 from caviar.adapters.sql.rows import PriorRow, RoundRow, StudyRecord, TrialRow
 from caviar.adapters.sql.store import Store
 
-__all__ = ["PriorRow", "RoundRow", "Store", "StudyRecord", "TrialRow", "migrate", "open_engine"]
+__all__ = [
+    "PriorRow",
+    "Read",
+    "RoundRow",
+    "Start",
+    "Store",
+    "StudyRecord",
+    "TrialRow",
+    "migrate",
+    "open_engine",
+]

@@ -35,6 +35,8 @@ class StudyRecord:
     branched_from: str | None = None
     branched_round: int | None = None
     """The study and its round that this one goes on from."""
+    notes: list[dict[str, Any]] = field(default_factory=list)
+    """What came of each source of the warm start, as ``contract.views.Note`` in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,13 @@ class PriorRow:
     study_id: str
     number: int
     source: str
+    """``study:ID``, ``experiment:NAME`` or ``by hand``."""
     params: dict[str, ParameterValue]
     value: float
+
+    def result(self) -> Result:
+        """What the search is told of it."""
+        return Result(self.number, self.params, self.value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,14 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from caviar.adapters.sql.rows import RoundRow, StudyRecord, TrialRow
+from caviar.adapters.sql import priors as priors_of
+from caviar.adapters.sql.priors import NOTHING, Read, Start
+from caviar.adapters.sql.rows import PriorRow, RoundRow, StudyRecord, TrialRow
 from caviar.adapters.sql.tables import attempts, rounds, studies, trials
 from caviar.contract.messages import Finish, ParameterValue
-from caviar.contract.views import StudyState, TrialState
+from caviar.contract.views import StudyState, TrialKind, TrialState
 from caviar.studies.life import ENDED, FINAL, TRIAL_STATES, Verdict, trial_id
+from caviar.studies.mapping import Known
 
 
 def _study(row: Row[Any]) -> StudyRecord:
@@ -49,8 +52,9 @@ class Store:
         code_version: str | None,
         user: str | None,
         first_round: dict[str, Any],
+        start: Start = NOTHING,
     ) -> StudyRecord:
-        """Write a study and its first round together."""
+        """Write a study, its first round and what it starts from together."""
         now = self._clock()
         record = StudyRecord(
             id=uuid.uuid4().hex[:8],
@@ -69,6 +73,8 @@ class Store:
             experiment_id=None,
             run_id=None,
             closed=False,
+            primed=start.primed,
+            notes=[note.model_dump() for note in start.notes],
         )
         values = {name: getattr(record, name) for name in StudyRecord.__slots__}
         with self._engine.begin() as connection:
@@ -78,6 +84,7 @@ class Store:
                     study_id=record.id, index=0, data=first_round, computed_from=[], created=now
                 )
             )
+            priors_of.write_start(connection, record.id, start, now)
         return record
 
     def study(self, study_id: str) -> StudyRecord | None:
@@ -147,6 +154,28 @@ class Store:
         """Mark the study's record in MLflow as complete."""
         with self._engine.begin() as connection:
             connection.execute(update(studies).where(studies.c.id == study_id).values(closed=True))
+
+    # Results from elsewhere
+
+    def priors(self, study_id: str, after: int = -1) -> list[PriorRow]:
+        """By number; ``after`` is the last one that is known already."""
+        with self._reader.begin() as connection:
+            return priors_of.read_priors(connection, study_id, after)
+
+    def prior_counts(self) -> dict[str, int]:
+        """How many each study has that has not ended; those with none are absent."""
+        with self._reader.begin() as connection:
+            return priors_of.counts(connection)
+
+    def add_priors(self, study_id: str, source: str, results: Sequence[Known]) -> None:
+        """Append results of one source; numbers go on from the highest."""
+        with self._engine.begin() as connection:
+            priors_of.write_priors(connection, study_id, source, results)
+
+    def prime(self, study_id: str, read: Sequence[Read]) -> bool:
+        """Write what the study's experiments gave, once. False: it is primed already."""
+        with self._engine.begin() as connection:
+            return priors_of.prime(connection, study_id, read)
 
     # Trials
 
@@ -228,8 +257,13 @@ class Store:
         round_index: int,
         params: dict[str, ParameterValue],
         seed: int,
+        kind: TrialKind = "search",
+        queued: bool = False,
     ) -> TrialRow | None:
-        """Create trial ``number`` and dispatch its first attempt; None where the number is taken."""
+        """Create trial ``number`` and dispatch its first attempt; None where the number is taken.
+
+        ``queued``: it waits to be dispatched instead.
+        """
         values: dict[str, Any] = {
             "id": trial_id(study_id, number),
             "study_id": study_id,
@@ -239,8 +273,11 @@ class Store:
             "attempt": 1,
             "params": params,
             "seed": seed,
+            "kind": kind,
             "created": self._clock(),
         }
+        if queued:
+            values |= {"state": "queued", "attempt": 0}
         try:
             with self._engine.begin() as connection:
                 connection.execute(insert(trials).values(values))

@@ -48,6 +48,7 @@ studies = Table(
     Column("primed", Boolean, nullable=False, default=True),
     Column("branched_from", String(64)),
     Column("branched_round", Integer),
+    Column("notes", JSON, nullable=False, default=list),
     Index(None, "fingerprint"),
     Index(None, "state"),
 )

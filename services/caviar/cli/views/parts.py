@@ -12,7 +12,7 @@ from rich.text import Text
 from caviar.cli.numbers import count, interval, number
 from caviar.cli.strips import strip
 from caviar.contract.messages import ParameterValue
-from caviar.contract.views import ParameterView, RoundView, SideView, StudyView, TrialView
+from caviar.contract.views import Note, ParameterView, RoundView, SideView, StudyView, TrialView
 
 STATE_STYLE = {
     "running": "cyan",
@@ -136,6 +136,20 @@ def side_text(parameter: ParameterView, side: SideView) -> str:
 
 def warnings_block(warnings: list[str]) -> list[RenderableType]:
     return [Text.assemble(("! ", "bold yellow"), (clean(text), "yellow")) for text in warnings]
+
+
+def notes_block(notes: list[Note]) -> list[RenderableType]:
+    """What came of each source of a warm start."""
+    return [
+        Text.assemble(("! ", "bold yellow"), (clean(note.text), "yellow"))
+        if note.warning
+        else Text(f"  {clean(note.text)}", style="dim")
+        for note in notes
+    ]
+
+
+KIND_WORDS = {"added": "added by hand"}
+"""How a trial came to be, where not by the search's own choice."""
 
 
 def failures_line(study: StudyView) -> Text | None:

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from caviar.cli.numbers import NOTHING, count, duration, number
 from caviar.cli.views.parts import (
+    KIND_WORDS,
     box_table,
     clean,
     failures_line,
@@ -15,6 +16,7 @@ from caviar.cli.views.parts import (
     heading,
     indented,
     last_line,
+    notes_block,
     round_title,
     scale_of,
     stacked,
@@ -35,6 +37,7 @@ def progress(study: StudyView, width: int) -> RenderableType:
     return stacked(
         _title(study),
         *warnings_block(study.warnings),
+        *notes_block(study.notes),
         Text(),
         _meter(study, max(8, min(24, width - 60))),
         _best(study),
@@ -83,12 +86,13 @@ def _round(current: RoundView) -> Text:
 
 
 def _running(study: StudyView) -> RenderableType:
-    table = grid("left", "right", "left")
+    table = grid("left", "right", "left", "left")
     for trial in study.running[:MAX_RUNNING_SHOWN]:
         table.add_row(
             Text(f"trial {trial.number}"),
             Text("starting" if trial.step is None else f"step {trial.step}", style="dim"),
             Text(number(trial.last) if trial.last is not None else ""),
+            Text(KIND_WORDS.get(trial.kind, ""), style="dim"),
         )
     more = len(study.running) - MAX_RUNNING_SHOWN
     return stacked(
@@ -120,6 +124,8 @@ def trial_line(trial: TrialView, study: StudyView) -> str:
         line += f" ({last_line(trial.error)})"
     if study.best is not None and study.best.trial == trial.number:
         line += " best"
+    if trial.kind in KIND_WORDS:
+        line += f" {KIND_WORDS[trial.kind]}"
     return f"{line}  {params}"
 
 

@@ -16,6 +16,7 @@ from caviar.cli.views.parts import (
     grid,
     heading,
     indented,
+    notes_block,
     stacked,
     state_text,
     tally,
@@ -34,6 +35,7 @@ def result(study: StudyView, width: int, mlflow: str | None = None) -> Renderabl
     return stacked(
         _title(study),
         failures_line(study),
+        *notes_block(study.notes),
         Text(),
         *_best(study),
         *_rounds(study, width),

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from caviar.cli.numbers import duration, number
 from caviar.cli.views.parts import (
+    KIND_WORDS,
     clean,
     grid,
     heading,
@@ -100,6 +101,8 @@ def trial_view(study: StudyView, trial: TrialView) -> RenderableType:
     ):
         facts.add_row(Text(name, style="dim"), Text(clean(value)))
     title = Text.assemble((f"Trial {trial.number}", "bold"), "  ", state_text(trial.state))
+    if trial.kind in KIND_WORDS:
+        title.append(f"  {KIND_WORDS[trial.kind]}", style="dim")
     title.append(
         f"  {clean(study.metric)} {number(trial.last if trial.value is None else trial.value)}"
     )

@@ -22,7 +22,7 @@ from caviar.search.zoom.observed import observed
 from caviar.search.zoom.pace import spread
 from caviar.search.zoom.targets import SHAPES, SHARES, Shape, targets
 from caviar.search.zoom.ties import step_radius
-from caviar.search.zoom.trend import FIRST, Trend, first_points
+from caviar.search.zoom.trend import Trend, first_points
 from caviar.space import Box, Categorical, Interval, Params, Space
 from caviar.space.parameter import Floats
 
@@ -60,11 +60,12 @@ def candidates(
     history = History.of(space, settings.goal, results)
     elsewhere = History.of(space, settings.goal, prior)
     if "kernels" not in round_.memory or not np.isfinite(history.ranking).any():
+        # The sequence goes on behind the results from elsewhere: a study of the same seed began with the same points.
+        turn = number + len(elsewhere)
         if number == 0:
-            yield _defaults(space, settings)
-        known = first_points(space, elsewhere) if number <= FIRST else []
-        yield from known[max(number - 1, 0) : number]
-        yield from low_discrepancy(space, settings, round_, results, pending, number, prior)
+            yield _defaults(space, settings, turn)
+        yield from first_points(space, elsewhere, history)
+        yield from low_discrepancy(space, settings, round_, results, pending, turn, prior)
         return
     rng = np.random.default_rng([settings.seed, number, 1])
     for vector in _ranked(space, settings, round_, history, pending, elsewhere, rng):
@@ -72,9 +73,9 @@ def candidates(
     yield from uniform(space, settings, round_, results, pending, number, prior)
 
 
-def _defaults(space: Space, settings: Settings) -> Params:
-    """The first point of the sequence, with the study's own defaults where it has some: trial 0."""
-    vector = sobol_point(0, len(space), settings.seed)
+def _defaults(space: Space, settings: Settings, turn: int) -> Params:
+    """The point of the sequence at ``turn``, with the study's own defaults where it has some: trial 0."""
+    vector = sobol_point(turn, len(space), settings.seed)
     for place, parameter in enumerate(space):
         if parameter.default is not None:
             vector[place] = parameter.to_unit(parameter.default)

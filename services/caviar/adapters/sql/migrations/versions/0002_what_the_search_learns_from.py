@@ -16,6 +16,7 @@ def upgrade() -> None:
         )
         table.add_column(sa.Column("branched_from", sa.String(length=64), nullable=True))
         table.add_column(sa.Column("branched_round", sa.Integer(), nullable=True))
+        table.add_column(sa.Column("notes", sa.JSON(), nullable=False, server_default="[]"))
     with op.batch_alter_table("trials") as table:
         table.add_column(
             sa.Column("kind", sa.String(length=16), nullable=False, server_default="search")
@@ -41,5 +42,5 @@ def downgrade() -> None:
         for column in ("curve", "violation", "repeats", "kind"):
             table.drop_column(column)
     with op.batch_alter_table("studies") as table:
-        for column in ("branched_round", "branched_from", "primed"):
+        for column in ("notes", "branched_round", "branched_from", "primed"):
             table.drop_column(column)
