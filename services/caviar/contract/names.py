@@ -36,6 +36,7 @@ TAG_STATE = "caviar.state"
 TAG_SEED = "caviar.seed"
 TAG_HOST = "caviar.host"
 TAG_REASON = "caviar.reason"
+TAG_BRANCH = "caviar.branched_from"  # STUDY/rN
 TAG_VERSION = "caviar.version"
 TAG_CODE = "caviar.code"
 TAG_PARENT = "mlflow.parentRunId"

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from caviar.adapters.imports import FRAMES, imports_lock, without
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
-from caviar.search import Result, Round, importance, refine
-from caviar.studies.life import ENDED, FINAL
+from caviar.search import History, Result, Round, importance, refine
+from caviar.studies.life import ENDED, LEARNT_FROM
 from caviar.studies.spec import Study, load_study
 
 log = logging.getLogger("caviar.refiner")
@@ -32,8 +32,6 @@ class Recorded:
     ended_ms: int
 
 
-LEARNT_FROM = FINAL - {"cancelled"}
-"""How trials end that say something: not because somebody cancelled them."""
 FindRecorded = Callable[[str], Recorded | None]
 """Trial id -> its result in MLflow, where it was read already."""
 
@@ -46,6 +44,8 @@ class _Case:
     since: float = 0.0
     """When the newest of them ended: only later ones are read again."""
     rounds: list[Round] = field(default_factory=list)
+    prior: History | None = None
+    """Results from elsewhere, once they were read."""
 
 
 class Refiner:
@@ -89,19 +89,26 @@ class Refiner:
             case.rounds.append(Round.from_json(study.space, entry.data))
         rows = [case.ended[number] for number in sorted(case.ended)]
         results = [self._result(row) for row in rows]
+        prior = self._prior(record, case)
         # After a long absence more than one round may be due.
-        while following := refine(study.space, study.search_settings, case.rounds, results):
+        while following := refine(study.space, study.search_settings, case.rounds, results, prior):
             sources = []
             for row in rows:
                 recorded = self._find_recorded(row.id)
                 sources.append((row.id, recorded.run_id if recorded else None))
             if not self._store.add_round(record.id, following.index, following.to_json(), sources):
-                case.rounds.clear()  # another refiner was first: its round counts
+                case.rounds.clear()  # a person or another refiner was first: that round counts
                 case.ended.clear()
                 case.since = 0.0
                 return
             case.rounds.append(following)
             log.info("study %s round %d: %s", record.id, following.index, following.reason)
+
+    def _prior(self, record: StudyRecord, case: _Case) -> History:
+        if case.prior is None:
+            known = [row.result() for row in self._store.priors(record.id)]
+            case.prior = History(case.study.space, case.study.metric.goal, known)
+        return case.prior
 
     def _read_ended(self, record: StudyRecord, case: _Case) -> int:
         """Bring ``case.ended`` up to date: only what ended since the last look, or all where that misses some."""

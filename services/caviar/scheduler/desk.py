@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.messages import Assignment, ParameterValue, Trainer
-from caviar.search import Result, Round, Settings, propose
+from caviar.search import History, Result, Round, Settings, propose
 from caviar.studies.life import OPEN
 from caviar.studies.spec import Study
 
@@ -19,6 +19,10 @@ class Desk:
     record: StudyRecord
     study: Study
     round: Round
+    history: History
+    """``results`` for the search, encoded once; it catches up when a point is proposed."""
+    prior: History
+    """Results from elsewhere."""
     results: dict[int, Result] = field(default_factory=dict)
     open: dict[int, TrialRow] = field(default_factory=dict)
     next_number: int = 0
@@ -30,7 +34,10 @@ class Desk:
     @classmethod
     def load(cls, store: Store, record: StudyRecord, study: Study) -> Desk:
         newest = store.rounds(record.id)[-1]
-        desk = cls(record, study, Round.from_json(study.space, newest.data))
+        space, goal = study.space, study.metric.goal
+        known = [row.result() for row in store.priors(record.id)]
+        now = Round.from_json(space, newest.data)
+        desk = cls(record, study, now, History(space, goal), History(space, goal, known))
         for row in store.trials(record.id):
             desk.put(row)
         return desk
@@ -59,13 +66,15 @@ class Desk:
 
     def propose(self) -> dict[str, ParameterValue]:
         """The parameters of trial ``next_number``, from all that is known now."""
+        self.history.extend(list(self.results.values())[len(self.history) :])
         return propose(
             self.study.space,
             self.settings,
             self.round,
-            [self.results[number] for number in sorted(self.results)],
+            self.history,
             [self.open[number].params for number in sorted(self.open)],
             self.next_number,
+            self.prior,
         )
 
     def best_value(self) -> float | None:

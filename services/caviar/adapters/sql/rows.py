@@ -89,6 +89,9 @@ class PriorRow:
     params: dict[str, ParameterValue]
     value: float
 
+    def result(self) -> Result:
+        return Result(self.number, self.params, self.value)
+
 
 @dataclass(frozen=True, slots=True)
 class RoundRow:

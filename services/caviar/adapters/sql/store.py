@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from caviar.adapters.sql.rows import RoundRow, StudyRecord, TrialRow
+from caviar.adapters.sql.priors import Known, read_priors, write_priors
+from caviar.adapters.sql.rows import PriorRow, RoundRow, StudyRecord, TrialRow
 from caviar.adapters.sql.tables import attempts, rounds, studies, trials
 from caviar.contract.messages import Finish, ParameterValue
 from caviar.contract.views import StudyState, TrialState
@@ -49,8 +50,13 @@ class Store:
         code_version: str | None,
         user: str | None,
         first_round: dict[str, Any],
+        branched: tuple[str, int] | None = None,
+        priors: Mapping[str, Iterable[Known]] | None = None,
     ) -> StudyRecord:
-        """Write a study and its first round together."""
+        """Write a study, its first round and its results from elsewhere, by source, together.
+
+        ``branched`` are the study and the round of it that this one goes on from.
+        """
         now = self._clock()
         record = StudyRecord(
             id=uuid.uuid4().hex[:8],
@@ -69,6 +75,8 @@ class Store:
             experiment_id=None,
             run_id=None,
             closed=False,
+            branched_from=branched[0] if branched else None,
+            branched_round=branched[1] if branched else None,
         )
         values = {name: getattr(record, name) for name in StudyRecord.__slots__}
         with self._engine.begin() as connection:
@@ -78,6 +86,8 @@ class Store:
                     study_id=record.id, index=0, data=first_round, computed_from=[], created=now
                 )
             )
+            for source, results in (priors or {}).items():
+                write_priors(connection, record.id, source, results)
         return record
 
     def study(self, study_id: str) -> StudyRecord | None:
@@ -147,6 +157,14 @@ class Store:
         """Mark the study's record in MLflow as complete."""
         with self._engine.begin() as connection:
             connection.execute(update(studies).where(studies.c.id == study_id).values(closed=True))
+
+    def priors(self, study_id: str) -> list[PriorRow]:
+        with self._reader.begin() as connection:
+            return read_priors(connection, study_id)
+
+    def add_priors(self, study_id: str, source: str, results: Iterable[Known]) -> None:
+        with self._engine.begin() as connection:
+            write_priors(connection, study_id, source, results)
 
     # Trials
 

@@ -15,6 +15,7 @@ from caviar.cli.views.parts import (
     heading,
     indented,
     last_line,
+    origin_line,
     round_title,
     scale_of,
     stacked,
@@ -34,6 +35,7 @@ def progress(study: StudyView, width: int) -> RenderableType:
     best = study.best.params if study.best else {}
     return stacked(
         _title(study),
+        origin_line(study),
         *warnings_block(study.warnings),
         Text(),
         _meter(study, max(8, min(24, width - 60))),

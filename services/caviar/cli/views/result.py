@@ -16,6 +16,7 @@ from caviar.cli.views.parts import (
     grid,
     heading,
     indented,
+    origin_line,
     stacked,
     state_text,
     tally,
@@ -33,6 +34,7 @@ def result(study: StudyView, width: int, mlflow: str | None = None) -> Renderabl
     """
     return stacked(
         _title(study),
+        origin_line(study),
         failures_line(study),
         Text(),
         *_best(study),

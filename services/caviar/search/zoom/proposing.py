@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from caviar.search.history import Flags, History
-from caviar.search.plain import low_discrepancy, uniform
+from caviar.search.plain import uniform
 from caviar.search.rounds import Round
 from caviar.search.sobol import sobol_point
 from caviar.search.values import Result, Settings
@@ -60,11 +60,12 @@ def candidates(
     history = History.of(space, settings.goal, results)
     elsewhere = History.of(space, settings.goal, prior)
     if "kernels" not in round_.memory or not np.isfinite(history.ranking).any():
-        if number == 0:
+        if number == 0 and "kernels" not in round_.memory:
             yield _defaults(space, settings)
         known = first_points(space, elsewhere) if number <= FIRST else []
-        yield from known[max(number - 1, 0) : number]
-        yield from low_discrepancy(space, settings, round_, results, pending, number, prior)
+        yield from filter(round_.box.contains, known[max(number - 1, 0) : number])
+        yield _spread(round_.box, settings, number)
+        yield from uniform(space, settings, round_, results, pending, number, prior)
         return
     rng = np.random.default_rng([settings.seed, number, 1])
     for vector in _ranked(space, settings, round_, history, pending, elsewhere, rng):
@@ -79,6 +80,18 @@ def _defaults(space: Space, settings: Settings) -> Params:
         if parameter.default is not None:
             vector[place] = parameter.to_unit(parameter.default)
     return space.from_unit(vector)
+
+
+def _spread(box: Box, settings: Settings, number: int) -> Params:
+    """The point of Sobol's scrambled sequence with the trial's number, laid over the box: the space, or a branch's."""
+    vector = sobol_point(number, len(box.space), settings.seed)
+    for place, (parameter, side) in enumerate(zip(box.space, box.sides, strict=True)):
+        if isinstance(side, Interval):
+            vector[place] = side.lo + vector[place] * side.width
+        else:
+            chosen = side.choices[int(vector[place] * len(side.choices))]
+            vector[place] = parameter.to_unit(chosen)
+    return box.space.from_unit(vector)
 
 
 @dataclass(frozen=True, slots=True)

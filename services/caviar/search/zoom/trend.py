@@ -77,6 +77,17 @@ def fitted(prior: History, seed: int, own: Floats, aims: Floats) -> Trend | None
     return Trend(kernel, weight, posterior) if weight > 0 else None
 
 
+def taken_over(memory: Mapping[str, Any]) -> dict[str, Any]:
+    """A round's memory for a study that starts from it and has the round's results from elsewhere.
+
+    They are those of the same training in the same space: the trend over them counts fully until the first own round.
+    """
+    if "kernels" not in memory:
+        return dict(memory)
+    trend = {"kernel": memory["kernels"]["power"], "weight": 1.0}
+    return {**memory, "mark": 0, "ties": 0, "trend": trend}
+
+
 def _posterior(prior: History, seed: int, kernel: Kernel) -> Posterior:
     seen = observed(prior, seed)
     points = features(prior.space, seen.units, seen.active)
