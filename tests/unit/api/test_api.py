@@ -107,3 +107,47 @@ def test_what_is_not_there_is_404_and_what_is_not_possible_409(api: TestClient) 
     answer = api.post(f"/api/v1/studies/{study}/resume", headers=CLIENT)
     assert answer.status_code == 409
     assert "stopped" in answer.json()["detail"]
+
+
+def rounds_of(api: TestClient, study: str) -> list[str]:
+    answer = api.get(f"/api/v1/studies/{study}/rounds", headers=CLIENT)
+    return [entry["kind"] for entry in answer.json()]
+
+
+def test_a_round_that_cannot_be_undone_is_refused(api: TestClient) -> None:
+    """The first one, one that is not there, and all of a study that has ended; the ledger stays as it is."""
+    study = api.post("/api/v1/studies", json={"text": STUDY}, headers=CLIENT).json()["id"]
+    ledger = f"/api/v1/studies/{study}/rounds"
+    first = api.post(f"{ledger}/0/undo", json={}, headers=CLIENT)
+    assert (first.status_code, first.json()["problems"][0]["path"]) == (422, ["round"])
+    assert "round 0" in first.json()["detail"]
+    assert api.post(f"{ledger}/7/undo", json={}, headers=CLIENT).status_code == 422
+    hostile = {"user": "ada\x1b[2J"}
+    assert api.post(f"{ledger}/1/undo", json=hostile, headers=CLIENT).status_code == 422
+    assert api.post(f"{ledger}/1/undo", json={}, headers=WORKER).status_code == 401
+    api.post(f"/api/v1/studies/{study}/stop", headers=CLIENT)
+    assert api.post(f"{ledger}/1/undo", json={}, headers=CLIENT).status_code == 409
+    assert rounds_of(api, study) == ["start"]
+
+
+def test_a_branch_is_made_by_a_request(api: TestClient) -> None:
+    """Of a study that has ended, too; a name that is none is told by its place, and nothing is made."""
+    study = api.post("/api/v1/studies", json={"text": STUDY}, headers=CLIENT).json()["id"]
+    api.post(f"/api/v1/studies/{study}/stop", headers=CLIENT)
+    path = f"/api/v1/studies/{study}/rounds/0/branch"
+    wrong = api.post(path, json={"name": "no name"}, headers=CLIENT)
+    assert wrong.status_code == 422
+    assert [p["path"] for p in wrong.json()["problems"]] == [["name"]]
+    assert len(api.get("/api/v1/studies", headers=CLIENT).json()) == 1
+    answer = api.post(path, json={"user": "ada"}, headers=CLIENT)
+    assert answer.status_code == 201
+    view = api.get(f"/api/v1/studies/{answer.json()['id']}", headers=CLIENT).json()
+    assert (view["name"], view["branched_from"], view["branched_round"]) == (
+        "parabola-r0",
+        study,
+        0,
+    )
+    assert rounds_of(api, answer.json()["id"]) == ["branch"]
+    assert (
+        api.post("/api/v1/studies/zz/rounds/0/branch", json={}, headers=CLIENT).status_code == 404
+    )

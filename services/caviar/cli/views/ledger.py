@@ -33,41 +33,41 @@ def _round(study: StudyView, view: RoundView) -> RenderableType:
     if view.undone:
         title.stylize("dim")
         reason.stylize("dim")
-    support = ", ".join(map(str, view.support))
+    edges, support = _edges(view), ", ".join(map(str, view.support))
     behind = f"rests on trial{'s' if len(view.support) > 1 else ''} {support}"
     return stacked(
         title,
         indented(reason),
         indented(_sides(study, view)),
+        indented(Text(f"best trial {edges}", style="yellow")) if edges else None,
         indented(Text(behind, style="dim")) if support else None,
     )
 
 
+def _edges(view: RoundView) -> str:
+    """``at the study's own upper bound in units, layers; below the box in momentum``."""
+    places: dict[str, list[str]] = {}
+    for name, edge in view.edges.items():
+        places.setdefault(edge, []).append(clean(name))
+    return "; ".join(f"{clean(edge)} in {', '.join(names)}" for edge, names in places.items())
+
+
 def _sides(study: StudyView, view: RoundView) -> RenderableType:
-    table = grid("left", "left", "left", "left", "left")
+    """Rows of parameter, side before, arrow, side after, what it did; kept sides once, in the column of those after."""
+    moved = any(name in view.before and view.before[name] != view.box[name] for name in view.box)
+    turned = view.kind != "start"
+    table = grid("left", "left", *["left", "left"] * moved, *["left"] * turned)
     for column in table.columns[1:]:
-        column.no_wrap = False  # the widest wraps first: the words, then long lists of categories
+        column.no_wrap = False  # a long list of categories wraps
     for parameter in study.parameters:
         side = view.box.get(parameter.name)
         if side is None:
             continue
-        before = view.before.get(parameter.name)
-        changed = before is not None and before != side
-        edge = view.edges.get(parameter.name)
-        words = Text(_turn(view, parameter.name), style="dim")
-        if edge:
-            words.append("; " if words else "")
-            words.append(f"best {clean(edge)}", style="yellow")
-        table.add_row(
-            Text(clean(parameter.name)),
-            Text(clean(side_text(parameter, before)), style="dim") if changed and before else "",
-            Text("→", style="dim") if changed else "",
-            Text(clean(side_text(parameter, side)), style="dim" if view.undone else ""),
-            words,
-        )
+        before = view.before.get(parameter.name, side)
+        old = clean(side_text(parameter, before)) if before != side else ""
+        after = Text(clean(side_text(parameter, side)), style="dim" if view.undone else "")
+        change = clean(TURN.split(view.changes.get(parameter.name, ""))[0])
+        last = [Text(change, style="dim")] if turned else []
+        first = [Text(old, style="dim"), Text("→" if old else "", style="dim")] if moved else []
+        table.add_row(Text(clean(parameter.name)), *first, after, *last)
     return table
-
-
-def _turn(view: RoundView, name: str) -> str:
-    """``narrowed``, ``widened back``, ``kept``; nothing in a study's own first round."""
-    return "" if view.kind == "start" else clean(TURN.split(view.changes.get(name, ""))[0])

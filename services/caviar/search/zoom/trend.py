@@ -78,14 +78,12 @@ def fitted(prior: History, seed: int, own: Floats, aims: Floats) -> Trend | None
 
 
 def taken_over(memory: Mapping[str, Any]) -> dict[str, Any]:
-    """A round's memory for a study that starts from it and has the round's results from elsewhere.
+    """A round's memory for a study that starts from it: its kernels and pace, without results of its own.
 
-    They are those of the same training in the same space: the trend over them counts fully until the first own round.
+    The trend is left out until that study's own trials say what the results from elsewhere are worth to it.
     """
-    if "kernels" not in memory:
-        return dict(memory)
-    trend = {"kernel": memory["kernels"]["power"], "weight": 1.0}
-    return {**memory, "mark": 0, "ties": 0, "trend": trend}
+    kept = {key: value for key, value in memory.items() if key != "trend"}
+    return kept | {"mark": 0, "ties": 0} if "length" in memory else kept
 
 
 def _posterior(prior: History, seed: int, kernel: Kernel) -> Posterior:
