@@ -136,6 +136,41 @@ def test_a_study_reads_naturally_in_mlflow(world: World, client: MlflowClient) -
     assert set(box["box"]) == {"x", "batch_size"}
 
 
+def test_an_undo_and_a_branch_read_in_mlflow(world: World, client: MlflowClient) -> None:
+    """The undo is a run like every round's, with the box before and after; the branch's run says where it is from."""
+    world.keeper.turn()
+    while len(world.store.rounds(world.study)) < 3:
+        world.train(1)
+        world.refiner.turn()
+    world.scheduler.undo(world.study, 2, "ada")
+    origin = world.store.study(world.study)
+    assert origin is not None
+    branch = world.scheduler.branch(origin, 1).id
+    world.keeper.turn()
+    world.keeper.turn()
+    _, first, second, undo = world.store.rounds(world.study)
+    found = client.get_run(undo.run_id)
+    assert found.data.tags[names.TAG_REASON].startswith("Round 2 was taken back by ada")
+    boxes = [
+        json.loads(Path(client.download_artifacts(row.run_id, "box.json")).read_text())
+        for row in (first, second, undo)
+    ]
+    assert boxes[2]["kind"] == "undo"
+    assert boxes[2]["before"] == boxes[1]["box"]
+    assert boxes[2]["box"] == boxes[0]["box"]
+    assert boxes[1]["support"] == second.data["support"]
+    assert boxes[1]["edges"] == second.data["edges"]
+    assert len(boxes[2]["computed_from"]) == undo.data["results"]
+    note = client.get_run(second.run_id).data.tags[names.TAG_NOTE]
+    assert "| parameter | before | box | change | best trial |" in note
+    assert f"It rests on trials {second.data['support'][0]}, " in note
+    record = world.store.study(branch)
+    assert record is not None
+    assert record.run_id is not None
+    tags = client.get_run(record.run_id).data.tags
+    assert tags[names.TAG_BRANCH] == f"{world.study}/r1"
+
+
 def test_rounds_come_while_mlflow_is_away(world: World) -> None:
     """No trial is in MLflow: the rounds are computed from the workers' reports, and the ledger says so."""
     world.train(12)

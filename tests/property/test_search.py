@@ -4,74 +4,21 @@ import itertools
 import json
 import math
 
-import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from caviar.search import (
     STRATEGIES,
     Exhausted,
-    Result,
+    History,
     Round,
     Searcher,
-    Settings,
     first_round,
     propose,
     refine,
 )
-from caviar.space import Box, Space
-
-SPACES = [
-    Space.parse(mapping)
-    for mapping in (
-        {"x": {"type": "float", "low": 0.0, "high": 1.0}},
-        {
-            "lr": {"type": "float", "low": 1e-5, "high": 1.0, "scale": "log"},
-            "momentum": {"type": "float", "low": 0.9, "high": 0.999, "scale": "reverse_log"},
-            "units": {"type": "int", "low": 4, "high": 512, "scale": "log"},
-            "layers": {"type": "int", "low": 1, "high": 4},
-            "solver": {"type": "categorical", "choices": ["sgd", "adam", "lion"]},
-            "decay": {"type": "float", "low": 0.0, "high": 1.0, "when": {"solver": ["sgd"]}},
-        },
-        {
-            "depth": {"type": "int", "low": 1, "high": 3},
-            "leaf": {"type": "categorical", "choices": [1, 2], "when": {"depth": [2, 3]}},
-            "bag": {"type": "categorical", "choices": [True, False]},
-        },
-    )
-]
-law = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-VALUES = st.one_of(
-    st.none(),
-    st.sampled_from([0.0, 1.0, math.inf, math.nan]),
-    st.floats(-1e3, 1e3),
-)
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> tuple[Space, Settings, list[Result]]:
-    """A space, settings and up to 60 results; clustered ones, so that boxes collapse and start over."""
-    space = draw(st.sampled_from(SPACES))
-    config = Settings(
-        draw(st.sampled_from(["minimize", "maximize"])), "zoom", draw(st.integers(0, 9))
-    )
-    rng = np.random.default_rng(draw(st.integers(0, 999)))
-    centre, spread = rng.random(len(space)), draw(st.sampled_from([0.001, 0.1, 1.0]))
-    values = draw(st.lists(VALUES, max_size=60))
-    vectors = centre + spread * (rng.random((len(values), len(space))) - 0.5)
-    points = [space.from_unit(np.clip(vector, 0, 1)) for vector in vectors]
-    results = [Result(i, p, v) for i, (p, v) in enumerate(zip(points, values, strict=True))]
-    return space, config, results
-
-
-def ledger(space: Space, config: Settings, results: list[Result]) -> list[Round]:
-    """The rounds as they come when results are told one by one."""
-    rounds = [first_round(space, config)]
-    for count in range(1, len(results) + 1):
-        new = refine(space, config, rounds, results[:count])
-        if new is not None:
-            rounds.append(new)
-    return rounds
+from caviar.space import Box, Interval
+from tests.support.searches import SPACES, histories, law, ledger
 
 
 @law
@@ -82,6 +29,7 @@ def test_every_round_holds_the_best_trial_and_stays_in_the_study(history):
     rounds = ledger(space, config, results)
     for before, now in itertools.pairwise(rounds):
         assert now.box.inside(Box.whole(space))
+        assert all(s.lo < s.hi if isinstance(s, Interval) else s.choices for s in now.box.sides)
         assert now.box.contains(results[now.incumbent].params)
         assert now.incumbent in now.support
         assert now.reason.endswith(".")
@@ -111,6 +59,25 @@ def test_the_order_of_results_does_not_matter(history, random):
 
 
 @law
+@given(histories(), st.data())
+def test_results_that_arrive_together_may_come_in_any_order(history, data):
+    """Batch by batch, as from many workers: the whole ledger is the same, whatever the order within a batch."""
+    space, config, results = history
+    straight, shuffled = [first_round(space, config)], [first_round(space, config)]
+    seen, known = History(space, config.goal), []
+    place = 0
+    while place < len(results):
+        batch = results[place : place + data.draw(st.integers(1, 12))]
+        place += len(batch)
+        seen.extend(data.draw(st.permutations(batch)))
+        known += batch
+        for rounds, so_far in ((straight, known), (shuffled, seen)):
+            while new := refine(space, config, rounds, so_far):
+                rounds.append(new)
+    assert shuffled == straight
+
+
+@law
 @given(histories())
 def test_a_round_survives_json(history):
     """The ledger's row gives the same round back."""
@@ -125,34 +92,64 @@ def test_a_round_survives_json(history):
     st.sampled_from(SPACES),
     st.sampled_from(STRATEGIES),
     st.integers(0, 5),
-    st.lists(st.booleans(), min_size=30, max_size=30),
+    st.lists(st.integers(0, 3), min_size=40, max_size=40),
 )
 def test_nothing_is_proposed_twice_while_there_is_something_else(space, strategy, seed, tells):
-    """Told or pending, no point comes again before all of a finite space were tried."""
+    """Told or pending, in whatever order they are told, no point comes again before all of a finite space came."""
     searcher = Searcher(space, goal="minimize", strategy=strategy, seed=seed)
     points = 10 if space is SPACES[2] else math.inf
-    seen, open_ = set(), []
+    seen, pending = set(), []
     try:
         for tell in tells:
-            open_.append(searcher.ask())
-            key = space.key(open_[-1].params)
+            pending.append(searcher.ask())
+            key = space.key(pending[-1].params)
             assert key not in seen or len(seen) == points
             seen.add(key)
-            if tell:
-                point = open_.pop(0)
-                searcher.tell(point, float(len(seen) % 7))
+            for _ in range(min(tell, len(pending))):
+                point = pending.pop(len(pending) // 2)
+                searcher.tell(point, None if len(seen) % 5 == 4 else float(len(seen) % 7))
     except Exhausted:
         assert strategy == "grid"
 
 
 @law
-@given(st.sampled_from(SPACES), st.sampled_from(["zoom", "random", "sobol"]), st.integers(0, 9))
-def test_a_search_replays_from_its_seed(space, strategy, seed):
-    """The ledger and the results are all that a proposal depends on: no state is hidden in the searcher."""
+@given(
+    st.sampled_from(SPACES),
+    st.sampled_from(STRATEGIES[:2]),
+    st.integers(0, 9),
+    st.integers(1, 8),
+)
+def test_a_search_replays_from_its_ledger(space, strategy, seed, workers):
+    """However many workers there were: from the stored round, the results and what was pending, each in the order
+    of the numbers, another process proposes the same point. No state is hidden in the searcher."""
     searcher = Searcher(space, goal="minimize", strategy=strategy, seed=seed)
-    for _ in range(25):
-        now, results = searcher.round, searcher.results
+    pending = []
+    for turn in range(32):
+        row = json.loads(json.dumps(searcher.round.to_json()))
+        known = sorted(searcher.results, key=lambda result: result.number)
+        waiting = [asked.params for asked in pending]
         point = searcher.ask()
-        again = propose(space, searcher.settings, now, results, [], point.number)
+        now = Round.from_json(space, row)
+        again = propose(space, searcher.settings, now, known, waiting, point.number)
         assert again == point.params
-        searcher.tell(point, float(point.number % 5))
+        pending.append(point)
+        if len(pending) == workers:
+            told = pending.pop(turn * 7 % workers)
+            searcher.tell(told, float(told.number % 5))
+
+
+@law
+@given(st.sampled_from(SPACES), st.integers(0, 9), st.integers(1, 6))
+def test_the_same_events_give_the_same_search(space, seed, workers):
+    """Asked and told in the same order, two searches have the same points and the same ledger."""
+    searchers = [Searcher(space, goal="maximize", seed=seed) for _ in range(2)]
+    pending = []
+    for _ in range(24):
+        one, other = (searcher.ask() for searcher in searchers)
+        assert one == other
+        pending.append(one)
+        if len(pending) == workers:
+            told = pending.pop(0)
+            for searcher in searchers:
+                searcher.tell(told, float(told.number % 7))
+    assert searchers[0].rounds == searchers[1].rounds

@@ -28,6 +28,7 @@ from caviar.contract.messages import (
 )
 from caviar.contract.views import (
     AddedTrial,
+    Branch,
     NewTrial,
     ProblemView,
     RoundView,
@@ -36,6 +37,7 @@ from caviar.contract.views import (
     Submission,
     Submitted,
     TrialView,
+    Undo,
     WorkerView,
 )
 from caviar.errors import CaviarError, InputError, NotAllowed
@@ -100,6 +102,15 @@ def _client_routes(
     @router.get("/studies/{study_id}/rounds")
     def rounds(study_id: str) -> list[RoundView]:
         return presenter.rounds(found(study_id))
+
+    @router.post("/studies/{study_id}/rounds/{number}/undo")
+    def undo(study_id: str, number: int, request: Undo) -> RoundView:
+        new = scheduler.undo(found(study_id).id, number, request.user)
+        return presenter.rounds(found(study_id))[new.index]
+
+    @router.post("/studies/{study_id}/rounds/{number}/branch", status_code=201)
+    def branch(study_id: str, number: int, request: Branch) -> Submitted:
+        return scheduler.branch(found(study_id), number, request.name, request.user)
 
     @router.get("/studies/{study_id}/trials")
     def trials(

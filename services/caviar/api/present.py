@@ -16,7 +16,7 @@ from caviar.contract.views import (
     TrialView,
 )
 from caviar.scheduler import Scheduler
-from caviar.search import Round
+from caviar.search import Round, in_force
 from caviar.studies.life import ENDED
 from caviar.studies.spec import Study, load_study
 
@@ -88,6 +88,8 @@ class Presenter:
             ended=record.ended,
             left_s=left_s,
             slots=slots,
+            branched_from=record.branched_from,
+            branched_round=record.branched_round,
             mlflow=MlflowView(
                 uri=self._mlflow_uri,
                 experiment_id=record.experiment_id,
@@ -99,9 +101,13 @@ class Presenter:
 
     def rounds(self, record: StudyRecord) -> list[RoundView]:
         study = specification(record.source, record.filename)
+        rows = self._store.rounds(record.id)
+        rounds = [Round.from_json(study.space, row.data) for row in rows]
+        valid = in_force(rounds)
+        boxes = [None, *(round_.box for round_ in rounds)]
         return [
-            Round.from_json(study.space, row.data).to_view(row.run_id)
-            for row in self._store.rounds(record.id)
+            round_.to_view(row.run_id, before, undone=round_.index not in valid)
+            for row, round_, before in zip(rows, rounds, boxes, strict=False)
         ]
 
     def trial(self, row: TrialRow, with_output: bool = False) -> TrialView:

@@ -16,6 +16,7 @@ from caviar.cli.home import default_home
 from caviar.contract.names import ENV_API
 from caviar.contract.views import (
     AddedTrial,
+    Branch,
     NewTrial,
     ProblemView,
     RoundView,
@@ -24,6 +25,7 @@ from caviar.contract.views import (
     Submission,
     Submitted,
     TrialView,
+    Undo,
     WorkerView,
 )
 from caviar.errors import CaviarError, InputError, NotAllowed, Problem, ServiceError
@@ -108,6 +110,14 @@ class Client:
 
     def rounds(self, study_id: str) -> list[RoundView]:
         return self._call("GET", f"/studies/{study_id}/rounds", list[RoundView])
+
+    def undo(self, study_id: str, number: int, request: Undo) -> RoundView:
+        path = f"/studies/{study_id}/rounds/{number}/undo"
+        return self._call("POST", path, RoundView, body=request.model_dump(mode="json"))
+
+    def branch(self, study_id: str, number: int, request: Branch) -> Submitted:
+        path = f"/studies/{study_id}/rounds/{number}/branch"
+        return self._call("POST", path, Submitted, body=request.model_dump(mode="json"))
 
     def pause(self, study_id: str) -> StudyView:
         return self._call("POST", f"/studies/{study_id}/pause", StudyView)

@@ -8,14 +8,17 @@ from typing import Literal
 import click
 from pydantic import BaseModel, TypeAdapter
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 from caviar.cli.client import Client, find_service
 from caviar.cli.follow import ENDED, follow
+from caviar.cli.running import user_name
 from caviar.cli.views import tables
+from caviar.cli.views.ledger import rounds_view
 from caviar.cli.views.parts import clean
-from caviar.cli.views.progress import progress
+from caviar.cli.views.progress import progress, round_line
 from caviar.cli.views.result import exit_code, result, result_object
-from caviar.contract.views import RoundView
+from caviar.contract.views import Branch, RoundView, Undo
 from caviar.errors import InputError, Problem
 
 Answer = BaseModel | Sequence[BaseModel]
@@ -72,7 +75,22 @@ def rounds(given: str, as_json: bool) -> int:
     with Client(find_service()) as client:
         study = client.study(client.resolve(given))
         ledger: list[RoundView] = client.rounds(study.id)
-    return _print(as_json, ledger, tables.rounds_view(study, ledger))
+    return _print(as_json, ledger, rounds_view(study, ledger))
+
+
+def undo_round(given: str, number: int, as_json: bool) -> int:
+    with Client(find_service()) as client:
+        new = client.undo(client.resolve(given), number, Undo(user=user_name()))
+    return _print(as_json, new, Text(round_line(new)))
+
+
+def branch_off(given: str, number: int, name: str | None, as_json: bool) -> int:
+    with Client(find_service()) as client:
+        origin = client.resolve(given)
+        submitted = client.branch(origin, number, Branch(name=name, user=user_name()))
+        study = client.study(submitted.id)
+    line = f"{clean(study.name)} ({study.id}) started from round {number} of {origin}."
+    return _print(as_json, submitted, Text(line))
 
 
 def trial(given: str, as_json: bool) -> int:

@@ -186,11 +186,12 @@ def _submission(file: Path, text: str, local: bool) -> Submission:
         filename=file.name,
         folder=str(folder) if local else None,
         code_version=code_version(folder),
-        user=_user(),
+        user=user_name(),
     )
 
 
-def _user() -> str | None:
+def user_name() -> str | None:
+    """Who runs this command, for the record; None where the system does not know."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

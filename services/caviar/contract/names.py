@@ -37,6 +37,7 @@ TAG_SEED = "caviar.seed"
 TAG_HOST = "caviar.host"
 TAG_REASON = "caviar.reason"
 TAG_STOPPED = "caviar.stopped_early"  # where a stopping rule ended the trial
+TAG_BRANCH = "caviar.branched_from"  # STUDY/rN
 TAG_VERSION = "caviar.version"
 TAG_CODE = "caviar.code"
 TAG_PARENT = "mlflow.parentRunId"

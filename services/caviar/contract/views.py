@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from caviar.contract.messages import ParameterValue
 
@@ -52,11 +52,14 @@ class RoundView(View):
     kind: str = "start"
     """start | shrink | widen | move | restart | keep | undo | branch"""
     before: dict[str, SideView] = {}
-    """The box of the round that it came from; empty in the first."""
+    """The box just before it in the ledger; empty in the first."""
     edges: dict[str, str] = {}
-    """By parameter: which edge of the box before (or which of the study's own bounds) the best trial sat at."""
+    """By parameter: which edge of the box before (or which of the study's own bounds) the best trial sat at, for
+    instance "at the upper edge", "above the box", "at the study's own upper bound"."""
     support: list[int] = []
-    """Numbers of the trials whose region the box is."""
+    """Numbers of the trials whose region the box is, best first."""
+    undone: bool = False
+    """Taken back: the current round does not descend from it."""
     parent: int | None = None
     trials: int = 0
     """How many finished trials it was computed from."""
@@ -173,6 +176,9 @@ class StudyView(View):
     left_s: float | None = None
     """Estimated seconds until the budget is spent."""
     slots: int = 0
+    branched_from: str | None = None
+    branched_round: int | None = None
+    """The study, by its id, and its round that this one goes on from."""
     mlflow: MlflowView = MlflowView()
 
 
@@ -212,6 +218,25 @@ class Submission(BaseModel):
     """Continue an unfinished study of the same content instead of starting another."""
     code_version: str | None = None
     user: str | None = None
+
+
+Person = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
+"""Who asks, for the ledger: one line."""
+
+
+class Undo(BaseModel):
+    """Take back a round of the ledger, and all after it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    user: Person | None = None
+
+
+class Branch(BaseModel):
+    """Start a study from a round of another; ``name`` is the other's with the round by default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str | None = None
+    user: Person | None = None
 
 
 class Submitted(View):

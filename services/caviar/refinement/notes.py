@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from caviar.adapters.sql import StudyRecord, TrialRow
-from caviar.contract.views import ParameterView, SideView
+from caviar.contract.views import ParameterView, RoundView, SideView
 from caviar.search import Round
 from caviar.studies.spec import Study
 
@@ -71,11 +71,20 @@ def study_note(
     return "\n".join(lines)
 
 
-def round_note(round_: Round) -> str:
-    """A round's description: why, and the box on each parameter's own scale."""
-    lines = [round_.reason, "", "| parameter | box | change |", "|---|---|---|"]
-    for name, side in round_.box.to_views().items():
-        lines.append(f"| {name} | {_range(side)} | {round_.changes.get(name, '')} |")
+def round_note(view: RoundView) -> str:
+    """A round's description: why, the box before and after on each parameter's own scale, the trials behind it."""
+    lines = [
+        view.reason,
+        "",
+        "| parameter | before | box | change | best trial |",
+        "|" + "---|" * 5,
+    ]
+    for name, side in view.box.items():
+        before = _range(view.before[name]) if name in view.before else ""
+        change, edge = view.changes.get(name, ""), view.edges.get(name, "")
+        lines.append(f"| {name} | {before} | {_range(side)} | {change} | {edge} |")
+    if view.support:
+        lines += ["", f"It rests on trials {', '.join(map(str, view.support))}."]
     return "\n".join(lines)
 
 

@@ -27,6 +27,8 @@ def _tags(record: StudyRecord, kind: str) -> dict[str, str]:
         names.TAG_VERSION: __version__,
         names.TAG_SOURCE: record.filename,
     }
+    if record.branched_from:
+        tags[names.TAG_BRANCH] = f"{record.branched_from}/r{record.branched_round}"
     if record.user:
         tags[names.TAG_USER] = record.user
     if record.code_version:
@@ -75,29 +77,23 @@ def publish_round(
     assert record.experiment_id is not None
     assert record.run_id is not None
     row = rounds[-1]
-    round_ = Round.from_json(study.space, row.data)
+    boxes = [Round.from_json(study.space, each.data) for each in rounds]
+    round_ = boxes[-1]
+    view = round_.to_view(before=boxes[-2].box if len(boxes) > 1 else None)
     tags = _tags(record, "round") | {
         names.TAG_ROUND: str(row.index),
         names.TAG_PARENT: record.run_id,
         names.TAG_REASON: round_.reason[:5000],
-        names.TAG_NOTE: notes.round_note(round_),
+        names.TAG_NOTE: notes.round_note(view),
     }
     run_id = mlflow.run(record.experiment_id, names.round_run_name(row.index), tags, row.created)
-    box = {name: side.model_dump(exclude_none=True) for name, side in round_.box.to_views().items()}
-    ledger = {
-        "round": row.index,
-        "kind": round_.kind,
-        "reason": round_.reason,
-        "changes": dict(round_.changes),
-        "box": box,
-        "computed_from": row.computed_from,
-    }
+    ledger = view.model_dump(exclude_none=True, exclude={"run_id", "undone"})
+    ledger["computed_from"] = row.computed_from
     metrics = {
         f"width/{name}": width for name, width in pictures.widths(study.space, round_).items()
     }
     if round_.best is not None and math.isfinite(round_.best):
         metrics["best"] = round_.best
-    boxes = [Round.from_json(study.space, each.data) for each in rounds]
     mlflow.write(
         run_id,
         row.created,

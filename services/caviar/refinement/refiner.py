@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 
 from caviar.adapters.imports import FRAMES, imports_lock, without
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
-from caviar.search import Result, Round, importance, refine
-from caviar.studies.life import ENDED, FINAL
+from caviar.search import History, Result, Round, importance, refine
+from caviar.studies.life import ENDED, LEARNT_FROM
 from caviar.studies.spec import Study, load_study
 
 log = logging.getLogger("caviar.refiner")
@@ -32,8 +32,6 @@ class Recorded:
     ended_ms: int
 
 
-LEARNT_FROM = FINAL - {"cancelled"}
-"""How trials end that say something: not because somebody cancelled them."""
 FindRecorded = Callable[[str], Recorded | None]
 """Trial id -> its result in MLflow, where it was read already."""
 
@@ -46,8 +44,11 @@ class _Case:
     since: float = 0.0
     """When the newest of them ended: only later ones are read again."""
     rounds: list[Round] = field(default_factory=list)
-    prior: list[Result] = field(default_factory=list)
+    prior: History = field(init=False)
     """Results from elsewhere, by number."""
+
+    def __post_init__(self) -> None:
+        self.prior = History(self.study.space, self.study.metric.goal)
 
 
 class Refiner:
@@ -92,7 +93,7 @@ class Refiner:
         rows = [case.ended[number] for number in sorted(case.ended)]
         results = [self._result(row) for row in rows]
         newer = self._store.priors(record.id, after=len(case.prior) - 1)
-        case.prior += [row.result() for row in newer]
+        case.prior.extend(row.result() for row in newer)
         # After a long absence more than one round may be due.
         while following := refine(
             study.space, study.search_settings, case.rounds, results, case.prior
@@ -102,7 +103,7 @@ class Refiner:
                 recorded = self._find_recorded(row.id)
                 sources.append((row.id, recorded.run_id if recorded else None))
             if not self._store.add_round(record.id, following.index, following.to_json(), sources):
-                case.rounds.clear()  # another refiner was first: its round counts
+                case.rounds.clear()  # a person or another refiner was first: that round counts
                 case.ended.clear()
                 case.since = 0.0
                 return

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.messages import Assignment, ParameterValue, StopRule, Trainer
 from caviar.scheduler.rungs import Rungs
-from caviar.search import Result, Round, Settings, propose
-from caviar.search.history import History
+from caviar.search import History, Result, Round, Settings, propose
 from caviar.studies.life import OPEN
 from caviar.studies.spec import Study
 
@@ -29,12 +28,15 @@ class Desk:
     spent_s: float = 0.0
     """Seconds of finished trials, for the estimate of the time left."""
     rungs: Rungs = field(init=False)
+    history: History = field(init=False)
+    """``results`` for the search, encoded once; it catches up when a point is proposed."""
     prior: History = field(init=False)
     """Results from elsewhere, by number."""
 
     def __post_init__(self) -> None:
-        self.rungs = Rungs(self.study.stopping, self.study.metric.goal)
-        self.prior = History(self.study.space, self.study.metric.goal)
+        space, goal = self.study.space, self.study.metric.goal
+        self.rungs = Rungs(self.study.stopping, goal)
+        self.history, self.prior = History(space, goal), History(space, goal)
 
     @classmethod
     def load(cls, store: Store, record: StudyRecord, study: Study) -> Desk:
@@ -75,11 +77,12 @@ class Desk:
 
     def propose(self) -> dict[str, ParameterValue]:
         """The parameters of trial ``next_number``, from all that is known now."""
+        self.history.extend(list(self.results.values())[len(self.history) :])
         return propose(
             self.study.space,
             self.settings,
             self.round,
-            [self.results[number] for number in sorted(self.results)],
+            self.history,
             [self.open[number].params for number in sorted(self.open)],
             self.next_number,
             self.prior,

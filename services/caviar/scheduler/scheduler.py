@@ -31,7 +31,7 @@ from caviar.contract.messages import (
 from caviar.contract.names import queue_name
 from caviar.contract.views import AddedTrial, NewTrial, StudyState, Submission, Submitted
 from caviar.errors import InputError, NotAllowed, Problem
-from caviar.scheduler import adding
+from caviar.scheduler import adding, ledger
 from caviar.scheduler.desk import Desk
 from caviar.scheduler.fleet import Fleet, Progress, Worker
 from caviar.scheduler.starting import start_of
@@ -173,6 +173,26 @@ class Scheduler:
             if desk.record.state in ENDED:
                 return
             self._end(desk, "stopped", reason)
+
+    def undo(self, study_id: str, number: int, user: str | None = None) -> Round:
+        """Take back round ``number`` and all after it; the next trials come from the box before it."""
+        with self._lock:
+            desk = self._desk(study_id)
+            if desk.record.state in ENDED:
+                raise NotAllowed(f"Study {study_id} is {desk.record.state}.")
+            desk.round = ledger.undo(self._store, study_id, desk.study, number, user)
+            self._wake.notify_all()
+            return desk.round
+
+    def branch(
+        self, origin: StudyRecord, number: int, name: str | None = None, user: str | None = None
+    ) -> Submitted:
+        """Start a study from round ``number`` of another."""
+        with self._lock:
+            record, study = ledger.branch(self._store, origin, number, name, user)
+            self._desks[record.id] = Desk.load(self._store, record, study)
+            self._wake.notify_all()
+        return Submitted(id=record.id, warnings=list(study.warnings))
 
     def _desk(self, study_id: str) -> Desk:
         """The study in memory; an ended one is loaded again while trials of it still run.

@@ -2,6 +2,7 @@
 
 from caviar.search.history import History
 from caviar.search.importance import importance
+from caviar.search.ledger import branched, in_force, numbered, undone
 from caviar.search.rounds import Round
 from caviar.search.searcher import Asked, Searcher
 from caviar.search.strategies import first_round, grid_size, propose, refine
@@ -16,9 +17,13 @@ __all__ = [
     "Round",
     "Searcher",
     "Settings",
+    "branched",
     "first_round",
     "grid_size",
     "importance",
+    "in_force",
+    "numbered",
     "propose",
     "refine",
+    "undone",
 ]

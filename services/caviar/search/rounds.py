@@ -17,7 +17,8 @@ Kind = Literal["start", "shrink", "widen", "move", "restart", "keep", "undo", "b
 class Round:
     """Where the search looks, and why.
 
-    ``changes`` says for each parameter: narrowed, widened, moved or kept, with the edge that was hit.
+    ``changes`` says for each parameter: narrowed, widened, moved or kept, with the edge that was hit; ``edges``
+    names that edge, or the study's own bound, where the best trial sat at one.
     ``support`` are the numbers of the trials whose region the box is; ``results`` is how many finished
     trials the round was computed from, ``best`` and ``incumbent`` the value and number of the best of them.
     ``memory`` is the strategy's own, in JSON.
@@ -34,6 +35,7 @@ class Round:
     best: float | None = None
     incumbent: int | None = None
     memory: Mapping[str, Any] = field(default_factory=dict)
+    edges: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -48,6 +50,7 @@ class Round:
             "best": self.best,
             "incumbent": self.incumbent,
             "memory": dict(self.memory),
+            "edges": dict(self.edges),
         }
 
     @classmethod
@@ -58,13 +61,20 @@ class Round:
         box = Box.from_json(space, data["box"])
         return cls(**{**data, "box": box, "support": tuple(data["support"])})
 
-    def to_view(self, run_id: str | None = None) -> RoundView:
+    def to_view(
+        self, run_id: str | None = None, before: Box | None = None, undone: bool = False
+    ) -> RoundView:
+        """``before`` is the box just before it in the ledger; ``undone`` says that it was taken back."""
         return RoundView(
             round=self.index,
             box=self.box.to_views(),
             reason=self.reason,
             changes=dict(self.changes),
             kind=self.kind,
+            before=before.to_views() if before else {},
+            edges=dict(self.edges),
+            support=list(self.support),
+            undone=undone,
             parent=self.parent,
             trials=self.results,
             best=self.best,

@@ -17,6 +17,8 @@ from caviar.contract.views import StudyState, TrialState
 TRIAL_STATES: Final[tuple[TrialState, ...]] = get_args(TrialState)
 OPEN: Final[frozenset[TrialState]] = frozenset({"queued", "dispatched", "running"})
 FINAL: Final[frozenset[TrialState]] = frozenset(TRIAL_STATES) - OPEN
+LEARNT_FROM: Final[frozenset[TrialState]] = FINAL - {"cancelled"}
+"""How trials end that say something to the search: not because somebody cancelled them."""
 ENDED: Final[frozenset[StudyState]] = frozenset({"done", "stopped", "failed"})
 
 CRASH_BUDGET: Final = 3

@@ -6,6 +6,7 @@ no anchors or aliases (they can make a small file enormous), no custom tags, no 
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -74,6 +75,14 @@ def read_source(text: str) -> Source:
     if builder.problems:
         raise InputError(builder.problems)
     return Source(data=data, lines=builder.lines)
+
+
+def renamed(text: str, name: str) -> str:
+    """The text of a study file, read before, with ``name`` as its name; all else stays, comments included."""
+    root = _yaml().compose(text)
+    value = next(value for key, value in root.value if key.value == "name")
+    first, last = value.start_mark.index, value.end_mark.index
+    return f"{text[:first]}{json.dumps(name)}{text[last:]}"
 
 
 def _yaml() -> YAML:

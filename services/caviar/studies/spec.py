@@ -47,7 +47,8 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 """The keys of each section. Those of ``space`` belong to the space."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+LONGEST_NAME = 64
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 _METRIC = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./ -]{0,249}")
 _LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")

@@ -16,6 +16,7 @@ from caviar.adapters.sql.engine import HEAD, MIGRATIONS
 from caviar.adapters.sql.priors import NOTHING
 from caviar.adapters.sql.tables import metadata
 from caviar.contract.views import Note
+from caviar.search import Result
 
 
 def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
@@ -149,3 +150,22 @@ def test_a_study_is_primed_once(tmp_path: Path) -> None:
     assert record is not None
     assert (record.primed, len(record.notes)) == (True, 1)
     assert len(store.priors(study)) == 1
+
+
+def test_results_from_elsewhere_are_numbered_on(tmp_path: Path) -> None:
+    """Each source adds its own behind those that are there; a study that has none reads an empty list."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    migrate(engine)
+    store = Store(engine)
+    study, other = _study(store), _study(store)
+    store.add_priors(study, "study:a", [({"x": 1}, 0.5), ({"x": 2}, 0.25)])
+    store.add_priors(study, "experiment:b", [({"x": 3}, 1.0)])
+    store.add_priors(study, "study:nothing", [])
+    found = store.priors(study)
+    assert [(row.number, row.source) for row in found] == [
+        (0, "study:a"),
+        (1, "study:a"),
+        (2, "experiment:b"),
+    ]
+    assert found[1].result() == Result(1, {"x": 2}, 0.25)
+    assert store.priors(other) == []

@@ -10,6 +10,8 @@ from fastapi.testclient import TestClient
 from caviar.adapters.sql import Store, migrate, open_engine
 from caviar.api import create_app
 from caviar.scheduler import Scheduler
+from caviar.search import Searcher
+from caviar.studies.spec import load_study
 
 CLIENT = {"Authorization": "Bearer client-token"}
 WORKER = {"Authorization": "Bearer worker-token"}
@@ -24,10 +26,14 @@ budget: {trials: 3}
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> TestClient:
+def store(tmp_path: Path) -> Store:
     engine = open_engine(f"sqlite:///{tmp_path / 'caviar.db'}")
     migrate(engine)
-    store = Store(engine)
+    return Store(engine)
+
+
+@pytest.fixture
+def api(store: Store) -> TestClient:
     scheduler = Scheduler(store, lambda *_: None, lease_s=10, claim_s=5, local=True)
     app = create_app(
         store,
@@ -132,3 +138,69 @@ def test_a_study_says_what_it_waits_for(api: TestClient) -> None:
     api.post(f"/api/v1/studies/{study}/stop", headers=CLIENT)
     (note,) = api.get(f"/api/v1/studies/{study}", headers=CLIENT).json()["notes"]
     assert note == {"text": "not read before the study ended: experiment vision", "warning": True}
+
+
+def rounds_of(api: TestClient, study: str) -> list[str]:
+    answer = api.get(f"/api/v1/studies/{study}/rounds", headers=CLIENT)
+    return [entry["kind"] for entry in answer.json()]
+
+
+def test_an_undo_answers_with_its_round(api: TestClient, store: Store) -> None:
+    """The ledger says of each round what was before, and which ones were taken back."""
+    study = api.post("/api/v1/studies", json={"text": STUDY}, headers=CLIENT).json()["id"]
+    searcher = Searcher(load_study(STUDY).space, goal="minimize")
+    while len(searcher.rounds) < 4:
+        point = searcher.ask()
+        searcher.tell(point, float(point.params["x"]))
+    for round_ in searcher.rounds[1:]:
+        store.add_round(study, round_.index, round_.to_json(), [])
+    path = f"/api/v1/studies/{study}/rounds"
+    new = api.post(f"{path}/2/undo", json={"user": "ada"}, headers=CLIENT).json()
+    assert (new["round"], new["kind"], new["parent"]) == (4, "undo", 1)
+    ledger = api.get(path, headers=CLIENT).json()
+    assert ledger[4] == new
+    assert [entry["undone"] for entry in ledger] == [False, False, True, True, False]
+    assert [entry["before"] for entry in ledger] == [{}, *(entry["box"] for entry in ledger[:4])]
+    assert ledger[1]["support"] == list(searcher.rounds[1].support)
+    assert ledger[1]["edges"] == searcher.rounds[1].edges
+    again = api.post(f"{path}/2/undo", json={}, headers=CLIENT)
+    assert (again.status_code, len(api.get(path, headers=CLIENT).json())) == (409, 5)
+
+
+def test_a_round_that_cannot_be_undone_is_refused(api: TestClient) -> None:
+    """The first one, one that is not there, and all of a study that has ended; the ledger stays as it is."""
+    study = api.post("/api/v1/studies", json={"text": STUDY}, headers=CLIENT).json()["id"]
+    ledger = f"/api/v1/studies/{study}/rounds"
+    first = api.post(f"{ledger}/0/undo", json={}, headers=CLIENT)
+    assert (first.status_code, first.json()["problems"][0]["path"]) == (422, ["round"])
+    assert "round 0" in first.json()["detail"]
+    assert api.post(f"{ledger}/7/undo", json={}, headers=CLIENT).status_code == 422
+    hostile = {"user": "ada\x1b[2J"}
+    assert api.post(f"{ledger}/1/undo", json=hostile, headers=CLIENT).status_code == 422
+    assert api.post(f"{ledger}/1/undo", json={}, headers=WORKER).status_code == 401
+    api.post(f"/api/v1/studies/{study}/stop", headers=CLIENT)
+    assert api.post(f"{ledger}/1/undo", json={}, headers=CLIENT).status_code == 409
+    assert rounds_of(api, study) == ["start"]
+
+
+def test_a_branch_is_made_by_a_request(api: TestClient) -> None:
+    """Of a study that has ended, too; a name that is none is told by its place, and nothing is made."""
+    study = api.post("/api/v1/studies", json={"text": STUDY}, headers=CLIENT).json()["id"]
+    api.post(f"/api/v1/studies/{study}/stop", headers=CLIENT)
+    path = f"/api/v1/studies/{study}/rounds/0/branch"
+    wrong = api.post(path, json={"name": "no name"}, headers=CLIENT)
+    assert wrong.status_code == 422
+    assert [p["path"] for p in wrong.json()["problems"]] == [["name"]]
+    assert len(api.get("/api/v1/studies", headers=CLIENT).json()) == 1
+    answer = api.post(path, json={"user": "ada"}, headers=CLIENT)
+    assert answer.status_code == 201
+    view = api.get(f"/api/v1/studies/{answer.json()['id']}", headers=CLIENT).json()
+    assert (view["name"], view["branched_from"], view["branched_round"]) == (
+        "parabola-r0",
+        study,
+        0,
+    )
+    assert rounds_of(api, answer.json()["id"]) == ["branch"]
+    assert (
+        api.post("/api/v1/studies/zz/rounds/0/branch", json={}, headers=CLIENT).status_code == 404
+    )

@@ -142,7 +142,7 @@ def test_lines_for_a_log() -> None:
 
 
 def test_tables_of_things() -> None:
-    """Studies, rounds, a trial, workers; each says what to do when there is none."""
+    """Studies, a trial, workers; each says what to do when there is none."""
     row = StudyRow(
         id="a-1",
         name="a",
@@ -159,9 +159,6 @@ def test_tables_of_things() -> None:
     assert "3/3" in shown
     assert "caviar submit" in text_of(tables.studies_table([]))
     study = digits_study()
-    ledger = text_of(tables.rounds_view(study, study.rounds))
-    assert "r1 shrink, from 16 trials  best 0.95" in ledger
-    assert "learning_rate  0.001 … 0.1  narrowed" in ledger
     one = text_of(tables.trial_view(study, trial(3, output="epoch 1\n", metrics={"test": 0.5})))
     assert "Trial 3  done  val_accuracy 0.903" in one
     assert "epoch 1" in one

@@ -92,6 +92,7 @@ def test_the_box_goes_to_a_better_trial_outside_at_once():
     assert new.box.contains(far.params)
     assert f"Trial {far.number} (5) is the best now; the box " in new.reason
     assert "it lies above the box, at 0.631" in new.reason
+    assert new.edges["learning_rate"] == "above the box"
 
 
 def test_the_studys_own_bound_is_named_and_never_passed():
@@ -99,6 +100,7 @@ def test_the_studys_own_bound_is_named_and_never_passed():
     new = start([result(i, 1.0 - 0.03 * i, float(-i)) for i in range(12)])
     assert new.box.to_views()["learning_rate"].high == 1.0
     assert "the best one (0) sits at the study's own upper bound 1" in new.reason
+    assert new.edges == {"learning_rate": "at the study's own upper bound"}
 
 
 def test_a_plateau_widens_the_steps():

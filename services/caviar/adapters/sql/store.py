@@ -53,8 +53,12 @@ class Store:
         user: str | None,
         first_round: dict[str, Any],
         start: Start = NOTHING,
+        branched: tuple[str, int] | None = None,
     ) -> StudyRecord:
-        """Write a study, its first round and what it starts from together."""
+        """Write a study, its first round and what it starts from together.
+
+        ``branched`` are the study and the round of it that this one goes on from.
+        """
         now = self._clock()
         record = StudyRecord(
             id=uuid.uuid4().hex[:8],
@@ -75,6 +79,8 @@ class Store:
             closed=False,
             primed=start.primed,
             notes=[note.model_dump() for note in start.notes],
+            branched_from=branched[0] if branched else None,
+            branched_round=branched[1] if branched else None,
         )
         values = {name: getattr(record, name) for name in StudyRecord.__slots__}
         with self._engine.begin() as connection:

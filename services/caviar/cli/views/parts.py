@@ -163,6 +163,15 @@ def failures_line(study: StudyView) -> Text | None:
     return text
 
 
+def origin_line(study: StudyView) -> Text | None:
+    """Where a branch comes from."""
+    if study.branched_from is None:
+        return None
+    return Text(
+        f"branched from round {study.branched_round} of {clean(study.branched_from)}", style="dim"
+    )
+
+
 def round_title(round_view: RoundView) -> str:
     trials = f", from {count(round_view.trials, 'trial')}" if round_view.trials else ""
     return f"r{round_view.round} {round_view.kind}{trials}"

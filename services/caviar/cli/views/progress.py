@@ -17,6 +17,7 @@ from caviar.cli.views.parts import (
     indented,
     last_line,
     notes_block,
+    origin_line,
     round_title,
     scale_of,
     stacked,
@@ -36,6 +37,7 @@ def progress(study: StudyView, width: int) -> RenderableType:
     best = study.best.params if study.best else {}
     return stacked(
         _title(study),
+        origin_line(study),
         *warnings_block(study.warnings),
         *notes_block(study.notes),
         Text(),

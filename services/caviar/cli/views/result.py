@@ -17,6 +17,7 @@ from caviar.cli.views.parts import (
     heading,
     indented,
     notes_block,
+    origin_line,
     stacked,
     state_text,
     tally,
@@ -34,6 +35,7 @@ def result(study: StudyView, width: int, mlflow: str | None = None) -> Renderabl
     """
     return stacked(
         _title(study),
+        origin_line(study),
         failures_line(study),
         *notes_block(study.notes),
         Text(),

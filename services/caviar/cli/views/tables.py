@@ -1,4 +1,4 @@
-"""Lists and single things: studies, rounds, one trial, workers."""
+"""Lists and single things: studies, one trial, workers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from caviar.cli.views.parts import (
     grid,
     heading,
     indented,
-    round_title,
-    side_text,
     stacked,
     state_text,
     values_table,
 )
-from caviar.contract.views import RoundView, StudyRow, StudyView, TrialView, WorkerView
+from caviar.contract.views import StudyRow, StudyView, TrialView, WorkerView
 
 
 def _table(*columns: str) -> Table:
@@ -52,26 +50,6 @@ def studies_table(rows: list[StudyRow]) -> RenderableType:
             Text(when(row.created)),
         )
     return table
-
-
-def rounds_view(study: StudyView, rounds: list[RoundView]) -> RenderableType:
-    """Every round with its reason, its box in numbers and what changed."""
-    parts: list[RenderableType] = []
-    for round_view in rounds:
-        best = "" if round_view.best is None else f"best {number(round_view.best)}"
-        parts += [heading(round_title(round_view), best), Text(f"  {clean(round_view.reason)}")]
-        table = grid("left", "left", "left")
-        for parameter in study.parameters:
-            side = round_view.box.get(parameter.name)
-            if side is not None:
-                change = round_view.changes.get(parameter.name, "")
-                table.add_row(
-                    Text(clean(parameter.name)),
-                    Text(clean(side_text(parameter, side))),
-                    Text(clean(change), style="dim"),
-                )
-        parts += [indented(table), Text()]
-    return stacked(*parts[:-1]) if parts else Text("No round yet.")
 
 
 def best_view(study: StudyView) -> RenderableType:

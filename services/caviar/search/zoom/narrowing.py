@@ -31,7 +31,7 @@ from caviar.search.zoom.pace import (
 )
 from caviar.search.zoom.targets import SHAPES, Shape, targets
 from caviar.search.zoom.trend import Trend, fitted
-from caviar.search.zoom.words import Cause, change_of, reason_of, restart_reason
+from caviar.search.zoom.words import Cause, change_of, edge_of, reason_of, restart_reason
 from caviar.space import Box, Space
 from caviar.space.parameter import Floats
 
@@ -90,6 +90,7 @@ def refine(
         best=best.value,
         incumbent=best.number,
         memory=_memory(pace, kernels, trend),
+        edges={move.parameter.name: edge for move in moves if (edge := edge_of(move, best))},
     )
 
 
@@ -101,7 +102,8 @@ def _due(space: Space, history: History, now: Round, best: Result) -> bool:
         return False
     if new >= rhythm(space, len(history)) or wins_since(history, now) >= WINS:
         return True
-    return not now.box.contains(best.params)
+    # After an undo the best trial may lie outside of the box that a person wants.
+    return best.number != now.incumbent and not now.box.contains(best.params)
 
 
 def _kernels(

@@ -8,8 +8,9 @@ ledger and the set of results, so that neither the order of arrival nor a restar
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -89,6 +90,15 @@ def next_pace(space: Space, history: History, now: Round, best: Result) -> Pace:
     if length < SHORTEST:
         return Pace(LONGEST, len(history), ties, restarted=True)
     return Pace(length, mark, ties)
+
+
+def resumed(memory: Mapping[str, Any], history: History) -> dict[str, Any]:
+    """A round's memory with all results of ``history`` counted as seen: the box holds for a whole rhythm again."""
+    if "length" not in memory:
+        return dict(memory)
+    places = history.best_places()
+    ties = _ties(history, history[places[0]]) if len(places) else 0
+    return {**memory, "mark": len(history), "ties": ties}
 
 
 def wins_since(history: History, now: Round) -> int:

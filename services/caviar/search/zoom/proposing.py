@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from caviar.search.history import Flags, History
-from caviar.search.plain import low_discrepancy, uniform
+from caviar.search.plain import uniform
 from caviar.search.rounds import Round
 from caviar.search.sobol import sobol_point
 from caviar.search.values import Result, Settings
@@ -62,10 +62,11 @@ def candidates(
     if "kernels" not in round_.memory or not np.isfinite(history.ranking).any():
         # The sequence goes on behind the results from elsewhere: a study of the same seed began with the same points.
         turn = number + len(elsewhere)
-        if number == 0:
+        if number == 0 and "kernels" not in round_.memory:
             yield _defaults(space, settings, turn)
-        yield from first_points(space, elsewhere, history)
-        yield from low_discrepancy(space, settings, round_, results, pending, turn, prior)
+        yield from filter(round_.box.contains, first_points(space, elsewhere, history))
+        yield _spread(round_.box, settings, turn)
+        yield from uniform(space, settings, round_, results, pending, number, prior)
         return
     rng = np.random.default_rng([settings.seed, number, 1])
     for vector in _ranked(space, settings, round_, history, pending, elsewhere, rng):
@@ -80,6 +81,18 @@ def _defaults(space: Space, settings: Settings, turn: int) -> Params:
         if parameter.default is not None:
             vector[place] = parameter.to_unit(parameter.default)
     return space.from_unit(vector)
+
+
+def _spread(box: Box, settings: Settings, number: int) -> Params:
+    """The point of Sobol's scrambled sequence with the trial's number, laid over the box: the space, or a branch's."""
+    vector = sobol_point(number, len(box.space), settings.seed)
+    for place, (parameter, side) in enumerate(zip(box.space, box.sides, strict=True)):
+        if isinstance(side, Interval):
+            vector[place] = side.lo + vector[place] * side.width
+        else:
+            chosen = side.choices[int(vector[place] * len(side.choices))]
+            vector[place] = parameter.to_unit(chosen)
+    return box.space.from_unit(vector)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,15 @@ def _surely(correlation: float, count: int) -> float:
     return max(math.tanh(scaled - 1.0 / math.sqrt(max(count - 3, 1))), 0.0)
 
 
+def taken_over(memory: Mapping[str, Any]) -> dict[str, Any]:
+    """A round's memory for a study that starts from it: its kernels and pace, without results of its own.
+
+    The trend is left out until that study's own trials say what the results from elsewhere are worth to it.
+    """
+    kept = {key: value for key, value in memory.items() if key != "trend"}
+    return kept | {"mark": 0, "ties": 0} if "length" in memory else kept
+
+
 def _posterior(prior: History, seed: int, kernel: Kernel) -> Posterior:
     seen = observed(prior, seed)
     points = features(prior.space, seen.units, seen.active)

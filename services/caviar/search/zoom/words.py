@@ -8,7 +8,7 @@ from typing import Literal
 from caviar.search.rounds import Kind
 from caviar.search.values import Result
 from caviar.search.zoom.moves import Move
-from caviar.space import Categorical, Kept, Numeric, Parameter, Side
+from caviar.space import Categorical, Interval, Kept, Numeric, Parameter, Side
 from caviar.space.words import fraction, number
 
 
@@ -37,6 +37,21 @@ def change_of(move: Move, best: Result) -> str:
     elif move.bound and isinstance(move.parameter, Numeric):
         text += f"; the best trial ({best.number}) {_at_bound(move.parameter, move.bound)}"
     return text
+
+
+def edge_of(move: Move, best: Result) -> str:
+    """Where the best trial sat in the box before and in the study: ``at the upper edge``, ``above the box``,
+    ``at the study's own upper bound``; nothing where it was well inside."""
+    words = []
+    if move.edge and isinstance(move.before, Interval):
+        place = move.parameter.to_unit(best.params[move.parameter.name])
+        if move.before.lo <= place <= move.before.hi:
+            words.append(f"at the {move.edge} edge")
+        else:
+            words.append(f"{'below' if move.edge == 'lower' else 'above'} the box")
+    if move.bound:
+        words.append(f"at the study's own {move.bound} bound")
+    return " and ".join(words)
 
 
 Cause = Literal["first", "wins", "better", "ties", "nothing", "model"]
