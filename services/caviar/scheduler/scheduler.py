@@ -188,8 +188,8 @@ class Scheduler:
         self, origin: StudyRecord, number: int, name: str | None = None, user: str | None = None
     ) -> Submitted:
         """Start a study from round ``number`` of another."""
+        record, study = ledger.branch(self._store, origin, number, name, user)
         with self._lock:
-            record, study = ledger.branch(self._store, origin, number, name, user)
             self._desks[record.id] = Desk.load(self._store, record, study)
             self._wake.notify_all()
         return Submitted(id=record.id, warnings=list(study.warnings))
