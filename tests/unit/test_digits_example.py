@@ -85,6 +85,20 @@ def test_an_interrupted_trial_goes_on_to_the_same_result(
     assert second.steps == digits.CHECKPOINT_EVERY
 
 
+def test_a_trial_that_falls_behind_ends_within_an_epoch(digits: ModuleType, tmp_path: Path) -> None:
+    """It still says what it is worth, also on the digits that nobody has seen."""
+
+    class Behind(Trial):
+        def should_stop(self) -> bool:
+            return self.steps == 3
+
+    early = trial(tmp_path, kind=Behind, learning_rate=0.05, **SGD)
+    result = digits.train(early)
+    assert early.steps == 3
+    assert result["val_accuracy"] == early.last
+    assert 0.0 < result["test_accuracy"] < 1.0
+
+
 def test_a_rate_that_is_far_too_high_gives_a_low_value_not_an_error(
     digits: ModuleType, tmp_path: Path
 ) -> None:

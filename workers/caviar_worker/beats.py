@@ -113,11 +113,7 @@ class Beats:
                 folder.ask_to_stop("stop")
         for study, rule in answer.rules.items():
             keep_rule(self.settings.folder, study, rule)
-        tidy(
-            self.settings.folder,
-            set(answer.rules),
-            {f"{one.trial}.{one.attempt}" for one in holding},
-        )
+        tidy(self.settings.folder, set(answer.rules))
 
     def deliver_reports(self) -> None:
         """Deliver reports that are due, and report for slots that died."""

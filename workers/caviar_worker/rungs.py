@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from caviar.contract import halving
 from caviar_worker import spool
 from caviar_worker.files import read_json, write_json
-from caviar_worker.folders import AttemptFolder, rule_of
+from caviar_worker.folders import AttemptFolder, held, rule_of
 
 if TYPE_CHECKING:
     from caviar.contract.messages import StopRule
@@ -36,12 +36,14 @@ def keep_rule(root: Path, study: str, rule: StopRule) -> None:
     write_json(path, rule.model_dump(mode="json"))
 
 
-def tidy(root: Path, studies: set[str], attempts: set[str]) -> None:
-    """Remove the rules of all but ``studies`` and the curves of all but ``attempts`` (names of their folders).
+def tidy(root: Path, studies: set[str]) -> None:
+    """Remove the rules of all but ``studies``, and the curves of attempts that are not held.
 
-    What is removed too early comes again: a rule with the next claim, a curve with its next point.
+    A rule that is removed too early comes again with the next claim; a curve never is, for its claim was there first.
     """
-    for path in _files(root):
+    paths = list(_files(root))
+    attempts = {folder.path.name for folder in held(root)}
+    for path in paths:
         if path.stem not in (attempts if "." in path.stem else studies):
             path.unlink(missing_ok=True)
 

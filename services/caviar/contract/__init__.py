@@ -1,1 +1,4 @@
-"""What crosses a process boundary: messages, names, views. The only room that a worker shares with the service."""
+"""What crosses a process boundary: messages, names, views, and the stopping rule that both sides know.
+
+The only room that a worker shares with the service.
+"""

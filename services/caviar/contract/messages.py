@@ -18,7 +18,9 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
-Curve = Annotated[tuple[tuple[int, Number | None], ...], Field(max_length=256)]
+Step = Annotated[int, Field(ge=0, lt=2**63)]
+
+Curve = Annotated[tuple[tuple[Step, Number | None], ...], Field(max_length=256)]
 """(step, metric) where trials are compared, steps rising; None where the metric was no finite number."""
 
 Outcome = Literal["done", "failed", "stopped", "crashed", "released"]

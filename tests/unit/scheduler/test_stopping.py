@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from caviar.adapters.sql import Store, migrate, open_engine
 from caviar.contract.messages import (
@@ -211,6 +212,15 @@ def test_a_curve_without_its_start_is_not_compared(bench: Bench) -> None:
     second, _ = bench.claim()
     bench.finish(second, ((10, 0.1), (26, 0.1), (39, 0.1)))
     assert bench.rule().values == ((0.5,), (0.5,))
+
+
+@pytest.mark.parametrize("point", [(-1, 0.5), (2**63, 0.5), (0, float("nan")), (0, float("inf"))])
+def test_a_point_that_is_none_is_refused(point: tuple[int, float]) -> None:
+    """A worker is not trusted: steps are whole numbers from 0 up, values finite or none."""
+    with pytest.raises(ValidationError):
+        Held(trial="a-1", attempt=1, curve=(point,))
+    with pytest.raises(ValidationError):
+        Held(trial="a-1", attempt=1, curve=((0, 0.5),) * 257)
 
 
 def test_many_values_are_thinned(bench: Bench) -> None:

@@ -176,11 +176,12 @@ def test_a_report_says_where_it_was_stopped(tmp_path: Path) -> None:
 def test_what_nobody_needs_is_removed(tmp_path: Path) -> None:
     """Rules of studies that are over, curves of attempts that are not held."""
     for name in ("a-1", "b-1"):
-        trial, _ = start(tmp_path, name, study=name[0], rule=UNKNOWN)
+        trial, folder = start(tmp_path, name, study=name[0], rule=UNKNOWN)
         train(trial, 0.5)
-    tidy(tmp_path, {"a"}, {"b-1.1"})
+    folder.claim.write_text("{}")
+    tidy(tmp_path, {"a"})
     assert {p.name for p in (tmp_path / "rungs").iterdir()} == {"a.json", "b-1.1.jsonl"}
-    tidy(tmp_path / "nowhere", set(), set())
+    tidy(tmp_path / "nowhere", set())
 
 
 def test_the_newest_value_of_the_metric_may_be_no_number(tmp_path: Path) -> None:
