@@ -191,6 +191,29 @@ def test_a_studys_own_runs_are_not_news(
     assert (known.params["learning_rate"], known.value) == (0.5, 0.25)
 
 
+def test_an_experiment_that_cannot_be_read_keeps_no_other_waiting(
+    tmp_path: Path, mlflow_server: MlflowServer, vision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow refuses one study's experiment: the next study is primed all the same, and the first is tried again."""
+    world = World(tmp_path, mlflow_server.uri, "forbidden")
+    other = world.scheduler.submit(Submission(text=STUDY.format(f"'{vision}'"))).id
+    read = Record.finished_runs
+
+    def refused(self: Record, experiment: str, metric: str, most: int) -> object:
+        if experiment == "forbidden":
+            raise ServiceError("MLflow: permission denied")
+        return read(self, experiment, metric, most)
+
+    monkeypatch.setattr(Record, "finished_runs", refused)
+    with pytest.raises(ServiceError, match="permission"):
+        world.keeper.turn()
+    assert not world.primed
+    assert len(world.store.priors(other)) == 9
+    monkeypatch.setattr(Record, "finished_runs", read)
+    world.keeper.turn()
+    assert world.primed
+
+
 def test_more_runs_than_one_page(
     tmp_path: Path,
     mlflow_server: MlflowServer,

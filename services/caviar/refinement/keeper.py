@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from caviar.adapters.mlflow import Record
@@ -68,21 +69,21 @@ class Keeper:
         Raises:
             ServiceError: MLflow does not answer; what was written so far stays, the next turn goes on from it.
         """
-        for record in self._store.studies(closed=False):
+        records = self._store.studies(closed=False)
+        for record in records:
             if record.id not in self._cases:
                 self._cases[record.id] = _Case(load_study(record.source, record.filename))
             self._keep(record, self._cases[record.id])
-        self._prime()
+        self._prime([r for r in records if not r.primed and r.state not in ENDED])
 
-    def _prime(self) -> None:
+    def _prime(self, records: Sequence[StudyRecord]) -> None:
         """Read the experiments of warm starts. One that cannot be read does not keep the others waiting."""
         failed: ServiceError | None = None
-        for record in self._store.studies(states=("running", "paused")):
-            if not record.primed and record.id in self._cases:
-                try:
-                    priming.prime(self._store, self._record, record, self._cases[record.id].study)
-                except ServiceError as error:
-                    failed = error
+        for record in records:
+            try:
+                priming.prime(self._store, self._record, record, self._cases[record.id].study)
+            except ServiceError as error:
+                failed = error
         if failed is not None:
             raise failed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from caviar.adapters.sql import Read, Start, Store, StudyRecord
+from caviar.adapters.sql.priors import of_study
 from caviar.contract.views import Note
 from caviar.errors import InputError, Problem
 from caviar.space import did_you_mean
@@ -73,4 +74,4 @@ def _read(store: Store, study: Study, record: StudyRecord) -> Read:
         ],
     )
     text = runs.sentence("trials", f"study {record.name} ({record.id})", metric)
-    return Read(f"study:{record.id}", runs.taken, Note(text=text, warning=not runs.taken))
+    return Read(of_study(record.id), runs.taken, Note(text=text, warning=not runs.taken))

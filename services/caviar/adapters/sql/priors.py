@@ -16,11 +16,22 @@ from caviar.studies.life import ENDED, trial_id
 from caviar.studies.mapping import Known as Known
 
 BY_HAND = "by hand"
+"""The source of what a person told."""
+
+
+def of_study(study_id: str) -> str:
+    """The source of an earlier study's results."""
+    return f"study:{study_id}"
+
+
+def of_experiment(name: str) -> str:
+    """The source of runs of an MLflow experiment."""
+    return f"experiment:{name}"[:255]
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What one source gave, and one line on it. ``source`` is ``study:ID`` or ``experiment:NAME``."""
+    """What one source gave, and one line on it."""
 
     source: str
     results: Sequence[Known]

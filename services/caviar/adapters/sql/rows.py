@@ -92,7 +92,7 @@ class PriorRow:
     study_id: str
     number: int
     source: str
-    """``study:ID``, ``experiment:NAME`` or ``by hand``."""
+    """See ``adapters.sql.priors``: a study, an experiment, or by hand."""
     params: dict[str, ParameterValue]
     value: float
 

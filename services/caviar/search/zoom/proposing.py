@@ -27,6 +27,8 @@ from caviar.space import Box, Categorical, Interval, Params, Space
 from caviar.space.parameter import Floats
 
 START = "The first trials spread evenly over the whole space."
+BLOCK = 64
+"""Points of Sobol's sequence, a power of two."""
 CANDIDATES = 400
 INSIDE, MIXED = 0.6, 0.2
 """Shares of the proposals that look inside the box alone, and at the box, another region and the whole space;
@@ -60,8 +62,9 @@ def candidates(
     history = History.of(space, settings.goal, results)
     elsewhere = History.of(space, settings.goal, prior)
     if "kernels" not in round_.memory or not np.isfinite(history.ranking).any():
-        # The sequence goes on behind the results from elsewhere: a study of the same seed began with the same points.
-        turn = number + len(elsewhere)
+        # Behind the results from elsewhere, since a study of the same seed began with the same points; from the start
+        # of a block, since a block of the sequence is spread evenly.
+        turn = number + math.ceil(len(elsewhere) / BLOCK) * BLOCK
         if number == 0 and "kernels" not in round_.memory:
             yield _defaults(space, settings, turn)
         yield from filter(round_.box.contains, first_points(space, elsewhere, history))
