@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 
 from caviar.adapters.mlflow import Record
-from caviar.adapters.sql import Store, StudyRecord
+from caviar.adapters.sql import Store, StudyRecord, standing
 from caviar.errors import ServiceError
 from caviar.refinement import publish
 from caviar.refinement.refiner import Recorded, ended_trials
@@ -121,6 +121,7 @@ class Keeper:
             case.study,
             self._store.rounds(record.id),
             ended_trials(self._store, record.id),
+            standing(self._store, record, case.study),
             counts,
             time.time(),
         )

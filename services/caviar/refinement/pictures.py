@@ -125,16 +125,25 @@ def zoom(study: Study, rounds: Sequence[Round], trials: Sequence[TrialRow]) -> b
 
 
 def progress(study: Study, trials: Sequence[TrialRow]) -> bytes:
-    """Every trial's value, and the best so far."""
+    """Every trial's value, and the best so far of those that can be the best; new runs of the leaders apart."""
     figure = _figure(7.0, 3.2)
     axis: Any = figure.subplots()
     done = [row for row in trials if row.value is not None]
-    numbers = [row.number for row in done]
-    values = [float(row.value or 0.0) for row in done]
-    if done:
+    again = [row for row in done if row.kind == "confirm"]
+    searched = [row for row in done if row.kind != "confirm"]
+    eligible = [row for row in searched if row.result().succeeded]
+    values = [float(row.value or 0.0) for row in eligible]
+    if searched:
+        x, y = zip(*((row.number, row.value) for row in searched), strict=True)
+        axis.scatter(x, y, s=14, color=MUTED, label="trial")
+    if eligible:
         best = np.maximum if study.metric.goal == "maximize" else np.minimum
-        axis.scatter(numbers, values, s=14, color=MUTED, label="trial")
-        axis.step(numbers, best.accumulate(values), where="post", color=ACCENT, label="best so far")
+        at = [row.number for row in eligible]
+        axis.step(at, best.accumulate(values), where="post", color=ACCENT, label="best so far")
+    if again:
+        x, y = zip(*((row.number, row.value) for row in again), strict=True)
+        axis.scatter(x, y, s=18, facecolors="none", edgecolors=ACCENT, label="again, new seed")
+    if done:
         axis.legend(frameon=False, fontsize=8)
     axis.set_xlabel("trial", fontsize=8)
     axis.set_ylabel(study.metric.name, fontsize=8)

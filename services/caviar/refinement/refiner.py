@@ -9,7 +9,7 @@ import importlib
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from caviar.adapters.imports import FRAMES, imports_lock, without
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
@@ -42,10 +42,14 @@ FindRecorded = Callable[[str], Recorded | None]
 class _Case:
     study: Study
     ended: dict[int, TrialRow] = field(default_factory=dict)
-    """Trials that the search learns from, by number."""
+    """Trials that ended by themselves, by number."""
     since: float = 0.0
     """When the newest of them ended: only later ones are read again."""
     rounds: list[Round] = field(default_factory=list)
+
+    def searched(self) -> list[TrialRow]:
+        """What rounds are computed from, by number: the leaders' new runs come after the search."""
+        return [row for _, row in sorted(self.ended.items()) if row.kind != "confirm"]
 
 
 class Refiner:
@@ -87,7 +91,7 @@ class Refiner:
         last = case.rounds[-1].index if case.rounds else -1
         for entry in self._store.rounds(record.id, after=last):
             case.rounds.append(Round.from_json(study.space, entry.data))
-        rows = [case.ended[number] for number in sorted(case.ended)]
+        rows = case.searched()
         results = [self._result(row) for row in rows]
         # After a long absence more than one round may be due.
         while following := refine(study.space, study.search_settings, case.rounds, results):
@@ -121,11 +125,11 @@ class Refiner:
         recorded = self._find_recorded(row.id)
         if reported.value is None or recorded is None or recorded.value is None:
             return reported
-        return Result(row.number, row.params, recorded.value)
+        return replace(reported, value=recorded.value)
 
     def _explain(self, record: StudyRecord, case: _Case) -> None:
         self._read_ended(record, case)
-        results = [self._result(case.ended[number]) for number in sorted(case.ended)]
+        results = [self._result(row) for row in case.searched()]
         try:
             with without(FRAMES):
                 importlib.import_module("sklearn.ensemble")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.messages import Assignment, ParameterValue, Trainer
 from caviar.search import Result, Round, Settings, propose
-from caviar.studies.life import OPEN
+from caviar.studies.life import FINAL, OPEN
 from caviar.studies.spec import Study
 
 
@@ -21,6 +21,10 @@ class Desk:
     round: Round
     results: dict[int, Result] = field(default_factory=dict)
     open: dict[int, TrialRow] = field(default_factory=dict)
+    again: dict[int, TrialRow] = field(default_factory=dict)
+    """The leaders' new runs, by number: the search does not learn from them."""
+    nearest: TrialRow | None = None
+    """Of the trials beyond the study's bounds the one that is least beyond."""
     next_number: int = 0
     exhausted: bool = False
     """The strategy has no further point (a grid that is done)."""
@@ -42,20 +46,31 @@ class Desk:
     def put(self, row: TrialRow) -> None:
         """Take over a trial's new state."""
         self.next_number = max(self.next_number, row.number + 1)
+        confirms = row.kind == "confirm"
+        if confirms:
+            self.again[row.number] = row
         if row.state in OPEN:
             self.open[row.number] = row
             return
         self.open.pop(row.number, None)
-        if row.state == "cancelled" or row.number in self.results:
+        if confirms or row.state == "cancelled" or row.number in self.results:
             return
         self.spent_s += row.seconds or 0.0
         self.results[row.number] = row.result()
+        if row.violation and (self.nearest is None or row.violation < self.nearest.violation):
+            self.nearest = row
 
     def count(self, state: str) -> int:
         return sum(row.state == state for row in self.open.values())
 
     def may_create(self) -> bool:
-        return not self.exhausted and self.next_number < self.study.budget.trials
+        """Whether the search may go on. What is left of the budget then is for the leaders' new runs."""
+        return (
+            not self.exhausted
+            and not self.again
+            and self.next_number < self.study.search_trials
+            and not (self.study.confirm and self.reached_target())
+        )
 
     def propose(self) -> dict[str, ParameterValue]:
         """The parameters of trial ``next_number``, from all that is known now."""
@@ -69,7 +84,12 @@ class Desk:
         )
 
     def best_value(self) -> float | None:
-        values = [result.value for result in self.results.values() if result.value is not None]
+        """Of the trials that can be the best: within the study's bounds, for one."""
+        values = [
+            result.value
+            for result in self.results.values()
+            if result.value is not None and result.succeeded
+        ]
         if not values:
             return None
         return max(values) if self.study.metric.goal == "maximize" else min(values)
@@ -82,10 +102,12 @@ class Desk:
 
     def left_s(self, slots: int) -> float | None:
         """Estimated seconds until the budget of trials is spent on ``slots`` slots."""
-        if not self.results or not slots:
+        again = [row.seconds or 0.0 for row in self.again.values() if row.state in FINAL]
+        ended = len(self.results) + len(again)
+        if not ended or not slots:
             return None
-        missing = self.study.budget.trials - len(self.results)
-        return math.ceil(missing / slots) * self.spent_s / len(self.results)
+        missing = self.study.budget.trials - ended
+        return math.ceil(missing / slots) * (self.spent_s + sum(again)) / ended
 
     def assignment(self, row: TrialRow, lease_s: float) -> Assignment:
         trainer = self.study.trainer
@@ -105,4 +127,6 @@ class Desk:
             goal=self.study.metric.goal,
             lease_s=lease_s,
             run_id=row.run_id,
+            repeats=row.repeats,
+            bounded=tuple(constraint.metric for constraint in self.study.constraints),
         )

@@ -12,7 +12,9 @@ from typing import Any, Literal, cast, get_args
 from caviar.contract.messages import ParameterValue, Trainer
 from caviar.errors import InputError, Problem
 from caviar.search import STRATEGIES, Settings
+from caviar.search.confirming import MOST, SHARE, candidates, reserved
 from caviar.space import Space, warnings
+from caviar.studies.constraints import Constraint, read_constraints
 from caviar.studies.fields import Fields
 from caviar.studies.source import Source, read_source
 
@@ -23,14 +25,22 @@ MAX_SLOTS = 64
 MAX_SEED = 2**31 - 1
 
 KEYS: dict[str, tuple[str, ...]] = {
-    "": ("name", "project", "metric", "trainer", "space", "search", "budget", "resources"),
+    "": (
+        *("name", "project", "metric", "trainer", "space", "search", "budget", "resources"),
+        *("constraints", "confirm"),
+    ),
     "metric": ("name", "goal"),
     "trainer": ("function", "command"),
     "search": ("strategy", "seed"),
     "budget": ("trials", "hours", "target"),
     "resources": ("class", "slots"),
+    "constraints": ("max", "min"),
 }
-"""The keys of each section. Those of ``space`` belong to the space."""
+"""The keys of each section; of ``constraints``, those of each metric in it. Those of ``space`` belong to the space."""
+
+ONE_RUN = (
+    "confirm: 1 tells one more value of the best trial, but no interval. `confirm: 3` tells both."
+)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _METRIC = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./ -]{0,249}")
@@ -74,15 +84,6 @@ class Stopping:
 
 
 @dataclass(frozen=True, slots=True)
-class Constraint:
-    """Another metric of the trainer that must stay within bounds; at least one of the two is given."""
-
-    metric: str
-    min: float | None = None
-    max: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class WarmStart:
     """Where earlier results are: studies by name or id, MLflow experiments by name, points to try first."""
 
@@ -117,7 +118,12 @@ class Study:
     @property
     def search_settings(self) -> Settings:
         """What the search needs to know of the study, beside the space."""
-        return Settings(self.metric.goal, self.strategy, self.seed, self.budget.trials)
+        return Settings(self.metric.goal, self.strategy, self.seed, self.search_trials)
+
+    @property
+    def search_trials(self) -> int:
+        """What is left of the budget for the search: the rest is for the leaders' new seeds."""
+        return self.budget.trials - reserved(self.budget.trials, self.confirm)
 
 
 def load_study(text: str, filename: str = "study.yaml") -> Study:
@@ -155,6 +161,8 @@ def _study(source: Source) -> Study:
     seed = search.whole("seed", 0, MAX_SEED, default=0)
     budget = _budget(root)
     resources = _resources(root)
+    constraints = read_constraints(root, metric.name, _METRIC)
+    confirm = _confirm(root, budget, problems)
 
     if problems or space is None:
         raise InputError(sorted(problems, key=lambda problem: problem.line or 0))
@@ -168,7 +176,12 @@ def _study(source: Source) -> Study:
         seed=seed,
         budget=budget,
         resources=resources,
-        warnings=tuple(warnings(space, strategy, budget.trials)),
+        warnings=(
+            *warnings(space, strategy, budget.trials - reserved(budget.trials, confirm)),
+            *((ONE_RUN,) if confirm == 1 else ()),
+        ),
+        constraints=constraints,
+        confirm=confirm,
         fingerprint=_fingerprint(source.data),
     )
 
@@ -308,6 +321,18 @@ def _resources(root: Fields) -> Resources:
             "Give the worker fewer slots, CAVIAR_WORKER_SLOTS or --workers: each then has more threads.",
         )
     return Resources(label, slots)
+
+
+def _confirm(root: Fields, budget: Budget, problems: list[Problem]) -> int:
+    right = not any(problem.path[:1] == ("budget",) for problem in problems)
+    confirm = root.whole("confirm", 0, MOST, default=0)
+    if confirm and right and not candidates(budget.trials, confirm):
+        root.problem(
+            "confirm",
+            f"{confirm} new runs of the best candidate are more than a third of {budget.trials} trials",
+            f"A budget of {SHARE * confirm} trials carries them, and {3 * SHARE * confirm} those of three candidates.",
+        )
+    return confirm
 
 
 def _fingerprint(data: dict[str, Any]) -> str:

@@ -2,6 +2,17 @@
 
 from caviar.adapters.sql.engine import migrate, open_engine
 from caviar.adapters.sql.rows import PriorRow, RoundRow, StudyRecord, TrialRow
+from caviar.adapters.sql.standing import Standing, standing
 from caviar.adapters.sql.store import Store
 
-__all__ = ["PriorRow", "RoundRow", "Store", "StudyRecord", "TrialRow", "migrate", "open_engine"]
+__all__ = [
+    "PriorRow",
+    "RoundRow",
+    "Standing",
+    "Store",
+    "StudyRecord",
+    "TrialRow",
+    "migrate",
+    "open_engine",
+    "standing",
+]

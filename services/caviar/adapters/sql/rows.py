@@ -75,7 +75,10 @@ class TrialRow:
     def result(self) -> Result:
         """What the search learns from an ended trial: a value, or that it failed."""
         return Result(
-            self.number, self.params, self.value if self.state in ("done", "stopped") else None
+            self.number,
+            self.params,
+            self.value if self.state in ("done", "stopped") else None,
+            violation=self.violation,
         )
 
 

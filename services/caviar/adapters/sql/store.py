@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from caviar.adapters.sql.rows import RoundRow, StudyRecord, TrialRow
 from caviar.adapters.sql.tables import attempts, rounds, studies, trials
 from caviar.contract.messages import Finish, ParameterValue
-from caviar.contract.views import StudyState, TrialState
+from caviar.contract.views import StudyState, TrialKind, TrialState
 from caviar.studies.life import ENDED, FINAL, TRIAL_STATES, Verdict, trial_id
 
 
@@ -193,6 +193,7 @@ class Store:
         limit: int | None = None,
         newest_first: bool = False,
         ended_since: float | None = None,
+        kind: TrialKind | None = None,
     ) -> list[TrialRow]:
         """Trials by number; ``after`` is the last number of the page before."""
         order = trials.c.number.desc() if newest_first else trials.c.number
@@ -201,6 +202,8 @@ class Store:
             query = query.where(trials.c.study_id == study_id)
         if states is not None:
             query = query.where(trials.c.state.in_(list(states)))
+        if kind is not None:
+            query = query.where(trials.c.kind == kind)
         if ended_since is not None:
             query = query.where(trials.c.ended >= ended_since)
         if limit is not None:
@@ -209,11 +212,19 @@ class Store:
             return [_trial(row) for row in connection.execute(query)]
 
     def best(self, study_id: str, maximize: bool) -> TrialRow | None:
-        """The finished trial with the best value; the earlier one of equals."""
+        """The finished trial within the study's bounds with the best value; the earlier one of equals.
+
+        A leader's new runs are not looked at: the luckiest of them says no more than the luckiest trial.
+        """
         order = trials.c.value.desc() if maximize else trials.c.value
         query = (
             select(trials)
-            .where(trials.c.study_id == study_id, trials.c.state == "done")
+            .where(
+                trials.c.study_id == study_id,
+                trials.c.state == "done",
+                trials.c.kind != "confirm",
+                trials.c.violation <= 0.0,
+            )
             .order_by(order, trials.c.number)
             .limit(1)
         )
@@ -228,6 +239,8 @@ class Store:
         round_index: int,
         params: dict[str, ParameterValue],
         seed: int,
+        kind: TrialKind = "search",
+        repeats: int | None = None,
     ) -> TrialRow | None:
         """Create trial ``number`` and dispatch its first attempt; None where the number is taken."""
         values: dict[str, Any] = {
@@ -239,6 +252,8 @@ class Store:
             "attempt": 1,
             "params": params,
             "seed": seed,
+            "kind": kind,
+            "repeats": repeats,
             "created": self._clock(),
         }
         try:
@@ -298,7 +313,7 @@ class Store:
             ).first()
         return _trial(row) if row else None
 
-    def finish(self, message: Finish, verdict: Verdict) -> TrialRow | None:
+    def finish(self, message: Finish, verdict: Verdict, violation: float = 0.0) -> TrialRow | None:
         """running -> ``verdict.state`` for exactly this attempt and nonce. None: it was not running so."""
         now = self._clock()
         with self._engine.begin() as connection:
@@ -316,6 +331,7 @@ class Store:
                     lost=verdict.lost,
                     value=message.value,
                     metrics=message.metrics,
+                    violation=violation,
                     steps=message.steps,
                     error=message.error,
                     output=message.output,

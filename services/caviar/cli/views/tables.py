@@ -14,11 +14,13 @@ from caviar.cli.views.parts import (
     grid,
     heading,
     indented,
+    nothing_best,
     round_title,
     side_text,
     stacked,
     state_text,
     values_table,
+    worth,
 )
 from caviar.contract.views import RoundView, StudyRow, StudyView, TrialView, WorkerView
 
@@ -75,12 +77,12 @@ def rounds_view(study: StudyView, rounds: list[RoundView]) -> RenderableType:
 
 def best_view(study: StudyView) -> RenderableType:
     if study.best is None:
-        return Text(f"{clean(study.name)}: no result yet.")
+        return Text(f"{clean(study.name)}: {nothing_best(study)} yet.")
     return stacked(
         Text.assemble(
             clean(study.metric),
             " ",
-            (number(study.best.value), "bold green"),
+            worth(study.best),
             (f"  trial {study.best.trial}", "dim"),
         ),
         values_table(study.parameters, study.best.params),
@@ -93,6 +95,8 @@ def trial_view(study: StudyView, trial: TrialView) -> RenderableType:
     for name, value in (
         ("round", f"r{trial.round}"),
         ("attempt", str(trial.attempt)),
+        *([("trains again", f"trial {trial.repeats}")] if trial.repeats is not None else []),
+        *([("beyond", trial.beyond)] if trial.beyond else []),
         ("took", duration(trial.seconds)),
         ("step", number(trial.step)),
         ("on", trial.host or number(None)),
@@ -109,7 +113,7 @@ def trial_view(study: StudyView, trial: TrialView) -> RenderableType:
         Text(),
         heading("Parameters"),
         values_table(study.parameters, trial.params),
-        *_section("Reported once", values_table([], trial.metrics) if trial.metrics else None),
+        *_section("Reported beside it", values_table([], trial.metrics) if trial.metrics else None),
         *_section("Error", Text(clean(trial.error), style="red") if trial.error else None),
         *_section("Last output", Text(clean(trial.output)) if trial.output else None),
     )
