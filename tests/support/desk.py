@@ -62,6 +62,7 @@ class Desk:
         params: dict[str, Any] | None = None,
         run_id: str | None = None,
         metric: str = "score",
+        bounded: tuple[str, ...] = (),
     ) -> dict[str, Any]:
         """Dispatch an attempt; the ticket for the queue."""
         assignment = Assignment(
@@ -78,6 +79,7 @@ class Desk:
             goal="maximize",
             lease_s=self.lease_s,
             run_id=run_id,
+            bounded=bounded,
         )
         with self.lock:
             self.assignments[trial] = assignment

@@ -135,10 +135,12 @@ def close_study(
         tags["caviar.best_trial"] = str(best.number)
         tags["caviar.best_run"] = best.run_id or ""
     if confirmation is not None:
-        ends = {"low": confirmation.low, "high": confirmation.high}
-        metrics[f"confirmed/{study.metric.name}"] = confirmation.mean
-        metrics["confirmed/runs"] = float(confirmation.runs)
-        metrics |= {f"confirmed/{end}": value for end, value in ends.items() if value is not None}
+        found = asdict(confirmation)
+        metrics |= {
+            f"confirmed/{name}": float(found[name])
+            for name in ("mean", "low", "high", "runs")
+            if found[name] is not None
+        }
     importance = record.importance or []
     tags[names.TAG_NOTE] = notes.study_note(study, boxes, stands, importance)
     summary = {

@@ -57,7 +57,9 @@ class Desk:
             return
         self.spent_s += row.seconds or 0.0
         self.results[row.number] = row.result()
-        if row.violation and (self.nearest is None or row.violation < self.nearest.violation):
+        near = self.nearest
+        beyond = row.state == "done" and row.violation > 0
+        if beyond and (near is None or row.violation < near.violation):
             self.nearest = row
 
     def count(self, state: str) -> int:
