@@ -24,7 +24,7 @@ def test_the_headline_is_the_mean_of_the_new_runs() -> None:
     study = digits_study(state="done", best=CONFIRMED, confirm=3)
     shown = text_of(result(study, 110))
     assert "val_accuracy 0.9731 on 3 new seeds (95%: 0.9655 … 0.9807)  trial 17" in shown
-    assert "Its own run gave 0.9861, and is left out" in shown
+    assert "Its own run gave 0.9861 and is left out" in shown
     assert "No better on new seeds: 12, 30." in shown
     assert "Not confirmed" not in shown
     assert "0.9731 on 3 new seeds" in text_of(tables.best_view(study))
@@ -73,7 +73,7 @@ def test_a_trial_beyond_its_bounds_says_which_and_by_how_much() -> None:
     slow = trial(3, violation=0.26, beyond="latency_ms (63 > 50)")
     assert "val_accuracy=0.903 beyond latency_ms (63 > 50)" in trial_line(slow, study)
     assert "latency_ms (63 > 50)" in text_of(tables.trial_view(study, slow))
-    assert "trial 17, within latency_ms <= 50" in text_of(result(study, 110))
+    assert "  Within latency_ms <= 50." in text_of(result(study, 110))
 
 
 def test_a_new_run_says_what_it_repeats() -> None:

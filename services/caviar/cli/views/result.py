@@ -63,11 +63,11 @@ def _best(study: StudyView) -> list[RenderableType]:
         " ",
         worth(study.best),
         (f"  trial {study.best.trial}", "dim"),
-        (f", within {clean(', '.join(study.constraints))}" if study.constraints else "", "dim"),
     )
     parts: list[RenderableType] = [
         title,
         *_confirmed(study, study.best),
+        *_within(study),
         values_table(study.parameters, study.best.params),
     ]
     if study.best.metrics:
@@ -82,12 +82,17 @@ def _confirmed(study: StudyView, best: Best) -> list[RenderableType]:
     if found is None:
         early = "Not confirmed: the study ended before its leaders were trained on new seeds."
         return [Text(f"  {early}", style="yellow")] if study.confirm else []
-    text = f"  Its own run gave {number(best.value)}, and is left out: it was chosen for that."
+    text = f"  Its own run gave {number(best.value)} and is left out: the trial was chosen by it."
     if found.rivals:
         text += f" No better on new seeds: {', '.join(map(str, found.rivals))}."
     if found.low is not None and found.low == found.high:
         text += " Every new run gave the same: does the trainer use trial.seed?"
     return [Text(text, style="dim")]
+
+
+def _within(study: StudyView) -> list[RenderableType]:
+    bounds = clean(", ".join(study.constraints))
+    return [Text(f"  Within {bounds}.", style="dim")] if bounds else []
 
 
 def _rounds(study: StudyView, width: int) -> list[RenderableType]:
