@@ -181,7 +181,8 @@ def test_training_goes_on_while_mlflow_is_away(
 
 
 def test_a_command_logs_with_plain_mlflow(host: Host, code: Path) -> None:
-    """A script finds its run in the environment; the metric that it logged is the trial's value."""
+    """A script finds its run in the environment; the metric that it logged is the trial's value, and
+    what the study bounds comes along."""
     client, experiment = make_study(host, "commands")
     script = code / "train.py"
     script.write_text(
@@ -191,14 +192,15 @@ def test_a_command_logs_with_plain_mlflow(host: Host, code: Path) -> None:
         "run = os.environ['MLFLOW_RUN_ID']\n"
         "rate = json.loads(os.environ['CAVIAR_PARAMS'])['rate']\n"
         "assert sys.argv[1] == f'--rate={rate}'\n"
+        "client.log_metric(run, 'size', 40, step=0)\n"
         "client.log_metric(run, 'score', 0.1, step=0)\n"
         "client.log_metric(run, 'score', 1 - rate, step=1)\n"
-        "print('logged')\n"
+        "print('logged with seed', os.environ['CAVIAR_SEED'])\n"
     )
     python = sys.executable
     host.start()
     command = Trainer(command=(python, "train.py", "--rate={rate}"), folder=str(code))
-    host.train("good", command, params={"rate": 0.25})
+    host.train("good", command, params={"rate": 0.25}, bounded=("size", "never"))
     silent = Trainer(command=(python, "-c", "print('nothing logged')"), folder=str(code))
     host.train("silent", silent)
     host.train("exits", Trainer(command=(python, "-c", "raise SystemExit(3)")))
@@ -207,7 +209,8 @@ def test_a_command_logs_with_plain_mlflow(host: Host, code: Path) -> None:
 
     good = host.finish_of("good")
     assert (good.outcome, good.value) == ("done", 0.75)
-    assert "logged" in good.output
+    assert good.metrics == {"size": 40.0}
+    assert "logged with seed 7" in good.output
     assert "has no finite metric 'score'" in host.finish_of("silent").error
     assert "exit status 3" in host.finish_of("exits").error
     assert "'no-such-program' did not start" in host.finish_of("missing").error

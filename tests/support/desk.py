@@ -66,6 +66,7 @@ class Desk:
         run_id: str | None = None,
         metric: str = "score",
         stop: StopRule | None = None,
+        bounded: tuple[str, ...] = (),
     ) -> dict[str, Any]:
         """Dispatch an attempt; the ticket for the queue."""
         assignment = Assignment(
@@ -83,6 +84,7 @@ class Desk:
             lease_s=self.lease_s,
             run_id=run_id,
             stop=stop,
+            bounded=bounded,
         )
         with self.lock:
             self.assignments[trial] = assignment

@@ -49,7 +49,8 @@ def main(folder: Path, request: dict[str, Any], function: Callable[[Trial], obje
         if trainer.get("folder"):
             os.chdir(trainer["folder"])
         if function is None:
-            _become_command(trainer["command"], assignment["params"], request["environ"])
+            environ = {**request["environ"], "CAVIAR_SEED": str(assignment["seed"])}
+            _become_command(trainer["command"], assignment["params"], environ)
         trial = Trial(
             params=assignment["params"],
             number=assignment["number"],

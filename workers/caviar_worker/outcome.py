@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import signal
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from caviar.contract.messages import Outcome
@@ -93,6 +94,16 @@ def judge_command(
         )
         return Ending("failed", error=error)
     return Ending("done", value)
+
+
+def with_reported(ending: Ending, reported: Mapping[str, Any]) -> Ending:
+    """The end with the last reported values of the metrics that the study bounds; what was returned wins."""
+    if ending.outcome not in ("done", "stopped"):
+        return ending
+    finite = {
+        name: value for name, item in reported.items() if (value := _finite(item)) is not None
+    }
+    return replace(ending, metrics=finite | ending.metrics)
 
 
 def describe(exit: Exit) -> str:

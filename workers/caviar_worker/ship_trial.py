@@ -128,7 +128,8 @@ def _run_of(
 
 def _tags(assignment: Assignment, claim: Mapping[str, Any], target: ShipTarget) -> dict[str, str]:
     trainer = assignment.trainer
-    return {
+    again = assignment.repeats
+    return ({} if again is None else {names.TAG_REPEATS: str(again)}) | {
         names.TAG_KIND: "trial",
         names.TAG_STUDY: assignment.study,
         names.TAG_STUDY_NAME: assignment.study_name,

@@ -100,8 +100,9 @@ class Shipper:
         if nothing_left:
             self.complete[folder] = run_id
         elif folder.metric_request.exists() and not folder.metric_answer.exists():
-            name = claim["assignment"]["metric"]
-            write_json(folder.metric_answer, {"value": self.runs.latest(run_id).get(name)})
+            latest, assignment = self.runs.latest(run_id), claim["assignment"]
+            names = [assignment["metric"], *assignment.get("bounded", ())]
+            write_json(folder.metric_answer, {name: latest.get(name) for name in names})
 
     def _due(self, folder: AttemptFolder, claim: dict[str, Any], ended: bool) -> bool:
         if ended or folder.metric_request.exists():

@@ -23,7 +23,7 @@ from caviar_worker import spool
 from caviar_worker.client import Conversation, ForkServerGone
 from caviar_worker.files import read_json, write_json
 from caviar_worker.folders import AttemptFolder
-from caviar_worker.outcome import Ending, Exit, judge, judge_command
+from caviar_worker.outcome import Ending, Exit, judge, judge_command, with_reported
 from caviar_worker.processes import boot_id, kill_group, started_at
 from caviar_worker.reporting import report
 from caviar_worker.rungs import keep_rule
@@ -144,13 +144,15 @@ def _train(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> Ending:
     asked = folder.stop_reason()
     result = read_json(folder.result)
     if command:
-        value = None
+        logged: dict[str, float] = {}
         if exit.code == 0 and result is None:
-            value = _metric_of_run(slot, folder)
+            logged = _metrics_of_run(slot, folder)
             asked = folder.stop_reason()
-        return judge_command(exit, result, asked, assignment.metric, value)
+        value = logged.pop(assignment.metric, None)
+        return with_reported(judge_command(exit, result, asked, assignment.metric, value), logged)
     _, last = spool.last_step(folder.spool, assignment.metric)
-    return judge(exit, result, asked, last)
+    reported = spool.last_values(folder.spool, assignment.bounded)
+    return with_reported(judge(exit, result, asked, last), reported)
 
 
 def refuse(trainer: Trainer, settings: WorkerSettings) -> str | None:
@@ -260,18 +262,19 @@ def _wait_for_run(slot: Slot, folder: AttemptFolder) -> str | None:
         time.sleep(POLL_S / 2)
 
 
-def _metric_of_run(slot: Slot, folder: AttemptFolder) -> float | None:
-    """The newest value of the metric in the command's run, asked of the shipper."""
+def _metrics_of_run(slot: Slot, folder: AttemptFolder) -> dict[str, float]:
+    """The newest finite values of the metric and of the bounded ones in the command's run, asked of the shipper."""
     folder.metric_request.touch()
     while True:
         answer = read_json(folder.metric_answer)
         if answer is not None:
-            value = answer.get("value")
-            return (
-                float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
-            )
+            return {
+                name: float(value)
+                for name, value in answer.items()
+                if isinstance(value, (int, float)) and math.isfinite(value)
+            }
         if slot.settings.closing_file.exists():
             folder.ask_to_stop("release")
         if folder.stop_reason() is not None:
-            return None
+            return {}
         time.sleep(POLL_S / 4)

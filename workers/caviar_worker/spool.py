@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,17 @@ def last_point(path: Path, metric: str) -> Point | None:
         return None
     found = [p for p in read(path, max(0, size - _TAIL)).points if p.name == metric]
     return found[-1] if found else None
+
+
+def last_values(path: Path, names: Collection[str]) -> dict[str, float]:
+    """The newest value of each of ``names`` in the whole spool: a bounded metric may be reported once, at the start."""
+    found: dict[str, float] = {}
+    offset, more = 0, bool(names)
+    while more:
+        piece = read(path, offset)
+        found |= {point.name: point.value for point in piece.points if point.name in names}
+        offset, more = piece.offset, piece.more
+    return found
 
 
 def _parse(line: bytes) -> list[Point] | End:

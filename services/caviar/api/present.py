@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import lru_cache
 
-from caviar.adapters.sql import Store, StudyRecord, TrialRow
+from caviar.adapters.sql import Standing, Store, StudyRecord, TrialRow, standing
 from caviar.contract.views import (
     Best,
+    Confirmed,
     Importance,
     MlflowView,
     Note,
@@ -17,6 +19,7 @@ from caviar.contract.views import (
 )
 from caviar.scheduler import Scheduler
 from caviar.search import Round, in_force
+from caviar.studies.constraints import Constraint, beyond
 from caviar.studies.life import ENDED
 from caviar.studies.spec import Study, load_study
 
@@ -36,12 +39,13 @@ class Presenter:
         self._store = store
         self._scheduler = scheduler
         self._mlflow_uri = mlflow_uri
+        self._bounds: dict[str, tuple[Constraint, ...]] = {}
 
     def studies(self) -> list[StudyRow]:
         rows = []
         for record in reversed(self._store.studies()):
             study = specification(record.source, record.filename)
-            best = self._store.best(record.id, study.metric.goal == "maximize")
+            best = _best(standing(self._store, record, study))
             counts = self._store.counts(record.id)
             rows.append(
                 StudyRow(
@@ -51,7 +55,7 @@ class Presenter:
                     strategy=study.strategy,
                     done=counts["done"] + counts["stopped"],
                     budget=study.budget.trials,
-                    best=best.value if best else None,
+                    best=best and (best.confirmed.mean if best.confirmed else best.value),
                     goal=study.metric.goal,
                     created=record.created,
                 )
@@ -60,7 +64,6 @@ class Presenter:
 
     def study(self, record: StudyRecord) -> StudyView:
         study = specification(record.source, record.filename)
-        best = self._store.best(record.id, study.metric.goal == "maximize")
         slots, left_s = self._scheduler.outlook(record.id)
         failures = self._store.trials(
             record.id, ("failed", "quarantined"), limit=FAILURES_SHOWN, newest_first=True
@@ -76,7 +79,9 @@ class Presenter:
             strategy=study.strategy,
             budget=study.budget.trials,
             counts={str(state): count for state, count in self._store.counts(record.id).items()},
-            best=_best(best),
+            best=_best(standing(self._store, record, study)),
+            constraints=[str(constraint) for constraint in study.constraints],
+            confirm=study.confirm,
             parameters=study.space.to_views(),
             rounds=self.rounds(record),
             importance=[Importance.model_validate(entry) for entry in record.importance or []],
@@ -110,6 +115,13 @@ class Presenter:
             for row, round_, before in zip(rows, rounds, boxes, strict=False)
         ]
 
+    def _constraints(self, study_id: str) -> tuple[Constraint, ...]:
+        if study_id not in self._bounds:
+            record = self._store.study(study_id)
+            study = record and specification(record.source, record.filename)
+            self._bounds[study_id] = study.constraints if study else ()
+        return self._bounds[study_id]
+
     def trial(self, row: TrialRow, with_output: bool = False) -> TrialView:
         progress = self._scheduler.progress().get(row.id)
         return TrialView(
@@ -119,9 +131,12 @@ class Presenter:
             state=row.state,
             attempt=row.attempt,
             params=row.params,
-            kind=row.kind,
             value=row.value,
             metrics=row.metrics,
+            kind=row.kind,
+            repeats=row.repeats,
+            violation=row.violation,
+            beyond=beyond(self._constraints(row.study_id), row.metrics) if row.violation else "",
             step=progress.step if progress else None,
             last=progress.value if progress else None,
             seconds=row.seconds,
@@ -134,11 +149,17 @@ class Presenter:
         )
 
 
-def _best(row: TrialRow | None) -> Best | None:
+def _best(stands: Standing) -> Best | None:
+    row, confirmation = stands.best, stands.confirmation
     if row is None or row.value is None:
         return None
     return Best(
-        trial=row.number, value=row.value, params=row.params, metrics=row.metrics, run_id=row.run_id
+        trial=row.number,
+        value=row.value,
+        params=row.params,
+        metrics=row.metrics,
+        confirmed=confirmation and Confirmed.model_validate(asdict(confirmation)),
+        run_id=row.run_id,
     )
 
 

@@ -117,6 +117,8 @@ class Assignment(Message):
     """The trial's MLflow run where an earlier attempt made it known."""
     stop: StopRule | None = None
     """None: the trial trains to its end."""
+    repeats: int | None = None
+    """The number of the trial whose point this one trains again."""
     bounded: tuple[str, ...] = ()
     """Metrics that the study bounds: their last values come back in ``Finish.metrics``."""
 

@@ -34,6 +34,7 @@ TAG_NUMBER = "caviar.number"
 TAG_ATTEMPT = "caviar.attempt"
 TAG_STATE = "caviar.state"
 TAG_SEED = "caviar.seed"
+TAG_REPEATS = "caviar.repeats"  # the number of the trial whose point a trial trains again
 TAG_HOST = "caviar.host"
 TAG_REASON = "caviar.reason"
 TAG_STOPPED = "caviar.stopped_early"  # where a stopping rule ended the trial

@@ -13,8 +13,8 @@ TrialState = Literal[
     "queued", "dispatched", "running", "done", "failed", "stopped", "cancelled", "quarantined"
 ]
 
-TrialKind = Literal["search", "added", "confirm", "repeat"]
-"""Who chose the point: the search, a person, or the search again on a new seed (a leader confirmed, noise measured)."""
+TrialKind = Literal["search", "added", "confirm"]
+"""Who chose the point: the search, a person, or the end of the study, which trains its leaders on new seeds."""
 
 
 class View(BaseModel):
@@ -85,6 +85,8 @@ class TrialView(View):
     """The number of the trial whose point this one trains again."""
     violation: float = 0.0
     """How far beyond the study's constraints; 0 within them."""
+    beyond: str = ""
+    """The same in words: "latency_ms (63 > 50)"."""
     seconds: float | None = None
     started: float | None = None
     ended: float | None = None
@@ -114,7 +116,7 @@ class Best(View):
     value: float
     params: dict[str, ParameterValue]
     metrics: dict[str, float] = {}
-    """Reported once at the end, apart from the metric that was tuned (a held-out test score)."""
+    """Reported beside the metric that was tuned: a held-out test score, what the study bounds."""
     confirmed: Confirmed | None = None
     run_id: str | None = None
 
@@ -162,6 +164,10 @@ class StudyView(View):
     counts: dict[str, int]
     """By trial state, zeros included."""
     best: Best | None = None
+    constraints: list[str] = []
+    """The bounds that the best keeps: "latency_ms <= 50"."""
+    confirm: int = 0
+    """New seeds on which the leaders are trained again before the study ends."""
     parameters: list[ParameterView] = []
     rounds: list[RoundView] = []
     importance: list[Importance] = []

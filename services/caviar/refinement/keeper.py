@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from caviar.adapters.mlflow import Record
-from caviar.adapters.sql import Store, StudyRecord
+from caviar.adapters.sql import Store, StudyRecord, standing
 from caviar.errors import ServiceError
 from caviar.refinement import priming, publish
 from caviar.refinement.refiner import Recorded, ended_trials
@@ -135,6 +135,7 @@ class Keeper:
             case.study,
             self._store.rounds(record.id),
             ended_trials(self._store, record.id),
+            standing(self._store, record, case.study),
             counts,
             time.time(),
         )

@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from caviar.adapters.sql import StudyRecord, TrialRow
+from caviar.adapters.sql import Standing, StudyRecord, TrialRow
 from caviar.contract.views import ParameterView, RoundView, SideView
 from caviar.search import Round
 from caviar.studies.spec import Study
-
-
-def best_trial(study: Study, trials: Sequence[TrialRow]) -> TrialRow | None:
-    """The done trial with the best value; the earlier one of equals."""
-    done = [row for row in trials if row.state == "done" and row.value is not None]
-    if not done:
-        return None
-    sign = -1.0 if study.metric.goal == "maximize" else 1.0
-    return min(done, key=lambda row: (sign * (row.value or 0.0), row.number))
 
 
 def _range(side: ParameterView | SideView) -> str:
@@ -31,7 +22,7 @@ def _range(side: ParameterView | SideView) -> str:
 def study_note(
     study: Study,
     rounds: Sequence[Round] = (),
-    best: TrialRow | None = None,
+    stands: Standing | None = None,
     importance: Sequence[dict[str, Any]] = (),
     stopped: int = 0,
 ) -> str:
@@ -41,8 +32,9 @@ def study_note(
         f"**{study.metric.goal} `{study.metric.name}`** with {study.strategy} in {study.budget.trials} trials.",
         "",
     ]
-    if best is not None:
-        lines += [f"Best: **{best.value:g}** in trial {best.number}, round {best.round}.", ""]
+    best = stands.best if stands else None
+    if stands and best:
+        lines += [f"Best: {_worth(stands, best)} in trial {best.number}, round {best.round}.", ""]
     if stopped:
         lines += [
             f"{stopped} of {study.budget.trials} trials were stopped early: others were better.",
@@ -69,6 +61,16 @@ def study_note(
         lines += ["", "Rounds:", ""]
         lines += [f"{round_.index}. {round_.reason}" for round_ in rounds]
     return "\n".join(lines)
+
+
+def _worth(stands: Standing, best: TrialRow) -> str:
+    """The best trial's value; where it was confirmed, the mean of its new runs, with its own value behind."""
+    found = stands.confirmation
+    if found is None:
+        return f"**{best.value:g}**"
+    between = "" if found.low is None else f" ({found.low:g} to {found.high:g}, 95%)"
+    runs = "on one new seed" if found.runs == 1 else f"on {found.runs} new seeds"
+    return f"**{found.mean:g}**{between} {runs}, and {best.value:g}"
 
 
 def round_note(view: RoundView) -> str:

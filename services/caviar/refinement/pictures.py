@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from caviar.adapters.sql import TrialRow
-from caviar.contract.views import ParameterView, TrialState
+from caviar.contract.views import ParameterView
 from caviar.search import Round
 from caviar.space import Space
 from caviar.studies.spec import Study
@@ -125,18 +125,31 @@ def zoom(study: Study, rounds: Sequence[Round], trials: Sequence[TrialRow]) -> b
 
 
 def progress(study: Study, trials: Sequence[TrialRow]) -> bytes:
-    """Every trial's value, and the best so far; a trial that was stopped early has the value of its last step."""
+    """Every trial's value, and the best so far of those that can be the best.
+
+    Apart from them the new runs of the leaders, and trials that were stopped early, at the value of their last step.
+    """
     figure = _figure(7.0, 3.2)
     axis: Any = figure.subplots()
-    numbers, values = _places(trials, "done")
-    if numbers:
+    done = [row for row in trials if row.value is not None]
+    again = [row for row in done if row.kind == "confirm"]
+    early = [row for row in done if row.state == "stopped"]
+    searched = [row for row in done if row not in again and row not in early]
+    eligible = [row for row in searched if row.result().succeeded]
+    if searched:
+        axis.scatter(*_places(searched), s=14, color=MUTED, label="trial")
+    if eligible:
         best = np.maximum if study.metric.goal == "maximize" else np.minimum
-        axis.scatter(numbers, values, s=14, color=MUTED, label="trial")
-        axis.step(numbers, best.accumulate(values), where="post", color=ACCENT, label="best so far")
-    early = _places(trials, "stopped")
-    if early[0]:
-        axis.scatter(*early, s=14, marker="x", linewidths=0.8, color=MUTED, label="stopped early")
-    if numbers or early[0]:
+        at, values = _places(eligible)
+        axis.step(at, best.accumulate(values), where="post", color=ACCENT, label="best so far")
+    if early:
+        axis.scatter(
+            *_places(early), s=14, marker="x", linewidths=0.8, color=MUTED, label="stopped early"
+        )
+    if again:
+        ring = {"facecolors": "none", "edgecolors": ACCENT}
+        axis.scatter(*_places(again), s=18, **ring, label="again, new seed")
+    if done:
         axis.legend(frameon=False, fontsize=8)
     axis.set_xlabel("trial", fontsize=8)
     axis.set_ylabel(study.metric.name, fontsize=8)
@@ -146,10 +159,9 @@ def progress(study: Study, trials: Sequence[TrialRow]) -> bytes:
     return _svg(figure)
 
 
-def _places(trials: Sequence[TrialRow], state: TrialState) -> tuple[list[int], list[float]]:
-    """Numbers and values of the trials that ended so."""
-    found = [(t.number, t.value) for t in trials if t.state == state and t.value is not None]
-    return [number for number, _ in found], [value for _, value in found]
+def _places(rows: Sequence[TrialRow]) -> tuple[list[int], list[float]]:
+    """Numbers and values of trials that have one."""
+    return [row.number for row in rows], [float(row.value or 0.0) for row in rows]
 
 
 def importance(shares: Sequence[dict[str, Any]]) -> bytes:

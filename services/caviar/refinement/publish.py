@@ -6,10 +6,11 @@ import importlib.metadata
 import json
 import math
 import platform
+from dataclasses import asdict
 
 from caviar import __version__
 from caviar.adapters.mlflow import Record
-from caviar.adapters.sql import RoundRow, StudyRecord, TrialRow
+from caviar.adapters.sql import RoundRow, Standing, StudyRecord, TrialRow
 from caviar.contract import names
 from caviar.contract.views import TrialState
 from caviar.refinement import notes, pictures
@@ -114,13 +115,14 @@ def close_study(
     study: Study,
     rounds: list[RoundRow],
     trials: list[TrialRow],
+    stands: Standing,
     counts: dict[TrialState, int],
     now_s: float,
 ) -> None:
     """Write the result into the study's run and end it."""
     assert record.run_id is not None
     boxes = [Round.from_json(study.space, each.data) for each in rounds]
-    best = notes.best_trial(study, trials)
+    best, confirmation = stands.best, stands.confirmation
     metrics = {f"trials/{kind}": float(count) for kind, count in counts.items()}
     tags: dict[str, str] = {names.TAG_STATE: record.state}
     if best is not None and best.value is not None:
@@ -128,15 +130,27 @@ def close_study(
         metrics |= {f"best/{name}": number for name, number in best.metrics.items()}
         tags["caviar.best_trial"] = str(best.number)
         tags["caviar.best_run"] = best.run_id or ""
+    if confirmation is not None:
+        found = asdict(confirmation)
+        metrics |= {
+            f"confirmed/{name}": float(found[name])
+            for name in ("mean", "low", "high", "runs")
+            if found[name] is not None
+        }
     importance = record.importance or []
-    tags[names.TAG_NOTE] = notes.study_note(study, boxes, best, importance, counts["stopped"])
+    tags[names.TAG_NOTE] = notes.study_note(study, boxes, stands, importance, counts["stopped"])
     tags[names.TAG_NOTE] += notes.known_before(record)
     summary = {
         "state": record.state,
         "reason": record.reason,
         "best": None
         if best is None
-        else {"trial": best.number, "value": best.value, "params": best.params},
+        else {
+            "trial": best.number,
+            "value": best.value,
+            "params": best.params,
+            "confirmed": confirmation and asdict(confirmation),
+        },
         "trials": counts,
         "importance": importance,
     }

@@ -40,7 +40,7 @@ FindRecorded = Callable[[str], Recorded | None]
 class _Case:
     study: Study
     ended: dict[int, TrialRow] = field(default_factory=dict)
-    """Trials that the search learns from, by number."""
+    """Trials that ended by themselves, by number."""
     since: float = 0.0
     """When the newest of them ended: only later ones are read again."""
     rounds: list[Round] = field(default_factory=list)
@@ -49,6 +49,10 @@ class _Case:
 
     def __post_init__(self) -> None:
         self.prior = History(self.study.space, self.study.metric.goal)
+
+    def searched(self) -> list[TrialRow]:
+        """What rounds are computed from, by number: the leaders' new runs come after the search."""
+        return [row for _, row in sorted(self.ended.items()) if row.kind != "confirm"]
 
 
 class Refiner:
@@ -90,7 +94,7 @@ class Refiner:
         last = case.rounds[-1].index if case.rounds else -1
         for entry in self._store.rounds(record.id, after=last):
             case.rounds.append(Round.from_json(study.space, entry.data))
-        rows = [case.ended[number] for number in sorted(case.ended)]
+        rows = case.searched()
         results = [self._result(row) for row in rows]
         newer = self._store.priors(record.id, after=len(case.prior) - 1)
         case.prior.extend(row.result() for row in newer)
@@ -132,7 +136,7 @@ class Refiner:
 
     def _explain(self, record: StudyRecord, case: _Case) -> None:
         self._read_ended(record, case)
-        results = [self._result(case.ended[number]) for number in sorted(case.ended)]
+        results = [self._result(row) for row in case.searched()]
         try:
             with without(FRAMES):
                 importlib.import_module("sklearn.ensemble")

@@ -9,7 +9,7 @@ from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.messages import Assignment, ParameterValue, StopRule, Trainer
 from caviar.scheduler.rungs import Rungs
 from caviar.search import History, Result, Round, Settings, propose
-from caviar.studies.life import OPEN
+from caviar.studies.life import FINAL, OPEN
 from caviar.studies.spec import Study
 
 
@@ -22,6 +22,10 @@ class Desk:
     round: Round
     results: dict[int, Result] = field(default_factory=dict)
     open: dict[int, TrialRow] = field(default_factory=dict)
+    again: dict[int, TrialRow] = field(default_factory=dict)
+    """The leaders' new runs, by number: the search does not learn from them."""
+    nearest: TrialRow | None = None
+    """Of the trials beyond the study's bounds the one that is least beyond."""
     next_number: int = 0
     exhausted: bool = False
     """The strategy has no further point (a grid that is done)."""
@@ -59,21 +63,34 @@ class Desk:
     def put(self, row: TrialRow) -> None:
         """Take over a trial's new state."""
         self.next_number = max(self.next_number, row.number + 1)
+        confirms = row.kind == "confirm"
+        if confirms:
+            self.again[row.number] = row
         if row.state in OPEN:
             self.open[row.number] = row
             return
         self.open.pop(row.number, None)
-        if row.state == "cancelled" or row.number in self.results:
+        if confirms or row.state == "cancelled" or row.number in self.results:
             return
         self.spent_s += row.seconds or 0.0
         self.results[row.number] = row.result()
         self.rungs.ended(row)
+        near = self.nearest
+        beyond = row.state == "done" and row.violation > 0
+        if beyond and (near is None or row.violation < near.violation):
+            self.nearest = row
 
     def count(self, state: str) -> int:
         return sum(row.state == state for row in self.open.values())
 
     def may_create(self) -> bool:
-        return not self.exhausted and self.next_number < self.study.budget.trials
+        """Whether the search may go on. What is left of the budget then is for the leaders' new runs."""
+        return (
+            not self.exhausted
+            and not self.again
+            and self.next_number < self.study.search_trials
+            and not (self.study.confirm and self.reached_target())
+        )
 
     def propose(self) -> dict[str, ParameterValue]:
         """The parameters of trial ``next_number``, from all that is known now."""
@@ -89,6 +106,7 @@ class Desk:
         )
 
     def best_value(self) -> float | None:
+        """Of the trials that can be the best: trained to their end, within the study's bounds."""
         values = [r.value for r in self.results.values() if r.value is not None and r.succeeded]
         if not values:
             return None
@@ -102,14 +120,16 @@ class Desk:
 
     def left_s(self, slots: int) -> float | None:
         """Estimated seconds until the budget of trials is spent on ``slots`` slots."""
-        if not self.results or not slots:
+        again = [row.seconds or 0.0 for row in self.again.values() if row.state in FINAL]
+        ended = len(self.results) + len(again)
+        if not ended or not slots:
             return None
-        missing = self.study.budget.trials - len(self.results)
-        return math.ceil(missing / slots) * self.spent_s / len(self.results)
+        missing = self.study.budget.trials - ended
+        return math.ceil(missing / slots) * (self.spent_s + sum(again)) / ended
 
     def _stop(self, row: TrialRow) -> StopRule | None:
         """A leader on a new seed is not compared: it would crowd the best of a rung. A person's point trains whole."""
-        if row.kind in ("confirm", "repeat"):
+        if row.kind == "confirm":
             return None
         rule = self.stop_rule(row.incarnation)
         return rule and rule.model_copy(update={"watch_only": row.kind == "added"})
@@ -140,4 +160,6 @@ class Desk:
             lease_s=lease_s,
             run_id=row.run_id,
             stop=self._stop(row),
+            repeats=row.repeats,
+            bounded=tuple(constraint.metric for constraint in self.study.constraints),
         )

@@ -32,17 +32,19 @@ from caviar.contract.names import queue_name
 from caviar.contract.views import AddedTrial, NewTrial, StudyState, Submission, Submitted
 from caviar.errors import InputError, NotAllowed, Problem
 from caviar.scheduler import adding, ledger
+from caviar.scheduler.confirming import following
 from caviar.scheduler.desk import Desk
+from caviar.scheduler.ending import ending
 from caviar.scheduler.fleet import Fleet, Progress, Worker
 from caviar.scheduler.starting import start_of
 from caviar.scheduler.tickets import Outgoing, SendTicket, Tickets
 from caviar.search import Exhausted, Round, first_round
+from caviar.studies.constraints import judged
 from caviar.studies.life import (
     ENDED,
     FINAL,
     after_finish,
     after_loss,
-    study_after,
     trial_seed,
 )
 from caviar.studies.spec import load_study
@@ -295,10 +297,11 @@ class Scheduler:
                 replay = same and (row.state in FINAL or row.state == "queued")
                 return FinishAnswer(verdict="duplicate" if replay else "fenced")
             ended = desk is None or desk.record.state in ENDED
+            message, beyond = judged(desk.study.constraints if desk else (), message)
             verdict = after_finish(message.outcome, row.crashes, row.lost, cancelled=ended)
             if desk is not None:
                 message = message.model_copy(update={"curve": desk.rungs.heard(row, message.curve)})
-            finished = self._store.finish(message, verdict)
+            finished = self._store.finish(message, verdict, beyond)
             if finished is None:
                 return FinishAnswer(verdict="fenced")
             self._fleet.end_lease(row.id)
@@ -421,21 +424,9 @@ class Scheduler:
             if not desk.open:
                 del self._desks[desk.record.id]
             return
-        hours = desk.study.budget.hours
-        if desk.reached_target():
-            self._end(desk, "done", f"target {desk.study.budget.target:g} reached")
-        elif hours is not None and time.time() - desk.record.created > hours * 3600:
-            self._end(
-                desk,
-                "done" if desk.best_value() is not None else "failed",
-                f"{hours:g} hours are over",
-            )
-        elif not desk.open and not desk.may_create():
-            state = study_after(self._store.counts(desk.record.id))
-            reason = "not one trial gave a value" if state == "failed" else ""
-            if desk.exhausted:
-                reason = reason or "every point of the grid was tried"
-            self._end(desk, state, reason)
+        ends = ending(desk, self._store, time.time())
+        if ends is not None:
+            self._end(desk, *ends)
 
     def _end(self, desk: Desk, state: StudyState, reason: str) -> None:
         moved = self._store.move_study(desk.record.id, ("running", "paused"), state, reason)
@@ -487,16 +478,24 @@ class Scheduler:
                 if row is not None:
                     desk.put(row)
                 return row
-        if not desk.may_create():
+        leader = following(desk)
+        if leader is None and not desk.may_create():
             return None
         number = desk.next_number
         try:
-            params = desk.propose()
+            params = desk.propose() if leader is None else dict(desk.results[leader].params)
         except Exhausted:
             desk.exhausted = True
             return None
-        seed = trial_seed(desk.study.seed, number)
-        row = self._store.add_trial(desk.record.id, number, desk.round.index, params, seed)
+        row = self._store.add_trial(
+            desk.record.id,
+            number,
+            desk.round.index,
+            params,
+            trial_seed(desk.study.seed, number),
+            "search" if leader is None else "confirm",
+            leader,
+        )
         if row is not None:
             desk.put(row)
         return row

@@ -47,6 +47,10 @@ class Fields:
             if key not in known:
                 self.problem(key, "there is no such key", did_you_mean(key, known))
 
+    def names(self) -> list[str]:
+        """The keys that are there, for a section whose keys are the writer's own."""
+        return list(self._data)
+
     def has(self, key: str) -> bool:
         return key in self._data
 

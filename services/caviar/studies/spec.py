@@ -12,8 +12,10 @@ from typing import Any, Literal, cast, get_args
 from caviar.contract.messages import ParameterValue, Trainer
 from caviar.errors import InputError, Problem
 from caviar.search import STRATEGIES, Settings
+from caviar.search.confirming import MOST, SHARE, candidates, reserved
 from caviar.space import Space, warnings
 from caviar.studies import warm_start
+from caviar.studies.constraints import Constraint, read_constraints
 from caviar.studies.fields import Fields
 from caviar.studies.source import Source, read_source
 from caviar.studies.stopping import STOP_KEYS, Stopping, read_stopping
@@ -26,16 +28,8 @@ MAX_SEED = 2**31 - 1
 
 KEYS: dict[str, tuple[str, ...]] = {
     "": (
-        "name",
-        "project",
-        "metric",
-        "trainer",
-        "space",
-        "search",
-        "budget",
-        "stop",
-        "resources",
-        "warm_start",
+        *("name", "project", "metric", "trainer", "space", "search", "budget", "stop"),
+        *("resources", "constraints", "confirm", "warm_start"),
     ),
     "metric": ("name", "goal"),
     "trainer": ("function", "command"),
@@ -43,9 +37,14 @@ KEYS: dict[str, tuple[str, ...]] = {
     "budget": ("trials", "hours", "target"),
     "stop": STOP_KEYS,
     "resources": ("class", "slots"),
+    "constraints": ("max", "min"),
     "warm_start": warm_start.KEYS,
 }
-"""The keys of each section. Those of ``space`` belong to the space."""
+"""The keys of each section; of ``constraints``, those of each metric in it. Those of ``space`` belong to the space."""
+
+ONE_RUN = (
+    "confirm: 1 tells one more value of the best trial, but no interval. `confirm: 3` tells both."
+)
 
 LONGEST_NAME = 64
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
@@ -78,15 +77,6 @@ class Resources:
 
     resource_class: str = "cpu"
     slots: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Constraint:
-    """Another metric of the trainer that must stay within bounds; at least one of the two is given."""
-
-    metric: str
-    min: float | None = None
-    max: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +114,12 @@ class Study:
     @property
     def search_settings(self) -> Settings:
         """What the search needs to know of the study, beside the space."""
-        return Settings(self.metric.goal, self.strategy, self.seed, self.budget.trials)
+        return Settings(self.metric.goal, self.strategy, self.seed, self.search_trials)
+
+    @property
+    def search_trials(self) -> int:
+        """What is left of the budget for the search: the rest is for the leaders' new seeds."""
+        return self.budget.trials - reserved(self.budget.trials, self.confirm)
 
 
 def load_study(text: str, filename: str = "study.yaml") -> Study:
@@ -163,6 +158,8 @@ def _study(source: Source) -> Study:
     budget = _budget(root)
     stopping = read_stopping(root)
     resources = _resources(root)
+    constraints = read_constraints(root, metric.name, _METRIC)
+    confirm = _confirm(root, budget, problems)
     known = warm_start.read_warm_start(root, source, space, budget.trials, problems)
 
     if problems or space is None:
@@ -178,10 +175,13 @@ def _study(source: Source) -> Study:
         budget=budget,
         resources=resources,
         warnings=(
-            *warnings(space, strategy, budget.trials),
+            *warnings(space, strategy, budget.trials - reserved(budget.trials, confirm)),
+            *((ONE_RUN,) if confirm == 1 else ()),
             *warm_start.warnings(strategy, known),
         ),
         stopping=stopping,
+        constraints=constraints,
+        confirm=confirm,
         warm_start=WarmStart(*known),
         fingerprint=_fingerprint(source.data),
     )
@@ -322,6 +322,18 @@ def _resources(root: Fields) -> Resources:
             "Give the worker fewer slots, CAVIAR_WORKER_SLOTS or --workers: each then has more threads.",
         )
     return Resources(label, slots)
+
+
+def _confirm(root: Fields, budget: Budget, problems: list[Problem]) -> int:
+    right = not any(problem.path[:1] == ("budget",) for problem in problems)
+    confirm = root.whole("confirm", 0, MOST, default=0)
+    if confirm and right and not candidates(budget.trials, confirm):
+        root.problem(
+            "confirm",
+            f"{confirm} new runs of the best candidate are more than a third of {budget.trials} trials",
+            f"A budget of {SHARE * confirm} trials carries them, and {3 * SHARE * confirm} those of three candidates.",
+        )
+    return confirm
 
 
 def _fingerprint(data: dict[str, Any]) -> str:

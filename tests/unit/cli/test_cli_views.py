@@ -62,7 +62,7 @@ def test_a_result_says_what_to_use_and_why() -> None:
     assert "in 1 min 01 s" in shown
     assert "Best  val_accuracy 0.9861  trial 17" in shown
     assert "learning_rate  0.003123" in shown
-    assert "Reported once" in shown
+    assert "Reported beside it" in shown
     assert "test_accuracy  0.9722" in shown
     assert "r1  shrink  The best 6 of 16 trials lie in here." in shown
     assert shown.index("62%  tier 1") < shown.index("21%  tier 2")
@@ -87,7 +87,7 @@ def test_a_result_without_any_value() -> None:
     """Every trial failed: said, with the newest error."""
     study = digits_study(state="failed", best=None, importance=[], reason="no trial gave a value")
     shown = text_of(result(study, 100))
-    assert "No trial gave a value." in shown
+    assert "There is no result." in shown
     assert "ValueError" in shown
 
 

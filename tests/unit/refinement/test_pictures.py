@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
-from caviar.adapters.sql import TrialRow
+from caviar.adapters.sql import Standing, TrialRow
 from caviar.contract.views import TrialState
 from caviar.refinement import notes, pictures
 from caviar.search import Result, Round, first_round, refine
+from caviar.search.confirming import Confirmation
 from caviar.studies.spec import Study, load_study
 
 STUDY = """
@@ -94,6 +96,8 @@ def test_the_zoom_shows_every_parameter(study: Study, ended: int) -> None:
 def test_the_same_study_gives_the_same_picture(study: Study) -> None:
     """No date and no random id inside: the artifact only changes when the study does."""
     trials = [row(n, float(n)) for n in range(12)]
+    trials.append(replace(row(12, 0.5), kind="confirm", repeats=0))
+    trials.append(replace(row(13, -1.0), violation=0.5))
     rounds = some_rounds(study, trials)
     assert pictures.zoom(study, rounds, trials) == pictures.zoom(study, rounds, trials)
     assert pictures.progress(study, trials) == pictures.progress(study, trials)
@@ -110,13 +114,14 @@ def test_a_stopped_trial_is_marked_and_is_not_the_best_so_far(study: Study) -> N
 
 
 def test_the_note_names_the_best_trial(study: Study) -> None:
-    """The earliest of the best; failed trials are never it."""
-    trials = [row(0, 3.0), row(1, 1.0), row(2, 1.0), row(3, None, "failed")]
-    best = notes.best_trial(study, trials)
-    assert best is not None
-    assert best.number == 1
-    text = notes.study_note(study, some_rounds(study, trials), best)
+    """With its value; once its new runs are there with what they say, and its own value behind."""
+    trials = [row(0, 3.0), row(1, 1.0)]
+    text = notes.study_note(study, some_rounds(study, trials), Standing(trials[1]))
     assert "Best: **1** in trial 1" in text
     assert "| learning_rate | log | 1 | 0.0001 to 1 | 0.01 |" in text
     assert "stopped early" not in text
-    assert "7 of 30 trials were stopped early" in notes.study_note(study, best=best, stopped=7)
+    stopped = notes.study_note(study, stands=Standing(trials[1]), stopped=7)
+    assert "7 of 30 trials were stopped early" in stopped
+    new_runs = Confirmation(trial=1, runs=3, mean=1.25, low=1.0, high=1.5, rivals=())
+    text = notes.study_note(study, (), Standing(trials[1], new_runs))
+    assert "Best: **1.25** (1 to 1.5, 95%) on 3 new seeds, and 1 in trial 1" in text

@@ -8,6 +8,7 @@ import pytest
 
 from caviar.contract.messages import Trainer
 from caviar.errors import InputError
+from caviar.studies.constraints import Constraint
 from caviar.studies.source import MAX_BYTES, read_source
 from caviar.studies.spec import Budget, Metric, Resources, load_study
 from caviar.studies.stopping import Stopping
@@ -41,12 +42,18 @@ def test_everything_can_be_given() -> None:
         .replace('{function: "train:main"}', '{command: [python, train.py, --lr, "{lr}", 3]}')
         .replace("{trials: 10}", "{trials: 10, hours: 1.5, target: 0.01}")
         + "search: {strategy: random, seed: 7}\nresources: {class: gpu-a100, slots: 1}\n"
+        "constraints: {latency_ms: {max: 50}, recall: {min: 0.5, max: 1}}\nconfirm: 3\n"
     )
     assert study.project == "vision"
     assert study.trainer.command == ("python", "train.py", "--lr", "{lr}", "3")
     assert (study.strategy, study.seed) == ("random", 7)
     assert study.budget == Budget(10, 1.5, 0.01)
     assert study.resources == Resources("gpu-a100", 1)
+    assert study.constraints == (
+        Constraint("latency_ms", max=50.0),
+        Constraint("recall", min=0.5, max=1.0),
+    )
+    assert (study.confirm, study.search_trials) == (3, 7)
 
 
 @pytest.mark.parametrize(

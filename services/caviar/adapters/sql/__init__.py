@@ -3,16 +3,19 @@
 from caviar.adapters.sql.engine import migrate, open_engine
 from caviar.adapters.sql.priors import Read, Start
 from caviar.adapters.sql.rows import PriorRow, RoundRow, StudyRecord, TrialRow
+from caviar.adapters.sql.standing import Standing, standing
 from caviar.adapters.sql.store import Store
 
 __all__ = [
     "PriorRow",
     "Read",
     "RoundRow",
+    "Standing",
     "Start",
     "Store",
     "StudyRecord",
     "TrialRow",
     "migrate",
     "open_engine",
+    "standing",
 ]

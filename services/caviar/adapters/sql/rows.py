@@ -82,6 +82,7 @@ class TrialRow:
             self.value if self.state in ("done", "stopped") else None,
             stopped=self.state == "stopped",
             curve=tuple((int(step), value) for step, value in self.curve if value is not None),
+            violation=self.violation,
         )
 
 

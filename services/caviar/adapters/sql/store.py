@@ -228,6 +228,7 @@ class Store:
         limit: int | None = None,
         newest_first: bool = False,
         ended_since: float | None = None,
+        kind: TrialKind | None = None,
     ) -> list[TrialRow]:
         """Trials by number; ``after`` is the last number of the page before."""
         order = trials.c.number.desc() if newest_first else trials.c.number
@@ -236,6 +237,8 @@ class Store:
             query = query.where(trials.c.study_id == study_id)
         if states is not None:
             query = query.where(trials.c.state.in_(list(states)))
+        if kind is not None:
+            query = query.where(trials.c.kind == kind)
         if ended_since is not None:
             query = query.where(trials.c.ended >= ended_since)
         if limit is not None:
@@ -244,11 +247,19 @@ class Store:
             return [_trial(row) for row in connection.execute(query)]
 
     def best(self, study_id: str, maximize: bool) -> TrialRow | None:
-        """The finished trial with the best value; the earlier one of equals."""
+        """The finished trial within the study's bounds with the best value; the earlier one of equals.
+
+        A leader's new runs are not looked at: the luckiest of them says no more than the luckiest trial.
+        """
         order = trials.c.value.desc() if maximize else trials.c.value
         query = (
             select(trials)
-            .where(trials.c.study_id == study_id, trials.c.state == "done")
+            .where(
+                trials.c.study_id == study_id,
+                trials.c.state == "done",
+                trials.c.kind != "confirm",
+                trials.c.violation <= 0.0,
+            )
             .order_by(order, trials.c.number)
             .limit(1)
         )
@@ -264,6 +275,7 @@ class Store:
         params: dict[str, ParameterValue],
         seed: int,
         kind: TrialKind = "search",
+        repeats: int | None = None,
         queued: bool = False,
     ) -> TrialRow | None:
         """Create trial ``number`` and dispatch its first attempt; None where the number is taken.
@@ -280,6 +292,7 @@ class Store:
             "params": params,
             "seed": seed,
             "kind": kind,
+            "repeats": repeats,
             "created": self._clock(),
         }
         if queued:
@@ -341,7 +354,7 @@ class Store:
             ).first()
         return _trial(row) if row else None
 
-    def finish(self, message: Finish, verdict: Verdict) -> TrialRow | None:
+    def finish(self, message: Finish, verdict: Verdict, violation: float = 0.0) -> TrialRow | None:
         """running -> ``verdict.state`` for exactly this attempt and nonce. None: it was not running so."""
         now = self._clock()
         with self._engine.begin() as connection:
@@ -359,6 +372,7 @@ class Store:
                     lost=verdict.lost,
                     value=message.value,
                     metrics=message.metrics,
+                    violation=violation,
                     steps=message.steps,
                     curve=[list(point) for point in message.curve],
                     error=message.error,

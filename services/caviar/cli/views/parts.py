@@ -12,7 +12,15 @@ from rich.text import Text
 from caviar.cli.numbers import count, interval, number
 from caviar.cli.strips import strip
 from caviar.contract.messages import ParameterValue
-from caviar.contract.views import Note, ParameterView, RoundView, SideView, StudyView, TrialView
+from caviar.contract.views import (
+    Best,
+    Note,
+    ParameterView,
+    RoundView,
+    SideView,
+    StudyView,
+    TrialView,
+)
 
 STATE_STYLE = {
     "running": "cyan",
@@ -82,6 +90,25 @@ def tally(study: StudyView) -> str:
         if amount:
             parts.append(f"{amount:,} {state}")
     return ", ".join(parts)
+
+
+def worth(best: Best) -> Text:
+    """What the best trial is worth: its value, or what its new seeds say where it was confirmed."""
+    found = best.confirmed
+    if found is None:
+        return Text(number(best.value), "bold green")
+    text = Text.assemble((number(found.mean), "bold green"))
+    text.append(f" on {count(found.runs, 'new seed')}", style="dim")
+    if found.low is not None:
+        text.append(f" (95%: {interval(found.low, found.high)})", style="dim")
+    return text
+
+
+def nothing_best(study: StudyView) -> str:
+    """Why there is no best trial."""
+    if study.constraints and study.counts.get("done"):
+        return f"no trial within {clean(', '.join(study.constraints))}"
+    return "no result"
 
 
 def scale_of(parameters: list[ParameterView]) -> dict[str, str | None]:

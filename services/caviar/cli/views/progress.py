@@ -17,6 +17,7 @@ from caviar.cli.views.parts import (
     indented,
     last_line,
     notes_block,
+    nothing_best,
     origin_line,
     round_title,
     scale_of,
@@ -24,6 +25,7 @@ from caviar.cli.views.parts import (
     state_text,
     tally,
     warnings_block,
+    worth,
 )
 from caviar.contract.views import RoundView, StudyView, TrialView
 
@@ -69,13 +71,13 @@ def _meter(study: StudyView, width: int) -> Text:
 
 def _best(study: StudyView) -> Text:
     if study.best is None:
-        text = Text("  no result yet", style="dim")
+        text = Text(f"  {nothing_best(study)} yet", style="dim")
     else:
         text = Text.assemble(
             "  best ",
             clean(study.metric),
             " ",
-            (number(study.best.value), "bold green"),
+            worth(study.best),
             (f"  trial {study.best.trial}", "dim"),
         )
     if study.state == "running" and study.left_s is not None:
@@ -91,7 +93,7 @@ def _running(study: StudyView) -> RenderableType:
     table = grid("left", "right", "left", "left")
     for trial in study.running[:MAX_RUNNING_SHOWN]:
         table.add_row(
-            Text(f"trial {trial.number}"),
+            Text(f"trial {trial.number}{_again(trial)}"),
             Text("starting" if trial.step is None else f"step {trial.step}", style="dim"),
             Text(number(trial.last) if trial.last is not None else ""),
             Text(KIND_WORDS.get(trial.kind, ""), style="dim"),
@@ -101,6 +103,10 @@ def _running(study: StudyView) -> RenderableType:
         indented(table),
         Text(f"  and {more} more", style="dim") if more > 0 else None,
     )
+
+
+def _again(trial: TrialView) -> str:
+    return "" if trial.repeats is None else f", {trial.repeats} again"
 
 
 def started_line(study: StudyView, resumed: bool) -> str:
@@ -119,7 +125,10 @@ def trial_line(trial: TrialView, study: StudyView) -> str:
         for name, value in trial.params.items()
     )
     value = NOTHING if trial.value is None else number(trial.value)
-    line = f"trial {trial.number} r{trial.round} {trial.state} {clean(study.metric)}={value}"
+    line = f"trial {trial.number}{_again(trial)} r{trial.round} {trial.state}"
+    line += f" {clean(study.metric)}={value}"
+    if trial.beyond:
+        line += f" beyond {clean(trial.beyond)}"
     if trial.state in ("failed", "quarantined"):
         line += f" ({last_line(trial.error) or 'no error text'})"
     elif trial.state == "stopped" and trial.error:
@@ -136,6 +145,6 @@ def round_line(round_view: RoundView) -> str:
 
 
 def counts_line(study: StudyView) -> str:
-    best = f", best {number(study.best.value)}" if study.best else ""
+    best = f", best {worth(study.best).plain}" if study.best else ""
     left = f", about {duration(study.left_s)} left" if study.left_s is not None else ""
     return f"{tally(study)}{best}{left}"

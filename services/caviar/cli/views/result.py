@@ -17,13 +17,15 @@ from caviar.cli.views.parts import (
     heading,
     indented,
     notes_block,
+    nothing_best,
     origin_line,
     stacked,
     state_text,
     tally,
     values_table,
+    worth,
 )
-from caviar.contract.views import ParameterView, RoundView, SideView, StudyView
+from caviar.contract.views import Best, ParameterView, RoundView, SideView, StudyView
 
 TIER_NOTE = "share of the variation, beside the tier"
 
@@ -58,19 +60,43 @@ def _title(study: StudyView) -> Text:
 
 def _best(study: StudyView) -> list[RenderableType]:
     if study.best is None:
-        return [Text("No trial gave a value."), Text()]
+        return [Text(f"There is {nothing_best(study)}."), Text()]
     title = Text.assemble(
         ("Best  ", "bold"),
         clean(study.metric),
         " ",
-        (number(study.best.value), "bold green"),
+        worth(study.best),
         (f"  trial {study.best.trial}", "dim"),
     )
-    parts: list[RenderableType] = [title, values_table(study.parameters, study.best.params)]
+    parts: list[RenderableType] = [
+        title,
+        *_confirmed(study, study.best),
+        *_within(study),
+        values_table(study.parameters, study.best.params),
+    ]
     if study.best.metrics:
-        parts.append(Text("  Reported once, apart from what was tuned:", style="dim"))
+        parts.append(Text("  Reported beside it:", style="dim"))
         parts.append(values_table([], study.best.metrics))
     return [*parts, Text()]
+
+
+def _confirmed(study: StudyView, best: Best) -> list[RenderableType]:
+    """How the headline was found, or that it is one value that was chosen for being good."""
+    found = best.confirmed
+    if found is None:
+        early = "Not confirmed: the study ended before its leaders were trained on new seeds."
+        return [Text(f"  {early}", style="yellow")] if study.confirm else []
+    text = f"  Its own run gave {number(best.value)} and is left out: the trial was chosen by it."
+    if found.rivals:
+        text += f" No better on new seeds: {', '.join(map(str, found.rivals))}."
+    if found.low is not None and found.low == found.high:
+        text += " Every new run gave the same: does the trainer use trial.seed?"
+    return [Text(text, style="dim")]
+
+
+def _within(study: StudyView) -> list[RenderableType]:
+    bounds = clean(", ".join(study.constraints))
+    return [Text(f"  Within {bounds}.", style="dim")] if bounds else []
 
 
 def _rounds(study: StudyView, width: int) -> list[RenderableType]:
@@ -169,6 +195,7 @@ def result_object(study: StudyView, uri: str | None = None) -> dict[str, Any]:
             "value": best.value,
             "params": best.params,
             "metrics": best.metrics,
+            "confirmed": best.confirmed and best.confirmed.model_dump(),
         },
         "trials": study.counts,
         "rounds": [

@@ -15,9 +15,11 @@ from caviar.cli.views.parts import (
     grid,
     heading,
     indented,
+    nothing_best,
     stacked,
     state_text,
     values_table,
+    worth,
 )
 from caviar.contract.views import StudyRow, StudyView, TrialView, WorkerView
 
@@ -54,12 +56,12 @@ def studies_table(rows: list[StudyRow]) -> RenderableType:
 
 def best_view(study: StudyView) -> RenderableType:
     if study.best is None:
-        return Text(f"{clean(study.name)}: no result yet.")
+        return Text(f"{clean(study.name)}: {nothing_best(study)} yet.")
     return stacked(
         Text.assemble(
             clean(study.metric),
             " ",
-            (number(study.best.value), "bold green"),
+            worth(study.best),
             (f"  trial {study.best.trial}", "dim"),
         ),
         values_table(study.parameters, study.best.params),
@@ -72,6 +74,8 @@ def trial_view(study: StudyView, trial: TrialView) -> RenderableType:
     for name, value in (
         ("round", f"r{trial.round}"),
         ("attempt", str(trial.attempt)),
+        *([("trains again", f"trial {trial.repeats}")] if trial.repeats is not None else []),
+        *([("beyond", trial.beyond)] if trial.beyond else []),
         ("took", duration(trial.seconds)),
         ("step", number(trial.step)),
         ("on", trial.host or number(None)),
@@ -93,7 +97,7 @@ def trial_view(study: StudyView, trial: TrialView) -> RenderableType:
         Text(),
         heading("Parameters"),
         values_table(study.parameters, trial.params),
-        *_section("Reported once", values_table([], trial.metrics) if trial.metrics else None),
+        *_section("Reported beside it", values_table([], trial.metrics) if trial.metrics else None),
         *_section("Error", Text(clean(trial.error), style="red") if failed else None),
         *_section("Last output", Text(clean(trial.output)) if trial.output else None),
     )
