@@ -82,14 +82,14 @@ def trial_view(study: StudyView, trial: TrialView) -> RenderableType:
         ("MLflow run", trial.run_id or number(None)),
     ):
         facts.add_row(Text(name, style="dim"), Text(clean(value)))
+    if trial.state == "stopped" and trial.error:
+        facts.add_row(Text("ended", style="dim"), Text(clean(trial.error)))
     title = Text.assemble((f"Trial {trial.number}", "bold"), "  ", state_text(trial.state))
     if trial.kind in KIND_WORDS:
         title.append(f"  {KIND_WORDS[trial.kind]}", style="dim")
     title.append(
         f"  {clean(study.metric)} {number(trial.last if trial.value is None else trial.value)}"
     )
-    if trial.state == "stopped" and trial.error:
-        title.append(f"  {clean(trial.error)}", style="dim")
     failed = trial.error and trial.state != "stopped"
     return stacked(
         title,
