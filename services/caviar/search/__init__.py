@@ -2,6 +2,7 @@
 
 from caviar.search.history import History
 from caviar.search.importance import importance
+from caviar.search.peers import missing_packages
 from caviar.search.rounds import Round
 from caviar.search.searcher import Asked, Searcher
 from caviar.search.strategies import first_round, grid_size, propose, refine
@@ -19,6 +20,7 @@ __all__ = [
     "first_round",
     "grid_size",
     "importance",
+    "missing_packages",
     "propose",
     "refine",
 ]
