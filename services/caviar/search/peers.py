@@ -219,7 +219,7 @@ def _outward(parameter: Parameter, value: ParameterValue) -> ParameterValue:
 
 def _inward(parameter: Parameter, value: Any) -> ParameterValue:
     if isinstance(parameter, Categorical):
-        return parameter.choices[value]
+        return parameter.choices[int(value)]
     if parameter.type == "int":
         return int(value)
     x = 1.0 - value if parameter.scale == "reverse_log" else value
