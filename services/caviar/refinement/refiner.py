@@ -5,13 +5,12 @@ Refining never waits for MLflow: a result that is not there yet is taken from th
 
 from __future__ import annotations
 
-import importlib
 import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from caviar.adapters.imports import FRAMES, imports_lock, without
+from caviar.adapters.imports import imports_lock
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.search import Result, Round, importance, refine
 from caviar.studies.life import ENDED, FINAL
@@ -127,8 +126,6 @@ class Refiner:
         self._read_ended(record, case)
         results = [self._result(case.ended[number]) for number in sorted(case.ended)]
         try:
-            with without(FRAMES):
-                importlib.import_module("sklearn.ensemble")
             with imports_lock:
                 shares = importance(case.study.space, results)
         except Exception:
