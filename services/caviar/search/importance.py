@@ -107,20 +107,25 @@ def _variances(space: Space, posterior: Posterior) -> Floats:
 
 
 def _judged(found: Sequence[Importance]) -> list[Importance]:
-    """With the declared tier beside the measured place, and a sentence where the two disagree strongly."""
-    equal = 1.0 / len(found)
+    """With the declared tier beside the measured place, and a sentence where the two disagree strongly.
+
+    They do where a parameter came in ahead of where its tier puts it, with at least an equal share and ``FAR`` times
+    what those of better tiers have at the median; or behind it, the other way round.
+    """
+    equal, tiered = 1.0 / len(found), [item for item in found if item.tier]
     judged = []
     for place, item in enumerate(found, start=1):
-        measured = f"measured {ordinal(place)} of {counted(len(found))}"
-        if item.tier is None:
-            judged.append(item.model_copy(update={"verdict": measured}))
-            continue
-        above = [other.share for other in found if other.tier and other.tier < item.tier]
-        below = [other.share for other in found if other.tier and other.tier > item.tier]
-        verdict = f"declared tier {item.tier}, {measured}"
-        if above and item.share >= max(equal, FAR * median(above)):
-            verdict += ". It mattered far more than declared."
-        elif below and median(below) >= max(equal / 2, FAR * item.share):
-            verdict += ". It mattered far less than declared."
+        verdict = f"measured {ordinal(place)} of {counted(len(found))}"
+        if item.tier:
+            verdict = f"declared tier {item.tier}, {verdict}"
+            better = [other.share for other in tiered if (other.tier or 0) < item.tier]
+            worse = [other.share for other in tiered if (other.tier or 0) > item.tier]
+            rank = tiered.index(item)
+            if rank < len(better) and item.share >= max(equal, FAR * median(better)):
+                verdict += ". It mattered far more than declared."
+            elif rank >= len(tiered) - len(worse) and (
+                median(worse) >= max(equal / 2, FAR * item.share)
+            ):
+                verdict += ". It mattered far less than declared."
         judged.append(item.model_copy(update={"verdict": verdict}))
     return judged

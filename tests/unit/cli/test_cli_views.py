@@ -65,7 +65,8 @@ def test_a_result_says_what_to_use_and_why() -> None:
     assert "Reported once" in shown
     assert "test_accuracy  0.9722" in shown
     assert "r1  shrink  The best 6 of 16 trials lie in here." in shown
-    assert shown.index("62%  tier 1") < shown.index("21%  tier 2")
+    first = "62%  declared tier 1, measured first of three"
+    assert shown.index(first) < shown.index("21%  declared tier 2, measured second of three")
     assert "open        `caviar up`" in shown
 
 
@@ -95,9 +96,15 @@ def test_the_json_object_is_as_documented() -> None:
     """The keys that programs rely on; a uri that outlives the service takes the place of the server's."""
     printed = result_object(digits_study(state="done"), uri="sqlite:////home/mlflow.db")
     assert json.loads(json.dumps(printed)) == printed
-    assert set(printed) >= {"study", "state", "best", "trials", "rounds", "mlflow"}
+    assert set(printed) >= {"study", "state", "best", "trials", "rounds", "importance", "mlflow"}
     assert set(printed["best"]) >= {"trial", "value", "params"}
     assert printed["trials"]["done"] == 23
+    assert printed["importance"][1] == {
+        "name": "learning_rate",
+        "share": 0.62,
+        "tier": 1,
+        "verdict": "declared tier 1, measured first of three",
+    }
     assert printed["rounds"][1]["round"] == 1
     assert printed["rounds"][1]["box"]["learning_rate"] == {"low": 0.001, "high": 0.1}
     assert printed["rounds"][2]["box"]["solver"] == {"choices": ["sgd"]}

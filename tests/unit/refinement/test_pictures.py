@@ -108,3 +108,12 @@ def test_the_note_names_the_best_trial(study: Study) -> None:
     text = notes.study_note(study, some_rounds(study, trials), best)
     assert "Best: **1** in trial 1" in text
     assert "| learning_rate | log | 1 | 0.0001 to 1 | 0.01 |" in text
+
+
+def test_the_note_puts_the_measured_importance_beside_the_tier(study: Study) -> None:
+    """The share and the verdict, in the parameter's own row."""
+    known = [row(n, float(n)) for n in range(3)]
+    verdict = "declared tier 1, measured first of two"
+    importance = [{"name": "learning_rate", "share": 0.8, "tier": 1, "verdict": verdict}]
+    text = notes.study_note(study, some_rounds(study, known), known[0], importance)
+    assert f"| 80%, {verdict} |" in text

@@ -23,7 +23,7 @@ from caviar.cli.views.parts import (
 )
 from caviar.contract.views import ParameterView, RoundView, SideView, StudyView
 
-TIER_NOTE = "share of the variation, beside the tier"
+SHARE_NOTE = "share of the variation"
 
 
 def result(study: StudyView, width: int, mlflow: str | None = None) -> RenderableType:
@@ -130,11 +130,11 @@ def _importance(study: StudyView) -> list[RenderableType]:
     for entry in sorted(study.importance, key=lambda entry: -entry.share):
         table.add_row(
             Text(clean(entry.name)),
-            bar(entry.share, 24),
+            bar(entry.share, 16),
             Text(percent(entry.share)),
-            Text(f"tier {entry.tier}" if entry.tier else "", style="dim"),
+            Text(clean(entry.verdict), style="dim"),
         )
-    return [heading("What mattered", TIER_NOTE), indented(table), Text()]
+    return [heading("What mattered", SHARE_NOTE), indented(table), Text()]
 
 
 def _mlflow(study: StudyView, look: str) -> list[RenderableType]:
@@ -175,6 +175,7 @@ def result_object(study: StudyView, uri: str | None = None) -> dict[str, Any]:
             }
             for r in study.rounds
         ],
+        "importance": [entry.model_dump() for entry in study.importance],
         "mlflow": {
             "uri": uri or study.mlflow.uri,
             "experiment_id": study.mlflow.experiment_id,
