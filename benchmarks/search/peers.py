@@ -132,6 +132,7 @@ class Smac:
         import ConfigSpace
         import smac
 
+        self._folder = tempfile.TemporaryDirectory()
         known = ConfigSpace.ConfigurationSpace(seed=seed)
         for p in space:
             known.add(self._axis(ConfigSpace, p))
@@ -144,13 +145,11 @@ class Smac:
             deterministic=True,
             n_trials=trials,
             seed=seed,
-            output_directory=tempfile.mkdtemp(),
+            output_directory=self._folder.name,
         )
-        self._space, self._facade = (
-            space,
-            smac.HyperparameterOptimizationFacade(
-                scenario, lambda _, seed=0: float(seed), overwrite=True, logging_level=50
-            ),
+        self._space = space
+        self._facade = smac.HyperparameterOptimizationFacade(
+            scenario, lambda _, seed=0: float(seed), overwrite=True, logging_level=50
         )
 
     @staticmethod

@@ -11,7 +11,7 @@ from caviar.cli.views import tables
 from caviar.cli.views.progress import progress, round_line, trial_line
 from caviar.cli.views.result import exit_code, result, result_object, thinned
 from caviar.contract.views import Best, RoundView, StudyRow, WorkerView
-from tests.support.studies_made_up import digits_study, rounds, trial
+from tests.support.studies_made_up import digits_study, importance, rounds, trial
 
 
 def text_of(picture: RenderableType, width: int = 110) -> str:
@@ -68,6 +68,22 @@ def test_a_result_says_what_to_use_and_why() -> None:
     first = "62%  declared tier 1, measured first of three"
     assert shown.index(first) < shown.index("21%  declared tier 2, measured second of three")
     assert "open        `caviar up`" in shown
+
+
+@pytest.mark.parametrize("width", [60, 80, 110])
+def test_where_tiers_and_results_disagree_is_said_in_a_line_of_its_own(width: int) -> None:
+    """No bar and no share is cut for it; a narrow terminal shows the tier alone."""
+    far = "declared tier 4, measured first of three. It mattered far more than declared."
+    items = [
+        importance("epsilon", 0.62, 4, "first").model_copy(update={"verdict": far}),
+        importance("learning_rate", 0.38, 1, "second"),
+    ]
+    shown = text_of(result(digits_study(state="done", importance=items), width), width)
+    lines = [line.strip() for line in shown.splitlines()]
+    assert "epsilon: it mattered far more than declared." in lines
+    row = next(line for line in lines if line.startswith("epsilon  "))
+    assert "62%" in row
+    assert row.endswith("declared tier 4, measured first of three" if width > 100 else "tier 4")
 
 
 def test_the_zoom_is_one_picture_parameters_down_rounds_across() -> None:

@@ -24,6 +24,8 @@ from caviar.cli.views.parts import (
 from caviar.contract.views import ParameterView, RoundView, SideView, StudyView
 
 SHARE_NOTE = "share of the variation"
+WIDE = 90
+"""Columns from which a verdict fits beside its bar."""
 
 
 def result(study: StudyView, width: int, mlflow: str | None = None) -> RenderableType:
@@ -37,7 +39,7 @@ def result(study: StudyView, width: int, mlflow: str | None = None) -> Renderabl
         Text(),
         *_best(study),
         *_rounds(study, width),
-        *_importance(study),
+        *_importance(study, width),
         *_mlflow(study, mlflow or study.mlflow.uri or ""),
     )
 
@@ -123,18 +125,25 @@ def thinned(rounds: Sequence[RoundView], most: int) -> list[RoundView]:
     return [rounds[i] for i in indices]
 
 
-def _importance(study: StudyView) -> list[RenderableType]:
+def _importance(study: StudyView, width: int) -> list[RenderableType]:
+    """A bar a parameter with the verdict beside it; in a narrow terminal the tier alone. Then what is said plainly."""
     if not study.importance:
         return []
     table = grid("left", "left", "right", "left")
+    said = []
     for entry in sorted(study.importance, key=lambda entry: -entry.share):
+        verdict, _, sentence = entry.verdict.partition(". ")
+        if width < WIDE:
+            verdict = f"tier {entry.tier}" if entry.tier else ""
         table.add_row(
             Text(clean(entry.name)),
             bar(entry.share, 16),
             Text(percent(entry.share)),
-            Text(clean(entry.verdict), style="dim"),
+            Text(clean(verdict), style="dim"),
         )
-    return [heading("What mattered", SHARE_NOTE), indented(table), Text()]
+        if sentence:
+            said.append(Text(clean(f"  {entry.name}: {sentence[0].lower()}{sentence[1:]}")))
+    return [heading("What mattered", SHARE_NOTE), indented(table), *said, Text()]
 
 
 def _mlflow(study: StudyView, look: str) -> list[RenderableType]:
