@@ -143,9 +143,8 @@ def summary(found: Sequence[Curves]) -> str:
     for each in found:
         who = "one worker" if each.workers == 1 else f"{each.workers} workers at once"
         length = each.log_regret.shape[2]
-        title = (
-            f"### {who.capitalize()}: {len(each.tasks)} tasks, {each.seeds} seeds, {length} trials"
-        )
+        seeds = f"{each.seeds} seed{'s' if each.seeds > 1 else ''}"
+        title = f"### {who.capitalize()}: {len(each.tasks)} tasks, {seeds}, {length} trials"
         parts.append(f"{title}\n\n{table(each)}")
     return "\n\n".join(parts)
 

@@ -37,7 +37,7 @@ def test_a_comparison_runs_reports_and_goes_on_where_it_was(
     picture = tmp_path / "search.svg"
     assert compare.main([*asked, "--picture", str(picture)]) == 0
     printed = capsys.readouterr()
-    assert "### One worker: 2 tasks, 1 seeds, 6 trials" in printed.out
+    assert "### One worker: 2 tasks, 1 seed, 6 trials" in printed.out
     assert "### 4 workers at once" in printed.out
     assert printed.out.count("| Optuna TPE |") == 2
     assert "12 of 12" in printed.err
