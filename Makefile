@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock
 
-.PHONY: run test lint format lock clean bench
+.PHONY: run test lint format lock clean bench bench-search
 
 run: $(READY)
 	@$(BIN)/caviar run examples/digits/study.yaml
@@ -28,6 +28,12 @@ format: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/engine/no_op_trial.py
+
+# The search against its peers, into docs/pictures/search.svg and a table on the screen; RESULTS keeps the runs.
+RESULTS ?= search-results
+SEEDS ?= 0-4
+bench-search: $(READY)
+	@$(BIN)/python benchmarks/search/compare.py --seeds $(SEEDS) --out $(RESULTS) --picture docs/pictures/search.svg
 
 # Python 3.13 down to 3.11 have a wheel with a Redis-compatible server; a later one works where redis-server is installed.
 $(READY): pyproject.toml $(LOCK)

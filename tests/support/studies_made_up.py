@@ -37,6 +37,11 @@ def trial(number: int, **fields: Any) -> TrialView:
     return TrialView(**(given | fields))
 
 
+def importance(name: str, share: float, tier: int, place: str) -> Importance:
+    verdict = f"declared tier {tier}, measured {place} of three"
+    return Importance(name=name, share=share, tier=tier, verdict=verdict)
+
+
 def rounds() -> list[RoundView]:
     """Three: the whole space, a shrunken box, a smaller one."""
     whole = {
@@ -94,9 +99,9 @@ def digits_study(**fields: Any) -> StudyView:
         "parameters": PARAMETERS,
         "rounds": rounds(),
         "importance": [
-            Importance(name="momentum", share=0.21, tier=2),
-            Importance(name="learning_rate", share=0.62, tier=1),
-            Importance(name="hidden_units", share=0.17, tier=2),
+            importance("momentum", 0.21, 2, "second"),
+            importance("learning_rate", 0.62, 1, "first"),
+            importance("hidden_units", 0.17, 2, "third"),
         ],
         "running": [
             trial(24, state="running", value=None, step=7, last=0.9611),

@@ -18,7 +18,7 @@ from caviar.cli.home import default_home
 from caviar.contract.views import StudyView, Submission
 from caviar.errors import InputError, Problem
 from caviar.studies.source import MAX_BYTES, read_source
-from caviar.studies.spec import Study, load_study
+from caviar.studies.spec import Study, load_study, refuse_missing
 from caviar.studies.trainer_check import check_trainer
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ GIT_TIMEOUT_S = 5.0
 def run_study(file: Path, workers: int | None, home: Path | None, as_json: bool) -> int:
     """Check the study, start a service unless one runs in ``home``, follow the study, print its result."""
     text, study = read_study(file)
+    refuse_missing(study, text)
     from caviar import embedded
 
     def notice(line: str) -> None:

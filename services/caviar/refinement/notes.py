@@ -27,7 +27,7 @@ def study_note(
     stopped: int = 0,
 ) -> str:
     """The study's description: the space, and once it has ended the result and what mattered."""
-    shares = {entry["name"]: entry["share"] for entry in importance}
+    shares = {entry["name"]: f"{entry['share']:.0%}, {entry['verdict']}" for entry in importance}
     lines = [
         f"**{study.metric.goal} `{study.metric.name}`** with {study.strategy} in {study.budget.trials} trials.",
         "",
@@ -55,7 +55,7 @@ def study_note(
                 else f" {'' if value is None else value} |"
             )
         if shares:
-            row += f" {shares.get(view.name, 0.0):.0%} |"
+            row += f" {shares.get(view.name, '')} |"
         lines.append(row)
     if rounds:
         lines += ["", "Rounds:", ""]

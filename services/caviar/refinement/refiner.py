@@ -5,13 +5,12 @@ Refining never waits for MLflow: a result that is not there yet is taken from th
 
 from __future__ import annotations
 
-import importlib
 import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from caviar.adapters.imports import FRAMES, imports_lock, without
+from caviar.adapters.imports import imports_lock
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.search import History, Result, Round, importance, refine
 from caviar.studies.life import ENDED, LEARNT_FROM
@@ -138,10 +137,8 @@ class Refiner:
         self._read_ended(record, case)
         results = [self._result(row) for row in case.searched()]
         try:
-            with without(FRAMES):
-                importlib.import_module("sklearn.ensemble")
             with imports_lock:
-                shares = importance(case.study.space, results)
+                shares = importance(case.study.space, results, case.study.metric.goal)
         except Exception:
             # A result without its explanation is still a result: the study ends all the same.
             log.exception("study %s ends without importances", record.id)

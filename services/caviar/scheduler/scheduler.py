@@ -47,7 +47,7 @@ from caviar.studies.life import (
     after_loss,
     trial_seed,
 )
-from caviar.studies.spec import load_study
+from caviar.studies.spec import load_study, refuse_missing
 
 log = logging.getLogger("caviar.scheduler")
 
@@ -99,6 +99,7 @@ class Scheduler:
             InputError: the text is not a study; nothing was written.
         """
         study = load_study(submission.text, submission.filename)
+        refuse_missing(study, submission.text)
         if submission.folder is not None and not self._local:
             raise InputError(
                 Problem(

@@ -3,6 +3,7 @@
 from caviar.search.history import History
 from caviar.search.importance import importance
 from caviar.search.ledger import branched, in_force, numbered, undone
+from caviar.search.peers import missing_packages
 from caviar.search.rounds import Round
 from caviar.search.searcher import Asked, Searcher
 from caviar.search.strategies import first_round, grid_size, propose, refine
@@ -22,6 +23,7 @@ __all__ = [
     "grid_size",
     "importance",
     "in_force",
+    "missing_packages",
     "numbered",
     "propose",
     "refine",

@@ -9,6 +9,7 @@ from typing import Literal
 from caviar.contract.messages import ParameterValue
 from caviar.errors import InputError
 from caviar.search.history import History
+from caviar.search.peers import missing_packages
 from caviar.search.rounds import Round
 from caviar.search.strategies import first_round, propose, refine
 from caviar.search.values import Result, Settings
@@ -48,10 +49,13 @@ class Searcher:
     ) -> None:
         """``budget`` settles how fine a grid is; ``prior`` are results from elsewhere, which may mislead.
 
-        Raises InputError for settings that do not exist.
+        Raises InputError for settings that do not exist, or a strategy whose packages are not installed.
         """
         self.space = space
         self.settings = Settings(goal, strategy, seed, budget)
+        missing = missing_packages(strategy)
+        if missing is not None:
+            raise InputError(missing)
         self._prior = History(space, self.settings.goal, prior)
         self._rounds = [first_round(space, self.settings)]
         self._results = History(space, self.settings.goal)

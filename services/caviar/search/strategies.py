@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 from caviar.contract.messages import ParameterValue
-from caviar.search import plain, zoom
+from caviar.search import peers, plain, zoom
 from caviar.search.history import History
 from caviar.search.rounds import Round
 from caviar.search.threads import one_thread
-from caviar.search.values import Exhausted, Result, Settings
+from caviar.search.values import PEERS, Exhausted, Result, Settings
 from caviar.space import Box, Params, Space, every_point, grid_lattice
 
 TRIES = 200
@@ -45,7 +45,7 @@ TABLE = {
     "sobol": Strategy(plain.START["sobol"], plain.never, plain.low_discrepancy),
     "grid": Strategy(plain.START["grid"], plain.never, plain.grid, ends=True),
     "zoom": Strategy(zoom.START, zoom.refine, zoom.candidates),
-}
+} | {name: Strategy(peers.START[name], plain.never, peers.candidates) for name in PEERS}
 
 
 def first_round(space: Space, settings: Settings) -> Round:

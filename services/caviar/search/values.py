@@ -14,7 +14,9 @@ from caviar.errors import CaviarError, InputError, Problem
 from caviar.space import did_you_mean
 from caviar.space.parameter import Floats
 
-STRATEGIES = ("zoom", "random", "grid", "sobol")
+PEERS = ("optuna_tpe", "optuna_gp", "optuna_cmaes")
+"""Samplers of Optuna, an extra."""
+STRATEGIES = ("zoom", "random", "grid", "sobol", *PEERS)
 
 
 class Exhausted(CaviarError):

@@ -7,6 +7,7 @@ from caviar.space.parameter import Categorical, Numeric, Parameter
 from caviar.space.parsing import did_you_mean
 from caviar.space.space import Params, Space
 from caviar.space.tiers import usual_tier
+from caviar.space.words import counted, ordinal
 
 __all__ = [
     "Box",
@@ -19,9 +20,11 @@ __all__ = [
     "Params",
     "Side",
     "Space",
+    "counted",
     "did_you_mean",
     "every_point",
     "grid_lattice",
+    "ordinal",
     "usual_tier",
     "warnings",
 ]

@@ -39,3 +39,26 @@ def fraction(ratio: float) -> str:
     if abs(ratio / plain - 1) < 0.1:
         return FRACTIONS[plain]
     return f"{ratio:.0%}" if ratio >= 0.01 else f"{100 * ratio:.2g}%"
+
+
+ORDINALS = (
+    *("first", "second", "third", "fourth", "fifth", "sixth"),
+    *("seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"),
+)
+CARDINALS = (
+    *("one", "two", "three", "four", "five", "six"),
+    *("seven", "eight", "nine", "ten", "eleven", "twelve"),
+)
+
+
+def ordinal(place: int) -> str:
+    """A place from 1: ``second``, ``twelfth``, ``21st``."""
+    if place <= len(ORDINALS):
+        return ORDINALS[place - 1]
+    teens = 10 < place % 100 < 20
+    return f"{place}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(place % 10, 'th')}"
+
+
+def counted(count: int) -> str:
+    """A number of things from 1: ``seven``, ``21``."""
+    return CARDINALS[count - 1] if count <= len(CARDINALS) else str(count)

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast, get_args
 
 from caviar.contract.messages import ParameterValue, Trainer
 from caviar.errors import InputError, Problem
-from caviar.search import STRATEGIES, Settings
+from caviar.search import STRATEGIES, Settings, missing_packages
 from caviar.search.confirming import MOST, SHARE, candidates, reserved
 from caviar.space import Space, warnings
 from caviar.studies import warm_start
@@ -132,6 +132,18 @@ def load_study(text: str, filename: str = "study.yaml") -> Study:
         return _study(source)
     except InputError as error:
         raise InputError([_named(problem, filename) for problem in error.problems]) from None
+
+
+def refuse_missing(study: Study, text: str) -> None:
+    """Raises InputError where the study's strategy needs a package that is not installed in this process.
+
+    Apart from ``load_study``, because a client that only sends the study does not need the package.
+    """
+    problem = missing_packages(study.strategy)
+    if problem is not None:
+        path = ("search", *problem.path)
+        line = read_source(text).line(path)
+        raise InputError(Problem(path, problem.reason, problem.way_out, line))
 
 
 def _named(problem: Problem, filename: str) -> Problem:

@@ -11,7 +11,7 @@ from caviar.cli.views import tables
 from caviar.cli.views.progress import progress, round_line, trial_line
 from caviar.cli.views.result import exit_code, result, result_object, thinned
 from caviar.contract.views import Best, RoundView, StudyRow, WorkerView
-from tests.support.studies_made_up import digits_study, rounds, trial
+from tests.support.studies_made_up import digits_study, importance, rounds, trial
 
 
 def text_of(picture: RenderableType, width: int = 110) -> str:
@@ -65,8 +65,25 @@ def test_a_result_says_what_to_use_and_why() -> None:
     assert "Reported beside it" in shown
     assert "test_accuracy  0.9722" in shown
     assert "r1  shrink  The best 6 of 16 trials lie in here." in shown
-    assert shown.index("62%  tier 1") < shown.index("21%  tier 2")
+    first = "62%  declared tier 1, measured first of three"
+    assert shown.index(first) < shown.index("21%  declared tier 2, measured second of three")
     assert "open        `caviar up`" in shown
+
+
+@pytest.mark.parametrize("width", [60, 80, 110])
+def test_where_tiers_and_results_disagree_is_said_in_a_line_of_its_own(width: int) -> None:
+    """No bar and no share is cut for it; a narrow terminal shows the tier alone."""
+    far = "declared tier 4, measured first of three. It mattered far more than declared."
+    items = [
+        importance("epsilon", 0.62, 4, "first").model_copy(update={"verdict": far}),
+        importance("learning_rate", 0.38, 1, "second"),
+    ]
+    shown = text_of(result(digits_study(state="done", importance=items), width), width)
+    lines = [line.strip() for line in shown.splitlines()]
+    assert "epsilon: it mattered far more than declared." in lines
+    row = next(line for line in lines if line.startswith("epsilon  "))
+    assert "62%" in row
+    assert row.endswith("declared tier 4, measured first of three" if width > 100 else "tier 4")
 
 
 def test_the_zoom_is_one_picture_parameters_down_rounds_across() -> None:
@@ -95,9 +112,15 @@ def test_the_json_object_is_as_documented() -> None:
     """The keys that programs rely on; a uri that outlives the service takes the place of the server's."""
     printed = result_object(digits_study(state="done"), uri="sqlite:////home/mlflow.db")
     assert json.loads(json.dumps(printed)) == printed
-    assert set(printed) >= {"study", "state", "best", "trials", "rounds", "mlflow"}
+    assert set(printed) >= {"study", "state", "best", "trials", "rounds", "importance", "mlflow"}
     assert set(printed["best"]) >= {"trial", "value", "params"}
     assert printed["trials"]["done"] == 23
+    assert printed["importance"][1] == {
+        "name": "learning_rate",
+        "share": 0.62,
+        "tier": 1,
+        "verdict": "declared tier 1, measured first of three",
+    }
     assert printed["rounds"][1]["round"] == 1
     assert printed["rounds"][1]["box"]["learning_rate"] == {"low": 0.001, "high": 0.1}
     assert printed["rounds"][2]["box"]["solver"] == {"choices": ["sgd"]}

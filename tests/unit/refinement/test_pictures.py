@@ -125,3 +125,13 @@ def test_the_note_names_the_best_trial(study: Study) -> None:
     new_runs = Confirmation(trial=1, runs=3, mean=1.25, low=1.0, high=1.5, rivals=())
     text = notes.study_note(study, (), Standing(trials[1], new_runs))
     assert "Best: **1.25** (1 to 1.5, 95%) on 3 new seeds, and 1 in trial 1" in text
+
+
+def test_the_note_puts_the_measured_importance_beside_the_tier(study: Study) -> None:
+    """The share and the verdict, in the parameter's own row."""
+    known = [row(n, float(n)) for n in range(3)]
+    verdict = "declared tier 1, measured first of two"
+    importance = [{"name": "learning_rate", "share": 0.8, "tier": 1, "verdict": verdict}]
+    rounds = some_rounds(study, known)
+    text = notes.study_note(study, rounds, Standing(known[0]), importance)
+    assert f"| 80%, {verdict} |" in text

@@ -27,7 +27,9 @@ from caviar.cli.views.parts import (
 )
 from caviar.contract.views import Best, ParameterView, RoundView, SideView, StudyView
 
-TIER_NOTE = "share of the variation, beside the tier"
+SHARE_NOTE = "share of the variation"
+WIDE = 90
+"""Columns from which a verdict fits beside its bar."""
 
 
 def result(study: StudyView, width: int, mlflow: str | None = None) -> RenderableType:
@@ -43,7 +45,7 @@ def result(study: StudyView, width: int, mlflow: str | None = None) -> Renderabl
         Text(),
         *_best(study),
         *_rounds(study, width),
-        *_importance(study),
+        *_importance(study, width),
         *_mlflow(study, mlflow or study.mlflow.uri or ""),
     )
 
@@ -153,18 +155,25 @@ def thinned(rounds: Sequence[RoundView], most: int) -> list[RoundView]:
     return [rounds[i] for i in indices]
 
 
-def _importance(study: StudyView) -> list[RenderableType]:
+def _importance(study: StudyView, width: int) -> list[RenderableType]:
+    """A bar a parameter with the verdict beside it; in a narrow terminal the tier alone. Then what is said plainly."""
     if not study.importance:
         return []
     table = grid("left", "left", "right", "left")
+    said = []
     for entry in sorted(study.importance, key=lambda entry: -entry.share):
+        verdict, _, sentence = entry.verdict.partition(". ")
+        if width < WIDE:
+            verdict = f"tier {entry.tier}" if entry.tier else ""
         table.add_row(
             Text(clean(entry.name)),
-            bar(entry.share, 24),
+            bar(entry.share, 16),
             Text(percent(entry.share)),
-            Text(f"tier {entry.tier}" if entry.tier else "", style="dim"),
+            Text(clean(verdict), style="dim"),
         )
-    return [heading("What mattered", TIER_NOTE), indented(table), Text()]
+        if sentence:
+            said.append(Text(clean(f"  {entry.name}: {sentence[0].lower()}{sentence[1:]}")))
+    return [heading("What mattered", SHARE_NOTE), indented(table), *said, Text()]
 
 
 def _mlflow(study: StudyView, look: str) -> list[RenderableType]:
@@ -206,6 +215,7 @@ def result_object(study: StudyView, uri: str | None = None) -> dict[str, Any]:
             }
             for r in study.rounds
         ],
+        "importance": [entry.model_dump() for entry in study.importance],
         "mlflow": {
             "uri": uri or study.mlflow.uri,
             "experiment_id": study.mlflow.experiment_id,

@@ -25,6 +25,8 @@ and Nardi, "Vanilla Bayesian optimization performs great in high dimensions", IC
 LENGTH_MEDIAN = 0.4
 TIER_SHIFT = {1: -0.4, 2: -0.1, 3: 0.3, 4: 0.6}
 """By how much a declared tier moves the prior's log median: what matters more varies over shorter lengths."""
+TIER_TRUST = 12
+"""Results up to which a tier has its full weight; from there on it fades with their number, and a wrong one with it."""
 NOISE_MEDIAN, NOISE_SPREAD = 1e-3, 1.5
 """Log-normal prior on the noise variance, as a share of the signal's."""
 VARIANCE_PRIOR = 2.0
@@ -72,14 +74,17 @@ def owners(space: Space) -> Places:
     return np.asarray(np.repeat(np.arange(len(space)), widths))
 
 
-def prior_log_lengths(space: Space) -> Floats:
-    """Shape (d,): the log median of each length scale before any result, by the declared tiers.
+def prior_log_lengths(space: Space, results: int = 0) -> Floats:
+    """Shape (d,): the log median of each length scale before it is fitted to ``results``, by the declared tiers.
 
     Tiers only tell parameters apart: their mean shift is taken out, so that a space whose parameters all have
     the same tier is searched like one without tiers.
     """
     shifts = np.array([TIER_SHIFT.get(p.tier or 0, 0.0) for p in space])
-    return np.asarray(math.log(LENGTH_MEDIAN * math.sqrt(len(space))) + shifts - shifts.mean())
+    trust = TIER_TRUST / max(results, TIER_TRUST)
+    return np.asarray(
+        math.log(LENGTH_MEDIAN * math.sqrt(len(space))) + trust * (shifts - shifts.mean())
+    )
 
 
 def _matern(squared: Floats) -> Floats:
@@ -105,7 +110,7 @@ def fit(space: Space, points: Floats, targets: Floats, start: Kernel | None = No
     from scipy.linalg.lapack import dpotrf, dpotri
     from scipy.optimize import minimize
 
-    middle, owner, d = prior_log_lengths(space), owners(space), len(space)
+    middle, owner, d = prior_log_lengths(space, len(points)), owners(space), len(space)
     apart = np.zeros((d, len(points), len(points)))
     for column, parameter in enumerate(owner):
         apart[parameter] += (points[:, column, None] - points[None, :, column]) ** 2
