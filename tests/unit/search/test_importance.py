@@ -204,7 +204,7 @@ assert "sklearn" not in sys.modules
 
 
 def test_trials_that_were_stopped_early_are_heard() -> None:
-    """With most trials stopped, the few whole ones alone could not tell: their curves say what they would have become."""
+    """Six whole trainings alone could not tell; the curves of the others say what they would have become."""
     space = Space.parse({name: {"type": "float", "low": 0.0, "high": 1.0} for name in "abc"})
     rng = np.random.default_rng(0)
     results = []
