@@ -3,14 +3,14 @@
 import math
 
 import numpy as np
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from caviar.errors import InputError
 from caviar.space import Box, Interval, Kept, Numeric, Parameter, Space
 
 UNITS = st.floats(0.0, 1.0)
-law = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+law = settings(max_examples=60)
 
 
 @st.composite

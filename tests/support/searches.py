@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from caviar.search import Result, Round, Settings, first_round, refine
@@ -28,7 +28,7 @@ SPACES = [
         },
     )
 ]
-law = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+law = settings(max_examples=30)
 VALUES = st.one_of(
     st.none(),
     st.sampled_from([0.0, 1.0, math.inf, math.nan]),

@@ -191,7 +191,7 @@ def test_a_budget_that_cannot_carry_it_is_refused() -> None:
         load_study(STUDY % (4, "") + "confirm: 3\n")
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.integers(1, 30),
     st.integers(0, 20),
