@@ -177,8 +177,9 @@ def test_rounds_come_while_mlflow_is_away(world: World) -> None:
     world.refiner.turn()
     newest = world.store.rounds(world.study)[-1]
     assert newest.index == 1
-    assert len(newest.computed_from) == 12
-    assert {run for _, run in newest.computed_from} == {None}
+    sources = world.store.computed_from(world.study, newest.index)
+    assert len(sources) == 12
+    assert {run for _, run in sources} == {None}
 
 
 def test_mlflow_is_the_record_of_results(world: World, client: MlflowClient) -> None:
@@ -191,7 +192,7 @@ def test_mlflow_is_the_record_of_results(world: World, client: MlflowClient) -> 
     world.refiner.turn()
     newest = world.store.rounds(world.study)[-1]
     assert newest.data["incumbent"] == best.number
-    assert [best.trial, run_id] in newest.computed_from
+    assert [best.trial, run_id] in world.store.computed_from(world.study, newest.index)
 
 
 def test_no_run_is_made_twice(world: World, client: MlflowClient) -> None:

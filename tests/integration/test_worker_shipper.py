@@ -200,7 +200,8 @@ def test_a_command_logs_with_plain_mlflow(host: Host, code: Path) -> None:
     python = sys.executable
     host.start()
     command = Trainer(command=(python, "train.py", "--rate={rate}"), folder=str(code))
-    host.train("good", command, params={"rate": 0.25}, bounded=("size", "never"))
+    host.train("good", command, params={"rate": 0.25}, bounded=("size",))
+    host.train("owes", command, params={"rate": 0.25}, bounded=("size", "never"))
     silent = Trainer(command=(python, "-c", "print('nothing logged')"), folder=str(code))
     host.train("silent", silent)
     host.train("exits", Trainer(command=(python, "-c", "raise SystemExit(3)")))
@@ -219,6 +220,10 @@ def test_a_command_logs_with_plain_mlflow(host: Host, code: Path) -> None:
     run = shipped(host, client, experiment, "good")
     assert (run.info.status, run.data.params) == ("FINISHED", {"rate": "0.25"})
     assert history(client, run, "score") == [(0, 0.1), (1, 0.75)]
+    owes = host.finish_of("owes")
+    assert (owes.outcome, owes.value) == ("failed", None)
+    assert "bounds 'never'" in owes.error
+    assert shipped(host, client, experiment, "owes").info.status == "FAILED"
 
 
 def test_a_fenced_attempt_leaves_the_run_alone(host: Host, code: Path, desk: Desk) -> None:

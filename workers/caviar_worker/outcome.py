@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from caviar.contract.bounds import missing
 from caviar.contract.messages import Outcome
 from caviar_worker.folders import StopReason
 
@@ -96,14 +97,19 @@ def judge_command(
     return Ending("done", value)
 
 
-def with_reported(ending: Ending, reported: Mapping[str, Any]) -> Ending:
-    """The end with the last reported values of the metrics that the study bounds; what was returned wins."""
+def with_bounded(ending: Ending, bounded: Sequence[str], reported: Mapping[str, Any]) -> Ending:
+    """The end with the last reported values of the metrics that the study bounds; what was returned wins.
+
+    A trial that is done without one of them has failed: nobody could say whether it keeps the bound.
+    """
     if ending.outcome not in ("done", "stopped"):
         return ending
     finite = {
         name: value for name, item in reported.items() if (value := _finite(item)) is not None
     }
-    return replace(ending, metrics=finite | ending.metrics)
+    ending = replace(ending, metrics=finite | ending.metrics)
+    reason = missing(bounded, ending.metrics) if ending.outcome == "done" else ""
+    return replace(ending, outcome="failed", value=None, error=reason) if reason else ending
 
 
 def describe(exit: Exit) -> str:

@@ -23,7 +23,7 @@ from caviar_worker import spool
 from caviar_worker.client import Conversation, ForkServerGone
 from caviar_worker.files import read_json, write_json
 from caviar_worker.folders import AttemptFolder
-from caviar_worker.outcome import Ending, Exit, judge, judge_command, with_reported
+from caviar_worker.outcome import Ending, Exit, judge, judge_command, with_bounded
 from caviar_worker.processes import boot_id, kill_group, started_at
 from caviar_worker.reporting import report
 from caviar_worker.rungs import keep_rule
@@ -149,10 +149,11 @@ def _train(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> Ending:
             logged = _metrics_of_run(slot, folder)
             asked = folder.stop_reason()
         value = logged.pop(assignment.metric, None)
-        return with_reported(judge_command(exit, result, asked, assignment.metric, value), logged)
+        ending = judge_command(exit, result, asked, assignment.metric, value)
+        return with_bounded(ending, assignment.bounded, logged)
     _, last = spool.last_step(folder.spool, assignment.metric)
     reported = spool.last_values(folder.spool, assignment.bounded)
-    return with_reported(judge(exit, result, asked, last), reported)
+    return with_bounded(judge(exit, result, asked, last), assignment.bounded, reported)
 
 
 def refuse(trainer: Trainer, settings: WorkerSettings) -> str | None:

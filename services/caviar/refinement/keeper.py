@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from caviar.adapters.mlflow import Record
@@ -16,6 +15,7 @@ from caviar.adapters.sql import Store, StudyRecord, standing
 from caviar.errors import ServiceError
 from caviar.refinement import priming, publish
 from caviar.refinement.refiner import Recorded, ended_trials
+from caviar.refinement.setbacks import Setbacks
 from caviar.studies.life import ENDED, OPEN
 from caviar.studies.spec import Study, load_study
 
@@ -31,6 +31,8 @@ class _Case:
     study: Study
     since_ms: int = 0
     """End of the newest run that was read."""
+    published: int = -1
+    """The newest round that has its run: only later ones are read again."""
     shipped: int = -1
     """Complete runs at the last look: MLflow is only asked when there are more."""
 
@@ -44,6 +46,7 @@ class Keeper:
         self._record = record
         self._recorded = recorded
         self._cases: dict[str, _Case] = {}
+        self._setbacks = Setbacks()
         self._away = False
 
     def run(self, stop: threading.Event) -> None:
@@ -64,28 +67,34 @@ class Keeper:
             stop.wait(POLL_S)
 
     def turn(self) -> None:
-        """One look at every study that is not closed.
+        """One look at every study that is not closed. One that cannot be served keeps no other waiting.
 
         Raises:
-            ServiceError: MLflow does not answer; what was written so far stays, the next turn goes on from it.
+            ServiceError: MLflow does not answer, or not on one study; what was written so far stays, the next turn
+                goes on from it.
         """
-        records = self._store.studies(closed=False)
-        for record in records:
-            if record.id not in self._cases:
-                self._cases[record.id] = _Case(load_study(record.source, record.filename))
-            self._keep(record, self._cases[record.id])
-        self._prime([r for r in records if not r.primed and r.state not in ENDED])
-
-    def _prime(self, records: Sequence[StudyRecord]) -> None:
-        """Read the experiments of warm starts. One that cannot be read does not keep the others waiting."""
         failed: ServiceError | None = None
-        for record in records:
+        for record in self._store.studies(closed=False):
+            if self._setbacks.waits(record.id):
+                continue
             try:
-                priming.prime(self._store, self._record, record, self._cases[record.id].study)
+                self._look(record)
             except ServiceError as error:
-                failed = error
+                failed = failed or error
+            except Exception:
+                self._setbacks.failed(record.id, "the record in MLflow")
+            else:
+                self._setbacks.well(record.id)
         if failed is not None:
             raise failed
+
+    def _look(self, record: StudyRecord) -> None:
+        if record.id not in self._cases:
+            self._cases[record.id] = _Case(load_study(record.source, record.filename))
+        case = self._cases[record.id]
+        self._keep(record, case)
+        if not record.primed and record.state not in ENDED:
+            priming.prime(self._store, self._record, record, case.study)
 
     def _keep(self, record: StudyRecord, case: _Case) -> None:
         if record.run_id is None or record.experiment_id is None:
@@ -93,19 +102,19 @@ class Keeper:
             self._store.set_study_run(record.id, experiment_id, run_id)
             return
         self._read_results(record.id, record.experiment_id, case)
-        rounds = self._store.rounds(record.id)
-        for row in rounds:
+        for row in self._store.rounds(record.id, after=case.published):
             if row.run_id is None:
-                run_id = publish.publish_round(
-                    self._record,
-                    record,
-                    case.study,
-                    rounds[: row.index + 1],
-                    ended_trials(self._store, record.id),
-                )
-                self._store.set_round_run(record.id, row.index, run_id)
+                self._publish(record, case, row.index)
+            case.published = row.index
         if record.state in ENDED and record.importance is not None:
             self._close(record, case)
+
+    def _publish(self, record: StudyRecord, case: _Case, index: int) -> None:
+        rounds = self._store.rounds(record.id)[: index + 1]
+        trials = ended_trials(self._store, record.id)
+        sources = self._store.computed_from(record.id, index)
+        run_id = publish.publish_round(self._record, record, case.study, rounds, trials, sources)
+        self._store.set_round_run(record.id, index, run_id)
 
     def _read_results(self, study_id: str, experiment_id: str, case: _Case) -> None:
         shipped = self._store.shipped_count(study_id)

@@ -7,6 +7,7 @@ import json
 import math
 import platform
 from dataclasses import asdict
+from typing import Any
 
 from caviar import __version__
 from caviar.adapters.mlflow import Record
@@ -73,6 +74,7 @@ def publish_round(
     study: Study,
     rounds: list[RoundRow],
     trials: list[TrialRow],
+    computed_from: list[list[Any]],
 ) -> str:
     """Make the run of the last of ``rounds``: its box as JSON, as picture and as widths, and the reason."""
     assert record.experiment_id is not None
@@ -89,7 +91,7 @@ def publish_round(
     }
     run_id = mlflow.run(record.experiment_id, names.round_run_name(row.index), tags, row.created)
     ledger = view.model_dump(exclude_none=True, exclude={"run_id", "undone"})
-    ledger["computed_from"] = row.computed_from
+    ledger["computed_from"] = computed_from
     metrics = {
         f"width/{name}": width for name, width in pictures.widths(study.space, round_).items()
     }

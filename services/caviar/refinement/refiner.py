@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from caviar.adapters.imports import imports_lock
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
+from caviar.refinement.setbacks import Setbacks
 from caviar.search import History, Result, Round, importance, refine
 from caviar.studies.life import ENDED, LEARNT_FROM
 from caviar.studies.spec import Study, load_study
@@ -61,6 +62,7 @@ class Refiner:
         self._store = store
         self._find_recorded = find_recorded
         self._cases: dict[str, _Case] = {}
+        self._setbacks = Setbacks()
 
     def run(self, stop: threading.Event) -> None:
         """Turn until ``stop`` is set. A turn that fails is logged and tried again."""
@@ -73,18 +75,29 @@ class Refiner:
             stop.wait(POLL_S)
 
     def turn(self) -> None:
-        """One look at every study that is not complete in MLflow yet."""
+        """One look at every study that is not complete in MLflow yet. One that fails waits; the others do not."""
         records = self._store.studies(closed=False)
         for record in records:
-            if record.id not in self._cases:
-                self._cases[record.id] = _Case(load_study(record.source, record.filename))
-            case = self._cases[record.id]
-            if record.state not in ENDED:
-                self._refine(record, case)
-            elif record.importance is None:
-                self._explain(record, case)
+            if self._setbacks.waits(record.id):
+                continue
+            try:
+                self._look(record)
+            except Exception:
+                self._setbacks.failed(record.id, "refining")
+                self._cases.pop(record.id, None)  # it may be half up to date
+            else:
+                self._setbacks.well(record.id)
         for gone in self._cases.keys() - {record.id for record in records}:
             del self._cases[gone]
+
+    def _look(self, record: StudyRecord) -> None:
+        if record.id not in self._cases:
+            self._cases[record.id] = _Case(load_study(record.source, record.filename))
+        case = self._cases[record.id]
+        if record.state not in ENDED:
+            self._refine(record, case)
+        elif record.importance is None:
+            self._explain(record, case)
 
     def _refine(self, record: StudyRecord, case: _Case) -> None:
         study, known = case.study, len(case.ended)

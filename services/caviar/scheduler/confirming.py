@@ -6,7 +6,7 @@ whatever a late round's model says.
 
 from __future__ import annotations
 
-from caviar.scheduler.desk import Desk
+from caviar.scheduler.desk import Desk, searching
 from caviar.search.confirming import candidates, leaders, next_leader
 
 
@@ -15,6 +15,7 @@ def following(desk: Desk) -> int | None:
 
     None while the search goes on, once every leader has its new runs or the budget is spent, and where the study
     does not confirm. The search is over when it creates nothing more and all that it created has ended.
+    Raises SearchFailed where the leaders cannot be told.
     """
     study = desk.study
     searching = desk.may_create() or any(row.kind != "confirm" for row in desk.open.values())
@@ -30,4 +31,5 @@ def following(desk: Desk) -> int | None:
 
 def _leaders(desk: Desk, count: int) -> list[int]:
     results = [desk.results[number] for number in sorted(desk.results)]
-    return leaders(desk.study.space, desk.settings, desk.round, results, count, desk.prior)
+    with searching(desk):
+        return leaders(desk.study.space, desk.settings, desk.round, results, count, desk.prior)

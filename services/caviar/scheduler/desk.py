@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.messages import Assignment, ParameterValue, StopRule, Trainer
+from caviar.errors import CaviarError
 from caviar.scheduler.rungs import Rungs
-from caviar.search import History, Result, Round, Settings, propose
+from caviar.search import Exhausted, History, Result, Round, Settings, propose
 from caviar.studies.life import FINAL, OPEN
 from caviar.studies.spec import Study
+
+log = logging.getLogger("caviar.scheduler")
+
+
+class SearchFailed(CaviarError):
+    """A study's search raised: that study ends as failed with this message, the others go on."""
+
+
+@contextmanager
+def searching(desk: Desk) -> Iterator[None]:
+    """Whatever the search of one study raises becomes SearchFailed, but for Exhausted."""
+    try:
+        yield
+    except Exhausted:
+        raise
+    except Exception as error:
+        log.exception("study %s: its search failed", desk.record.id)
+        reason = (
+            str(error) if isinstance(error, CaviarError) else f"{type(error).__name__}: {error}"
+        )
+        raise SearchFailed(f"{desk.study.strategy} search failed: {reason}") from error
 
 
 @dataclass(slots=True)
@@ -93,17 +118,21 @@ class Desk:
         )
 
     def propose(self) -> dict[str, ParameterValue]:
-        """The parameters of trial ``next_number``, from all that is known now."""
-        self.history.extend(list(self.results.values())[len(self.history) :])
-        return propose(
-            self.study.space,
-            self.settings,
-            self.round,
-            self.history,
-            [self.open[number].params for number in sorted(self.open)],
-            self.next_number,
-            self.prior,
-        )
+        """The parameters of trial ``next_number``, from all that is known now.
+
+        Raises Exhausted after the last point, and SearchFailed.
+        """
+        with searching(self):
+            self.history.extend(list(self.results.values())[len(self.history) :])
+            return propose(
+                self.study.space,
+                self.settings,
+                self.round,
+                self.history,
+                [self.open[number].params for number in sorted(self.open)],
+                self.next_number,
+                self.prior,
+            )
 
     def best_value(self) -> float | None:
         """Of the trials that can be the best: trained to their end, within the study's bounds."""

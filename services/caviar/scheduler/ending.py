@@ -14,6 +14,7 @@ def ending(desk: Desk, store: Store, now: float) -> tuple[StudyState, str] | Non
     """The state and the reason of a study that ends now, ``now`` in seconds since the epoch; None while it goes on.
 
     The end of its hours cuts everything short. A target ends the search, and the study once its leaders are confirmed.
+    Raises SearchFailed.
     """
     budget = desk.study.budget
     over = not desk.open and not desk.may_create() and following(desk) is None

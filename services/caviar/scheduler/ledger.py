@@ -87,7 +87,7 @@ def _rounds(store: Store, study_id: str, study: Study) -> list[Round]:
 
 def _known(store: Store, study_id: str, number: int) -> list[Known]:
     """The successful trials behind a round, with their values."""
-    sources = {trial for trial, _ in store.rounds(study_id, after=number - 1)[0].computed_from}
+    sources = {trial for trial, _ in store.computed_from(study_id, number)}
     rows = [row for row in store.trials(study_id, LEARNT_FROM) if row.id in sources]
     results = [result for row in rows if (result := row.result()).succeeded]
     return [(result.params, result.value) for result in results if result.value is not None]

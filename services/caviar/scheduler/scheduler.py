@@ -33,7 +33,7 @@ from caviar.contract.views import AddedTrial, NewTrial, StudyState, Submission, 
 from caviar.errors import InputError, NotAllowed, Problem
 from caviar.scheduler import adding, ledger
 from caviar.scheduler.confirming import following
-from caviar.scheduler.desk import Desk
+from caviar.scheduler.desk import Desk, SearchFailed
 from caviar.scheduler.ending import ending
 from caviar.scheduler.fleet import Fleet, Progress, Worker
 from caviar.scheduler.starting import start_of
@@ -84,7 +84,14 @@ class Scheduler:
     def _load(self) -> None:
         now = self._clock()
         for record in self._store.studies(states=("running", "paused")):
-            desk = Desk.load(self._store, record, load_study(record.source, record.filename))
+            try:
+                study = load_study(record.source, record.filename)
+            except InputError as error:  # written for another version: the others go on without it
+                log.error("study %s cannot be read any more: %s", record.id, error)
+                reason = f"its file cannot be read any more: {error.problems[0]}"
+                self._store.move_study(record.id, ("running", "paused"), "failed", reason)
+                continue
+            desk = Desk.load(self._store, record, study)
             self._desks[record.id] = desk
             for row in desk.open.values():
                 if row.state == "running":
@@ -425,7 +432,10 @@ class Scheduler:
             if not desk.open:
                 del self._desks[desk.record.id]
             return
-        ends = ending(desk, self._store, time.time())
+        try:
+            ends = ending(desk, self._store, time.time())
+        except SearchFailed as error:
+            ends = ("failed", str(error))
         if ends is not None:
             self._end(desk, *ends)
 
@@ -479,14 +489,17 @@ class Scheduler:
                 if row is not None:
                     desk.put(row)
                 return row
-        leader = following(desk)
-        if leader is None and not desk.may_create():
-            return None
         number = desk.next_number
         try:
+            leader = following(desk)
+            if leader is None and not desk.may_create():
+                return None
             params = desk.propose() if leader is None else dict(desk.results[leader].params)
         except Exhausted:
             desk.exhausted = True
+            return None
+        except SearchFailed as error:
+            self._end(desk, "failed", str(error))
             return None
         row = self._store.add_trial(
             desk.record.id,

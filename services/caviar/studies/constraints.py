@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from caviar.contract.bounds import missing
 from caviar.contract.messages import Finish
 from caviar.studies.fields import Fields
 
@@ -73,17 +73,19 @@ def judged(constraints: Sequence[Constraint], finish: Finish) -> tuple[Finish, f
     """A trial's end as the bounds leave it, and how far beyond them it is.
 
     A trial that is done without a value of a bounded metric has failed: nobody could say whether it keeps the bound.
+    Its worker says so already; this is the guard.
     """
-    reason = missing(constraints, finish.metrics) if finish.outcome == "done" else ""
+    bounded = (constraint.metric for constraint in constraints)
+    reason = missing(bounded, finish.metrics) if finish.outcome == "done" else ""
     if reason:
-        return finish.model_copy(update={"outcome": "failed", "error": reason}), 0.0
+        return finish.model_copy(update={"outcome": "failed", "value": None, "error": reason}), 0.0
     return finish, violation(constraints, finish.metrics)
 
 
 def violation(constraints: Sequence[Constraint], metrics: Mapping[str, float]) -> float:
     """How far beyond the bounds: the sum over all of |value - bound| / max(|bound|, tiny); 0 within them.
 
-    A metric that is not there counts as within: see ``missing``.
+    A metric that is not there counts as within: see ``judged``.
     """
     total = 0.0
     for constraint in constraints:
@@ -103,19 +105,6 @@ def beyond(constraints: Sequence[Constraint], metrics: Mapping[str, float]) -> s
         if value is not None and broken is not None:
             words.append(f"{constraint.metric} ({value:g} {broken[0]} {broken[1]:g})")
     return ", ".join(words)
-
-
-def missing(constraints: Sequence[Constraint], metrics: Mapping[str, float]) -> str:
-    """Why a trial fails that did not report what is bounded; empty where all is there."""
-    absent = [c.metric for c in constraints if not math.isfinite(metrics.get(c.metric, math.nan))]
-    if not absent:
-        return ""
-    name = absent[0]
-    return (
-        f"The study bounds {' and '.join(map(repr, absent))}, of which the trial left no finite value. "
-        f"Return it beside the metric, or report it: trial.report(step, {name}=...); "
-        f"a command logs it with mlflow.log_metric({name!r}, value)."
-    )
 
 
 def nothing_fits(

@@ -104,11 +104,10 @@ class PriorRow:
 
 @dataclass(frozen=True, slots=True)
 class RoundRow:
-    """A round of the ledger: ``data`` is the search's own JSON, ``computed_from`` the [trial, run] pairs behind it."""
+    """A round of the ledger: ``data`` is the search's own JSON. What it was computed from is read apart: it is long."""
 
     study_id: str
     index: int
     data: dict[str, Any]
-    computed_from: list[list[Any]]
     created: float
     run_id: str | None

@@ -457,13 +457,22 @@ class Store:
     # Rounds
 
     def rounds(self, study_id: str, after: int = -1) -> list[RoundRow]:
+        """By index; ``after`` is the last one that is known already."""
         query = (
-            select(rounds)
+            select(*(rounds.c[name] for name in RoundRow.__slots__))
             .where(rounds.c.study_id == study_id, rounds.c["index"] > after)
             .order_by(rounds.c["index"])
         )
         with self._reader.begin() as connection:
             return [RoundRow(**row._mapping) for row in connection.execute(query)]
+
+    def computed_from(self, study_id: str, index: int) -> list[list[Any]]:
+        """The [trial, run] pairs behind a round, the run None where it was not known; [] without the round."""
+        query = select(rounds.c.computed_from).where(
+            rounds.c.study_id == study_id, rounds.c["index"] == index
+        )
+        with self._reader.begin() as connection:
+            return connection.execute(query).scalar() or []
 
     def latest_rounds(self) -> dict[str, int]:
         """The newest round of every study that has not ended."""
