@@ -121,7 +121,7 @@ class _Embedded:
         self._parts.remove_at_end(self._runtime)
         self._socket = _listen(API_PORT)
         self._url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._mlflow_url = f"http://127.0.0.1:{_free_port(MLFLOW_PORT)}"
+        self._mlflow_url = f"http://127.0.0.1:{_port_of_mlflow(self._socket)}"
         self._token, self._worker_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
 
     def start(self) -> Service:
@@ -338,8 +338,13 @@ def _listen(preferred: int) -> socket.socket:
     raise ServiceError("No port is free on 127.0.0.1.")
 
 
-def _free_port(preferred: int) -> int:
-    with _listen(preferred) as listener:
+def _port_of_mlflow(api: socket.socket) -> int:
+    """A port for MLflow, which takes seconds until it listens: nobody else may choose the same one meanwhile.
+
+    So the usual port is for the service that holds the API's usual port, as long as nothing else listens there.
+    """
+    usual = api.getsockname()[1] == API_PORT
+    with _listen(MLFLOW_PORT if usual else 0) as listener:
         return int(listener.getsockname()[1])
 
 
