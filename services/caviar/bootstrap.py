@@ -102,7 +102,12 @@ def run_refiner() -> None:
 def _keep(
     store: Store, settings: Settings, recorded: dict[str, Recorded], stop: threading.Event
 ) -> None:
-    """The thread that talks to MLflow. Its client takes two seconds to import: the first round is not kept waiting."""
+    """The thread that talks to MLflow. Its client takes two seconds to import: the first round is not kept waiting.
+
+    On Linux niceness is a thread's own: rounds are worth a core, their pictures are not.
+    """
+    if sys.platform == "linux":
+        os.nice(5)
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")

@@ -133,7 +133,8 @@ def _client_routes(
     def trial(trial_id: str) -> TrialView:
         row = store.trial(trial_id)
         if row is None:
-            raise HTTPException(404, f"There is no trial {trial_id}.")
+            study_id, _, number = trial_id.rpartition("-")
+            raise HTTPException(404, f"There is no trial {number} in study {study_id}.")
         return presenter.trial(row, with_output=True)
 
     @router.post("/studies/{study_id}/pause")

@@ -194,7 +194,7 @@ class _Embedded:
         while self._only and time.monotonic() < deadline and not any(spools.glob("*/claim.json")):
             if self._closing.wait(0.1):
                 return
-        self._start("refiner", _caviar("refiner"), self._common, niceness=5)
+        self._start("refiner", _caviar("refiner"), self._common)
         self._prepare_mlflow()
         self._start(
             "mlflow",

@@ -8,7 +8,7 @@ from caviar.adapters.sql import Store
 from caviar.adapters.sql.priors import BY_HAND
 from caviar.contract.views import AddedTrial, NewTrial
 from caviar.errors import InputError, NotAllowed, Problem
-from caviar.scheduler.desk import Desk
+from caviar.scheduler.desk import Desk, over
 from caviar.studies.life import ENDED, trial_seed
 from caviar.studies.mapping import Point, same_point, typed
 
@@ -22,7 +22,7 @@ def add(store: Store, desk: Desk, new: NewTrial) -> AddedTrial:
     """
     study, record = desk.study, desk.record
     if record.state in ENDED:
-        raise NotAllowed(f"Study {record.id} is {record.state}.")
+        raise over(record)
     point = typed(study.space, new.params)
     if new.value is not None:
         _note(store, desk, point, new.value)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.messages import Assignment, ParameterValue, StopRule, Trainer
-from caviar.errors import CaviarError
+from caviar.errors import CaviarError, NotAllowed
 from caviar.scheduler.rungs import Rungs
 from caviar.search import Exhausted, History, Result, Round, Settings, propose
 from caviar.studies.life import FINAL, OPEN
@@ -21,6 +21,11 @@ log = logging.getLogger("caviar.scheduler")
 
 class SearchFailed(CaviarError):
     """A study's search raised: that study ends as failed with this message, the others go on."""
+
+
+def over(record: StudyRecord) -> NotAllowed:
+    """What is said to somebody who wants to change a study that ended."""
+    return NotAllowed(f"Study {record.id} is {record.state}: it starts no more trials.")
 
 
 @contextmanager

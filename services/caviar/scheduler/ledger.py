@@ -60,7 +60,9 @@ def branch(
     for prior in store.priors(origin.id):
         inherited.setdefault(prior.source, []).append((prior.params, prior.value))
     for source, results in inherited.items():
-        read.append(Read(source, results, _note(len(results), f"{source}, as {title} had them")))
+        read.append(
+            Read(source, results, _note(len(results), f"elsewhere that {title} had ({source})"))
+        )
     first = branched(round_, title, len(known), user)
     record = store.add_study(
         name=study.name,

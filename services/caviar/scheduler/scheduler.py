@@ -33,7 +33,7 @@ from caviar.contract.views import AddedTrial, NewTrial, StudyState, Submission, 
 from caviar.errors import InputError, NotAllowed, Problem
 from caviar.scheduler import adding, ledger
 from caviar.scheduler.confirming import following
-from caviar.scheduler.desk import Desk, SearchFailed
+from caviar.scheduler.desk import Desk, SearchFailed, over
 from caviar.scheduler.ending import ending
 from caviar.scheduler.fleet import Fleet, Progress, Worker
 from caviar.scheduler.starting import start_of
@@ -189,7 +189,7 @@ class Scheduler:
         with self._lock:
             desk = self._desk(study_id)
             if desk.record.state in ENDED:
-                raise NotAllowed(f"Study {study_id} is {desk.record.state}.")
+                raise over(desk.record)
             desk.round = ledger.undo(self._store, study_id, desk.study, number, user)
             self._wake.notify_all()
             return desk.round
@@ -213,8 +213,7 @@ class Scheduler:
         desk = self._desks.get(study_id)
         if desk is None:
             record = self._store.study(study_id)
-            state = f"is {record.state}" if record else "does not exist"
-            raise NotAllowed(f"Study {study_id} {state}.")
+            raise over(record) if record else NotAllowed(f"Study {study_id} does not exist.")
         return desk
 
     # Workers

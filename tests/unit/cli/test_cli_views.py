@@ -157,7 +157,7 @@ def test_lines_for_a_log() -> None:
     )
     stopped = trial(11, state="stopped", error="stopped early at step 2 of about 39, rung 1 of 2")
     assert trial_line(stopped, study).startswith(
-        "trial 11 r0 stopped val_accuracy=0.911 (stopped early at step 2 of about 39, rung 1 of 2)  "
+        "trial 11 r0 stopped early at step 2 of about 39, rung 1 of 2 val_accuracy=0.911  "
     )
     assert round_line(rounds()[1]) == (
         "round r1 shrink, from 16 trials: The best 6 of 16 trials lie in here."

@@ -125,14 +125,13 @@ def trial_line(trial: TrialView, study: StudyView) -> str:
         for name, value in trial.params.items()
     )
     value = NOTHING if trial.value is None else number(trial.value)
-    line = f"trial {trial.number}{_again(trial)} r{trial.round} {trial.state}"
+    early = last_line(trial.error) if trial.state == "stopped" else ""
+    line = f"trial {trial.number}{_again(trial)} r{trial.round} {early or trial.state}"
     line += f" {clean(study.metric)}={value}"
     if trial.beyond:
         line += f" beyond {clean(trial.beyond)}"
     if trial.state in ("failed", "quarantined"):
         line += f" ({last_line(trial.error) or 'no error text'})"
-    elif trial.state == "stopped" and trial.error:
-        line += f" ({last_line(trial.error)})"
     if study.best is not None and study.best.trial == trial.number:
         line += " best"
     if trial.kind in KIND_WORDS:

@@ -87,18 +87,18 @@ def _confirmed(study: StudyView, best: Best) -> list[RenderableType]:
     found = best.confirmed
     if found is None:
         early = "Not confirmed: the study ended before its leaders were trained on new seeds."
-        return [Text(f"  {early}", style="yellow")] if study.confirm else []
-    text = f"  Its own run gave {number(best.value)} and is left out: the trial was chosen by it."
+        return [indented(Text(early, style="yellow"))] if study.confirm else []
+    text = f"Its own run gave {number(best.value)} and is left out: the trial was chosen by it."
     if found.rivals:
         text += f" No better on new seeds: {', '.join(map(str, found.rivals))}."
     if found.low is not None and found.low == found.high:
         text += " Every new run gave the same: does the trainer use trial.seed?"
-    return [Text(text, style="dim")]
+    return [indented(Text(text, style="dim"))]
 
 
 def _within(study: StudyView) -> list[RenderableType]:
     bounds = clean(", ".join(study.constraints))
-    return [Text(f"  Within {bounds}.", style="dim")] if bounds else []
+    return [indented(Text(f"Within {bounds}.", style="dim"))] if bounds else []
 
 
 def _rounds(study: StudyView, width: int) -> list[RenderableType]:

@@ -76,8 +76,8 @@ def trial_view(study: StudyView, trial: TrialView) -> RenderableType:
         ("attempt", str(trial.attempt)),
         *([("trains again", f"trial {trial.repeats}")] if trial.repeats is not None else []),
         *([("beyond", trial.beyond)] if trial.beyond else []),
-        ("took", duration(trial.seconds)),
-        ("step", number(trial.step)),
+        *([("took", duration(trial.seconds))] if trial.seconds is not None else []),
+        *([("step", number(trial.step))] if trial.step is not None else []),
         ("on", trial.host or number(None)),
         ("MLflow run", trial.run_id or number(None)),
     ):
