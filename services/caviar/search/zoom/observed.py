@@ -45,14 +45,15 @@ def observed(history: History, seed: int) -> Observed:
 def learnt(history: History) -> Floats:
     """Shape (n,): the losses as the model learns them.
 
-    A trial beyond the study's bounds counts as failed, and where all are beyond, by how far it is. A stopped trial
-    counts as what trials like it became: see ``_expected``.
+    A trial beyond the study's bounds counts as worse than all that keep them, by how far it is beyond; where all are
+    beyond, that alone counts. A stopped trial counts as what trials like it became: see ``_expected``.
     """
     losses, whole = history.losses, np.isfinite(history.ranking)
     beyond = history.violations > 0
     if beyond.any():
-        nothing_fits = not whole.any()
-        losses = np.where(beyond, history.violations if nothing_fits else np.inf, losses)
+        fitting = losses[whole]
+        worst, reach = (fitting.max(), np.ptp(fitting) or 1.0) if len(fitting) else (0.0, 1.0)
+        losses = np.where(beyond, worst + reach * history.violations, losses)
     if history.stopped.any() and whole.any():
         losses = np.where(history.stopped, _expected(history, losses, whole), losses)
     return np.asarray(losses)

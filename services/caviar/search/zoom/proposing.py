@@ -46,7 +46,8 @@ FINALISTS, CHANGES = 4, 12
 BEYOND_STEPS = 60
 """Candidates wanted beyond the plateau's steps before the search for them ends."""
 
-Draw = Callable[[int], Floats]
+Limits = tuple[Floats, Floats]
+"""The lowest and the highest place along each parameter, both of shape (d,)."""
 
 
 def candidates(
@@ -167,20 +168,22 @@ def _ranked(
         round_.box, seen.units[start], seen.active[start], float(round_.memory["length"])
     )
 
-    def vectors(count: int) -> Floats:
+    whole = (np.zeros(len(space)), np.ones(len(space)))
+
+    def vectors(count: int) -> tuple[Floats, Limits]:
         place = rng.random()
         if place < INSIDE:
-            return region.draw(count, rng)
+            return region.draw(count, rng), (region.low, region.high)
         if place >= INSIDE + MIXED:
             everywhere = rng.random((count, len(space)))
             outside = ~_within(round_.box, *space.snap(everywhere))
-            return everywhere[outside] if outside.any() else everywhere
+            return everywhere[outside] if outside.any() else everywhere, whole
         parts = [region.draw(count // 3, rng), rng.random((count // 3, len(space)))]
         far = np.abs(seen.units - seen.units[start]).max(axis=1) > FAR
         if (far & seen.eligible).any():
             other = int(np.argmin(np.where(far & seen.eligible, means, np.inf)))
             parts.append(region.wider(seen.units[other], 1.0).draw(count // 3, rng))
-        return np.concatenate(parts)
+        return np.concatenate(parts), whole
 
     optimism = float(rng.choice(OPTIMISM))
     radius = step_radius(posterior.observed_distances(), seen.losses)
@@ -192,20 +195,21 @@ def _ranked(
         bound = mean - optimism * deviation
         return bound + 1e3 * (posterior.nearest(described) <= radius) if radius > 0 else bound
 
-    units, active = space.snap(vectors(CANDIDATES))
+    drawn, limits = vectors(CANDIDATES)
+    units, active = space.snap(drawn)
     if radius > 0:
         for factor in (2.0, 4.0, 8.0, math.inf):
             beyond = posterior.nearest(features(space, units, active)) > radius
             if beyond.sum() >= BEYOND_STEPS:
                 break
             count = CANDIDATES // 2
-            more = (
-                rng.random((count, len(space)))
-                if math.isinf(factor)
-                else region.wider(region.centre, factor).draw(count, rng)
-            )
+            if math.isinf(factor):
+                more, limits = rng.random((count, len(space))), whole
+            else:
+                wider = region.wider(region.centre, factor)
+                more, limits = wider.draw(count, rng), (wider.low, wider.high)
             units, active = _joined((units, active), space.snap(more))
-    return _polished(space, units, active, score, spread(kernel.lengths), rng)
+    return _polished(space, units, active, score, spread(kernel.lengths), limits, rng)
 
 
 def _polished(
@@ -214,9 +218,10 @@ def _polished(
     active: Flags,
     score: Callable[[Floats, Flags], Floats],
     scale: Floats,
+    limits: Limits,
     rng: np.random.Generator,
 ) -> Floats:
-    """The candidates by score, after small changes to the numbers of the best of them."""
+    """The candidates by score, after small changes within the limits to the numbers of the best of them."""
     d = len(space)
     numeric = np.array([not isinstance(parameter, Categorical) for parameter in space])
     scores = score(units, active)
@@ -225,7 +230,7 @@ def _polished(
         base = np.repeat(units[finalists], CHANGES, axis=0)
         change = rng.random(base.shape) < 0.5
         change[np.arange(len(base)), rng.integers(0, d, size=len(base))] = True
-        moved = base + step * scale * rng.normal(size=base.shape)
+        moved = np.clip(base + step * scale * rng.normal(size=base.shape), *limits)
         new = space.snap(np.where(change & numeric, moved, base))
         scores = np.concatenate([scores, score(*new)])
         units, active = _joined((units, active), new)
