@@ -17,12 +17,14 @@ the history helped. A regret counts as at least a thousandth of the median regre
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 
 import numpy as np
 import numpy.typing as npt
+import tasks
 
 from caviar.search import Result, Searcher
 from caviar.space import Params, Space
@@ -38,53 +40,6 @@ SHIFT = 0.12
 FLOOR = 1e-3
 
 
-def branin(u: Floats) -> float:
-    x, y = 15 * u[0] - 5, 15 * u[1]
-    bent = y - 5.1 / (4 * np.pi**2) * x * x + 5 / np.pi * x - 6
-    return float(bent**2 + 10 * (1 - 1 / (8 * np.pi)) * np.cos(x) + 10 - 0.397887)
-
-
-_HARTMANN_A = np.array(
-    [
-        [10, 3, 17, 3.5, 1.7, 8],
-        [0.05, 10, 17, 0.1, 8, 14],
-        [3, 3.5, 1.7, 10, 17, 8],
-        [17, 8, 0.05, 10, 0.1, 14],
-    ]
-)
-_HARTMANN_P = 1e-4 * np.array(
-    [
-        [1312, 1696, 5569, 124, 8283, 5886],
-        [2329, 4135, 8307, 3736, 1004, 9991],
-        [2348, 1451, 3522, 2883, 3047, 6650],
-        [4047, 8828, 8732, 5743, 1091, 381],
-    ]
-)
-
-
-def hartmann6(u: Floats) -> float:
-    inner = (_HARTMANN_A * (u - _HARTMANN_P) ** 2).sum(axis=1)
-    return float(3.32237 - np.array([1.0, 1.2, 3.0, 3.2]) @ np.exp(-inner))
-
-
-def ackley5(u: Floats) -> float:
-    x = 30 * u - 10
-    hills = np.exp(np.cos(2 * np.pi * x).mean())
-    return float(20 + np.e - 20 * np.exp(-0.2 * np.sqrt((x * x).mean())) - hills)
-
-
-def levy5(u: Floats) -> float:
-    w = 1 + (20 * u - 11) / 4
-    middle = ((w[:-1] - 1) ** 2 * (1 + 10 * np.sin(np.pi * w[:-1] + 1) ** 2)).sum()
-    ends = np.sin(np.pi * w[0]) ** 2 + (w[-1] - 1) ** 2 * (1 + np.sin(2 * np.pi * w[-1]) ** 2)
-    return float(ends + middle)
-
-
-def rosenbrock4(u: Floats) -> float:
-    x = 4 * u - 2
-    return float((100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum())
-
-
 def solvers(u: Floats) -> float:
     """Three numbers and two categoricals in thirds and halves: each category has its own valley."""
     solver, depth = min(int(u[3] * 3), 2), min(int(u[4] * 2), 1)
@@ -93,11 +48,11 @@ def solvers(u: Floats) -> float:
 
 
 FUNCTIONS: dict[str, tuple[Unit, int]] = {
-    "branin": (branin, 2),
-    "hartmann6": (hartmann6, 6),
-    "ackley5": (ackley5, 5),
-    "levy5": (levy5, 5),
-    "rosenbrock4": (rosenbrock4, 4),
+    "branin": (lambda u: tasks.branin(15 * u - np.array([5.0, 0.0])) - 0.397887, 2),
+    "hartmann6": (lambda u: tasks.hartmann6(u) + 3.32237, 6),
+    "ackley5": (lambda u: tasks.ackley(30 * u - 10), 5),
+    "levy5": (lambda u: tasks.levy(20 * u - 10), 5),
+    "rosenbrock4": (lambda u: math.expm1(tasks.rosenbrock(4 * u - 2)), 4),
     "solvers": (solvers, 5),
 }
 

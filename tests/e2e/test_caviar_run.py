@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.command_line import Caviar, mlflow_trial_runs, wait_for
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 TRIALS = 24
 TRAINER = """

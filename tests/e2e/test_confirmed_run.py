@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.command_line import Caviar, mlflow_trial_runs
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 STUDY = """
 name: noisy

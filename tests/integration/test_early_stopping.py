@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from caviar.contract.messages import StopRule
 from tests.support import wait_until
-from tests.support.desk import Desk, open_desk
-from tests.support.host import Host, worker_host
-from tests.support.servers import RedisServer
-from tests.support.user_code import trainer, write_user_code
+from tests.support.desk import Desk
+from tests.support.host import Host
+from tests.support.user_code import trainer
 
 pytestmark = pytest.mark.real
 
 RULE = StopRule(first=0, last=39, rungs=(2, 8), values=((0.5, 0.6, 0.7), (0.6, 0.7)))
-
-
-@pytest.fixture
-def desk() -> Iterator[Desk]:
-    with open_desk() as desk:
-        yield desk
-
-
-@pytest.fixture
-def code(short_path: Path) -> Path:
-    return write_user_code(short_path / "code")
-
-
-@pytest.fixture
-def host(short_path: Path, redis_server: RedisServer, desk: Desk) -> Iterator[Host]:
-    with worker_host(short_path, redis_server, desk) as host:
-        yield host
 
 
 def test_a_trial_that_falls_behind_ends_early_and_a_good_one_trains_whole(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,29 +12,12 @@ import pytest
 from caviar.contract.messages import Trainer
 from caviar_worker.client import check_trainer
 from tests.support import wait_until
-from tests.support.desk import Desk, open_desk
-from tests.support.host import Host, worker_host
+from tests.support.desk import Desk
+from tests.support.host import Host
 from tests.support.servers import RedisServer
-from tests.support.user_code import trainer, write_user_code
+from tests.support.user_code import trainer
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture
-def desk() -> Iterator[Desk]:
-    with open_desk() as desk:
-        yield desk
-
-
-@pytest.fixture
-def code(short_path: Path) -> Path:
-    return write_user_code(short_path / "code")
-
-
-@pytest.fixture
-def host(short_path: Path, redis_server: RedisServer, desk: Desk) -> Iterator[Host]:
-    with worker_host(short_path, redis_server, desk) as host:
-        yield host
 
 
 def test_trials_end_as_they_should(host: Host, code: Path, desk: Desk) -> None:

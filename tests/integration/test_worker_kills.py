@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.support import wait_until
-from tests.support.desk import Desk, open_desk
+from tests.support.desk import Desk
 from tests.support.host import Host, worker_host
 from tests.support.servers import RedisServer
 from tests.support.user_code import trainer, write_user_code
@@ -22,12 +22,6 @@ pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's parent signal"),
 ]
-
-
-@pytest.fixture
-def desk() -> Iterator[Desk]:
-    with open_desk() as desk:
-        yield desk
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from mlflow.tracking import MlflowClient
 
 from caviar.contract.messages import ShipTarget, Trainer
 from tests.support import wait_until
-from tests.support.desk import Desk, open_desk
+from tests.support.desk import Desk
 from tests.support.host import Host, worker_host
 from tests.support.servers import MlflowServer, RedisServer
 from tests.support.user_code import trainer, write_user_code
@@ -33,12 +33,6 @@ def points(trial):
         time.sleep(0.005)
     return -1.0
 '''
-
-
-@pytest.fixture
-def desk() -> Iterator[Desk]:
-    with open_desk() as desk:
-        yield desk
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-DEADLINE_S = 240.0
+DEADLINE_S = 480.0
 
 
 def wait_for(condition: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
