@@ -72,6 +72,18 @@ def _ticks(space: Space, view: ParameterView) -> tuple[list[float], list[str]]:
     return [parameter.to_unit(v) for v in values if v is not None], labels
 
 
+def spans(rounds: Sequence[Round], trials: Sequence[TrialRow]) -> list[tuple[int, int]]:
+    """For each round the numbers of its first trial and of the next round's; one place for a round without a trial
+    at the end. Trials that began before a round was known are not its own, though their results are behind it."""
+    end = max((row.number for row in trials), default=0) + 1
+    starts = [
+        min((row.number for row in trials if row.round >= round_.index), default=end)
+        for round_ in rounds[1:]
+    ]
+    last = max(end, starts[-1] + 1) if starts else end
+    return list(zip([0, *starts], [*starts, last], strict=True))
+
+
 def zoom(study: Study, rounds: Sequence[Round], trials: Sequence[TrialRow]) -> bytes:
     """A strip a parameter, on its own scale: trials as dots coloured by value, and the box of each round."""
     space, views = study.space, study.space.to_views()
@@ -81,12 +93,10 @@ def zoom(study: Study, rounds: Sequence[Round], trials: Sequence[TrialRow]) -> b
     values = np.array([row.value for row in done], dtype=float)
     sign = 1.0 if study.metric.goal == "maximize" else -1.0
     ranks = np.argsort(np.argsort(sign * values)) / max(1, len(done) - 1)
-    end = max([row.number for row in trials], default=0) + 1
-    starts = [round_.results for round_ in rounds]
-    spans = list(zip(starts, [*starts[1:], max(end, starts[-1] + 1)], strict=True))
+    periods = spans(rounds, trials)
     shade = None
     for axis, view in zip(axes, views, strict=True):
-        for round_, (first, last) in zip(rounds, spans, strict=True):
+        for round_, (first, last) in zip(rounds, periods, strict=True):
             low, high = extents(space, round_)[view.name]
             axis.fill_between(
                 [first - 0.5, last - 0.5], low, high, color=BOX, alpha=0.45, linewidth=0
@@ -115,7 +125,7 @@ def zoom(study: Study, rounds: Sequence[Round], trials: Sequence[TrialRow]) -> b
             axis.spines[side].set_visible(False)
     axes[-1].set_xlabel("trial", fontsize=8, color=INK)
     axes[-1].tick_params(axis="x", labelsize=7)
-    axes[-1].set_xlim(-1, max(end, 2))
+    axes[-1].set_xlim(-1, max(periods[-1][1], 2))
     if shade is not None:
         bar = figure.colorbar(shade, ax=list(axes), shrink=0.4, aspect=30, pad=0.01)
         bar.set_ticks([0, 1], labels=["worst", "best"], fontsize=7)

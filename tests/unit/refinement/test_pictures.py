@@ -93,6 +93,15 @@ def test_the_zoom_shows_every_parameter(study: Study, ended: int) -> None:
         assert name in text
 
 
+def test_a_box_is_drawn_where_trials_came_from_it(study: Study) -> None:
+    """Round 1 rests on 8 trials, and 12 had begun when it was there: they came from the whole space."""
+    trials = [replace(row(n, float(n % 7)), round=int(n >= 12)) for n in range(20)]
+    rounds = some_rounds(study, trials)[:2]
+    rounds.append(replace(rounds[1], index=2))
+    assert pictures.spans(rounds, trials) == [(0, 12), (12, 20), (20, 21)]
+    assert pictures.spans(rounds[:1], []) == [(0, 1)]
+
+
 def test_the_same_study_gives_the_same_picture(study: Study) -> None:
     """No date and no random id inside: the artifact only changes when the study does."""
     trials = [row(n, float(n)) for n in range(12)]
