@@ -12,7 +12,7 @@ from rich.text import Text
 
 from caviar.cli.client import Client, find_service
 from caviar.cli.follow import ENDED, follow
-from caviar.cli.running import user_name
+from caviar.cli.home import user_name
 from caviar.cli.views import tables
 from caviar.cli.views.ledger import rounds_view
 from caviar.cli.views.parts import clean

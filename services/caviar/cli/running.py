@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import subprocess
 import threading
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from caviar.cli import INTERRUPTED
-from caviar.cli.home import default_home
+from caviar.cli.home import default_home, user_name
 from caviar.contract.views import StudyView, Submission
 from caviar.errors import InputError, Problem
 from caviar.studies.source import MAX_BYTES, read_source
@@ -189,14 +188,6 @@ def _submission(file: Path, text: str, local: bool) -> Submission:
         code_version=code_version(folder),
         user=user_name(),
     )
-
-
-def user_name() -> str | None:
-    """Who runs this command, for the record; None where the system does not know."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return None
 
 
 def code_version(folder: Path) -> str | None:

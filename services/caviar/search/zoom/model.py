@@ -35,6 +35,8 @@ JITTER = 1e-6
 SHORTEST, LONGEST = 0.02, 30.0
 QUIETEST, LOUDEST = 1e-6, 1.0
 STEPS = 25
+RELATIVE, STEEP = 1e-4, 1e-2
+"""The ascent ends when a step gains less than this share, or the slope is below: more digits change no proposal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,12 @@ def fit(space: Space, points: Floats, targets: Floats, start: Kernel | None = No
     bounds = [(math.log(SHORTEST), math.log(LONGEST))] * d
     bounds.append((math.log(QUIETEST), math.log(LOUDEST)))
     found = minimize(
-        loss, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": STEPS}
+        loss,
+        begin,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": STEPS, "ftol": RELATIVE, "gtol": STEEP},
     )
     return Kernel(np.exp(found.x[:d]), math.exp(found.x[d]))
 
