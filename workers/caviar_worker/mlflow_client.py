@@ -28,8 +28,6 @@ from mlflow.tracking import MlflowClient  # noqa: E402
 from caviar.contract.names import TAG_ATTEMPT, TAG_TRIAL  # noqa: E402
 from caviar_worker.spool import Point  # noqa: E402
 
-BATCH = 1000
-"""Metrics of one request, by MLflow's limit."""
 _TEXT_LIMIT = 6000
 """Characters of a parameter's value, by MLflow's limit."""
 _PERMANENT = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}

@@ -111,7 +111,6 @@ class Assignment(Message):
     trainer: Trainer
     metric: str
     goal: Literal["minimize", "maximize"]
-    slots_total: int = 1
     lease_s: float
     run_id: str | None = None
     """The trial's MLflow run where an earlier attempt made it known."""

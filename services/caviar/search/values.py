@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
-
-import numpy as np
 
 from caviar.contract.messages import ParameterValue
 from caviar.errors import CaviarError, InputError, Problem
 from caviar.space import did_you_mean
-from caviar.space.parameter import Floats
 
 PEERS = ("optuna_tpe", "optuna_gp", "optuna_cmaes")
 """Samplers of Optuna, an extra."""
@@ -80,19 +77,3 @@ class Result:
     @property
     def finite(self) -> bool:
         return self.value is not None and math.isfinite(self.value)
-
-
-def losses(results: Sequence[Result], goal: str) -> Floats:
-    """Shape (n,), to be minimised; ``inf`` for a trial that cannot be the best."""
-    sign = -1.0 if goal == "maximize" else 1.0
-    return np.array(
-        [sign * r.value if r.value is not None and r.succeeded else np.inf for r in results],
-        dtype=np.float64,
-    )
-
-
-def best_first(results: Sequence[Result], goal: str) -> list[Result]:
-    """Best to worst, failed ones last; ties and failures by trial number. Whatever order they came in."""
-    by_number = sorted(results, key=lambda result: result.number)
-    order = np.argsort(losses(by_number, goal), kind="stable")
-    return [by_number[place] for place in order]
