@@ -91,7 +91,7 @@ def test_the_box_goes_to_a_better_trial_outside_at_once():
     new = after(now, [*known, far])
     assert new.box.contains(far.params)
     assert f"Trial {far.number} (5) is the best now; the box " in new.reason
-    assert "it lies above the box, at 0.631" in new.reason
+    assert "(it lay above the box, at 0.631)" in new.reason
     assert new.edges["learning_rate"] == "above the box"
 
 

@@ -117,10 +117,9 @@ def _effect(kind: Kind, moves: Sequence[Move], best: Result) -> str:
     )
     verb = "widens" if kind == "widen" else "moves with it"
     also = f", along with {_count(len(changed) - 1)}" if changed[1:] else ""
-    what = f"the box {verb}, {first.parameter.name} to {side_words(first.parameter, first.after)}{also}"
-    if first.edge:
-        what += f": it {_seat(first, best)}"
-    return what + _bound_words(moves, best)
+    seat = f" (it {_seat(first, best)})" if first.edge else ""
+    to = side_words(first.parameter, first.after)
+    return f"the box {verb}, {first.parameter.name} to {to}{seat}{also}{_bound_words(moves, best)}"
 
 
 def restart_reason(best: Result, fruitless: int) -> str:
@@ -136,15 +135,15 @@ def _count(others: int) -> str:
 
 
 def _seat(move: Move, best: Result) -> str:
-    """Where the best trial sits: at the box's edge, or outside of it."""
+    """Where the best trial sat in the box before: at its edge, or outside of it."""
     side, parameter = move.before, move.parameter
     if isinstance(side, Kept):
         return f"uses {parameter.say(best.params[parameter.name])}"
     place = parameter.to_unit(best.params[parameter.name])
     if side.lo <= place <= side.hi:
-        return f"sits at the box's {move.edge} edge"
+        return f"sat at the box's {move.edge} edge"
     where = "below" if move.edge == "lower" else "above"
-    return f"lies {where} the box, at {parameter.say(best.params[parameter.name])}"
+    return f"lay {where} the box, at {parameter.say(best.params[parameter.name])}"
 
 
 def _at_bound(parameter: Numeric, bound: str) -> str:
