@@ -147,7 +147,8 @@ class Desk:
         return max(values) if self.study.metric.goal == "maximize" else min(values)
 
     def reached_target(self) -> bool:
-        target, best = self.study.budget.target, self.best_value()
+        target = self.study.budget.target
+        best = None if target is None else self.best_value()  # asked at every turn
         if target is None or best is None:
             return False
         return best >= target if self.study.metric.goal == "maximize" else best <= target
