@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
 
@@ -17,6 +18,7 @@ from caviar.contract.views import (
     StudyView,
     TrialView,
 )
+from caviar.errors import InputError
 from caviar.scheduler import Scheduler
 from caviar.search import Round, in_force
 from caviar.studies.constraints import Constraint, beyond
@@ -44,22 +46,28 @@ class Presenter:
     def studies(self) -> list[StudyRow]:
         rows = []
         for record in reversed(self._store.studies()):
-            study = specification(record.source, record.filename)
-            best = _best(standing(self._store, record, study))
             counts = self._store.counts(record.id)
-            rows.append(
-                StudyRow(
-                    id=record.id,
-                    name=record.name,
-                    state=record.state,
-                    strategy=study.strategy,
-                    done=counts["done"] + counts["stopped"],
-                    budget=study.budget.trials,
-                    best=best and (best.confirmed.mean if best.confirmed else best.value),
-                    goal=study.metric.goal,
-                    created=record.created,
-                )
+            row = StudyRow(
+                id=record.id,
+                name=record.name,
+                state=record.state,
+                strategy="unreadable",
+                done=counts["done"] + counts["stopped"],
+                budget=sum(counts.values()),
+                goal="minimize",
+                created=record.created,
             )
+            with suppress(InputError):  # a file for another version: the list is there all the same
+                study = specification(record.source, record.filename)
+                best = _best(standing(self._store, record, study))
+                known = {
+                    "strategy": study.strategy,
+                    "budget": study.budget.trials,
+                    "best": best and (best.confirmed.mean if best.confirmed else best.value),
+                    "goal": study.metric.goal,
+                }
+                row = row.model_copy(update=known)
+            rows.append(row)
         return rows
 
     def study(self, record: StudyRecord) -> StudyView:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from caviar.adapters.sql import open_engine
+from caviar.api.present import Presenter
 from caviar.contract.views import Submission
 from caviar.scheduler import confirming, desk
 from tests.unit.scheduler.test_scheduler import STUDY, Bench
@@ -115,3 +116,5 @@ def test_a_file_that_cannot_be_read_any_more_stops_no_start(bench: Bench, tmp_pa
     assert "cannot be read any more" in record.reason
     assert "'gone'" in record.reason
     assert bench.store.study(healthy).state == "running"  # type: ignore[union-attr]
+    listed = {row.id: row.strategy for row in Presenter(bench.store, bench.scheduler, "").studies()}
+    assert listed == {old: "unreadable", healthy: "random"}
