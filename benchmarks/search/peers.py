@@ -45,7 +45,7 @@ class Caviar:
 class Optuna:
     """Define-by-run for TPE; the samplers that know no conditions are asked for every parameter."""
 
-    def __init__(self, space: Space, seed: int, kind: str) -> None:
+    def __init__(self, space: Space, seed: int, kind: str, pruner: Any = None) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -55,7 +55,7 @@ class Optuna:
             "gp": lambda: samplers.GPSampler(seed=seed),
             "cmaes": lambda: samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
         }[kind]()
-        self._study = optuna.create_study(sampler=sampler)
+        self._study = optuna.create_study(sampler=sampler, pruner=pruner)
         self._space, self._flat = space, kind != "tpe"
 
     def ask(self) -> tuple[Any, Params]:

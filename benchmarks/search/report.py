@@ -21,6 +21,11 @@ FLOOR, CEILING = 1e-4, 1.5
 CHECKED = (25, 50, 100)
 RESAMPLES = 1000
 COLOURS = {"caviar": "#d1495b", "optuna_tpe": "#2e6f95", "optuna_gp": "#5fa777"}
+COLOURS |= {
+    "caviar_stopping": "#d1495b",
+    "optuna_halving_3": "#2e6f95",
+    "optuna_halving_4": "#4b9da9",
+}
 OTHERS = ("#8d6cab", "#c98a2b", "#4b9da9", "#7a5c3e", "#6b7580", "#b5b9c0")
 INK, GRID = "#1b1f24", "#e4e7eb"
 PLAIN = {"random": "#8a929c", "sobol": "#b9a37e"}
@@ -34,6 +39,9 @@ NAMES = {
     "hyperopt": "Hyperopt TPE",
     "smac": "SMAC",
     "hebo": "HEBO",
+    "caviar_stopping": "Caviar, stopping early",
+    "optuna_halving_4": "TPE + halving",
+    "optuna_halving_3": "TPE + halving by 3",
 }
 
 
@@ -157,8 +165,18 @@ def colour(peer: str, others: list[str]) -> str:
     return OTHERS[others.index(peer) % len(OTHERS)]
 
 
-def picture(found: Sequence[Curves], path: Path) -> None:
-    """Regret over trials, a panel for each number of workers, every line named at its end."""
+def picture(
+    found: Sequence[Curves],
+    path: Path,
+    lead: str = "caviar",
+    across: str = "finished trials",
+    ticks: Sequence[int] = (),
+    dashed: Sequence[str] = (),
+) -> None:
+    """Regret over trials, a panel for each number of workers, every line named at its end.
+
+    ``across`` says what is counted there, on a log axis where there are ``ticks``; the line of ``lead`` is thick.
+    """
     import matplotlib
 
     matplotlib.use("agg")
@@ -175,8 +193,9 @@ def picture(found: Sequence[Curves], path: Path) -> None:
         trials = np.arange(1, mean.shape[1] + 1)
         ends = _apart(np.log10(mean[:, -1]), 0.052 * np.ptp(each.log_regret.mean(axis=1)))
         for peer, line, end in zip(each.peers, mean, ends, strict=True):
-            own, shade = peer == "caviar", colour(peer, others)
-            axis.plot(trials, line, color=shade, lw=2.6 if own else 1.6, zorder=3 if own else 2)
+            own, shade = peer == lead, colour(peer, others)
+            style, width = "--" if peer in dashed else "-", 2.6 if own else 1.6
+            axis.plot(trials, line, style, color=shade, lw=width, zorder=3 if own else 2)
             axis.annotate(
                 NAMES[peer],
                 (trials[-1], 10**end),
@@ -191,6 +210,10 @@ def picture(found: Sequence[Curves], path: Path) -> None:
         axis.set_yscale("log")
         axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.yaxis.set_minor_formatter("")
+        if ticks:
+            axis.set_xscale("log")
+            axis.set_xticks(ticks, [str(tick) for tick in ticks])
+            axis.set_xticks([], minor=True)
         axis.set_xlim(1, trials[-1])
         axis.grid(axis="y", color=GRID, lw=0.8)
         axis.tick_params(colors=INK, length=0, which="both")
@@ -198,7 +221,7 @@ def picture(found: Sequence[Curves], path: Path) -> None:
             axis.spines[side].set_visible(False)
         who = "one worker" if each.workers == 1 else f"{each.workers} workers at once"
         axis.set_title(who, loc="left", fontsize=10.5, color=INK)
-        axis.set_xlabel("finished trials", color=INK)
+        axis.set_xlabel(across, color=INK)
     axes[0, 0].set_ylabel(f"regret, geometric mean of {len(found[0].tasks)} tasks", color=INK)
     figure.tight_layout(w_pad=7.0, rect=(0, 0, 0.93 if len(found) > 1 else 0.84, 1))
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=130)

@@ -269,11 +269,25 @@ LIVE: dict[str, Callable[[], Task]] = {
 
 def recorded(path: Path) -> Task:
     """The task of one CSV file. Raises ValueError where a column is missing or too little was recorded."""
+    space, known, between = table(path, ["value"])
+    return Task(
+        f"recorded/{path.stem}", space, lambda params: float(between(params)[0]), float(known.min())
+    )
+
+
+def table(path: Path, values: list[str]) -> tuple[Space, Floats, Callable[[Params], Floats]]:
+    """Of a CSV file the space, the losses in the columns ``values``, (rows, values), and those of any point, (values,).
+
+    Raises ValueError where a column is missing or too little was recorded.
+    """
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     names = [name for name in rows[0] if name.startswith("hp_")] if rows else []
-    if not names or "value" not in rows[0] or len(rows) <= NEAREST:
-        raise ValueError(f"{path}: columns hp_NAME and value, and more than {NEAREST} rows, please")
+    if not names or len(rows) <= NEAREST or not set(values) <= rows[0].keys():
+        wanted = " to ".join(dict.fromkeys([values[0], values[-1]]))
+        raise ValueError(
+            f"{path}: columns hp_NAME and {wanted}, and more than {NEAREST} rows, please"
+        )
     sidecar = path.with_suffix(".json")
     more = json.loads(sidecar.read_text(encoding="utf-8")) if sidecar.exists() else {}
     columns = {name[3:]: _column([row[name] for row in rows]) for name in names}
@@ -283,21 +297,21 @@ def recorded(path: Path) -> Task:
         {name: _entry(values, scales.get(name, "linear")) for name, values in columns.items()}
     )
     points = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    known = np.array([float(row["value"]) for row in rows])
+    known = np.array([[float(row[name]) for name in values] for row in rows])
     if more.get("goal", "minimize") == "maximize":
         known = -known
     known = np.where(np.isfinite(known), known, known[np.isfinite(known)].max())
     numeric = np.array([not isinstance(parameter, Categorical) for parameter in space])
     units, _ = space.encode(points)
 
-    def loss(params: Params) -> float:
+    def between(params: Params) -> Floats:
         here = space.to_unit(params)
         apart = np.where(numeric, (units - here) ** 2, np.abs(units - here) > 1e-9).sum(axis=1)
         near = np.argpartition(apart, NEAREST)[:NEAREST]
         weights = (apart[near] + 1e-9) ** -1.5
-        return float(weights @ known[near] / weights.sum())
+        return np.asarray(weights @ known[near] / weights.sum())
 
-    return Task(f"recorded/{path.stem}", space, loss, float(known.min()))
+    return space, known, between
 
 
 def _column(texts: list[str]) -> list[Any]:

@@ -9,18 +9,12 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-FOLDER = Path(__file__).parents[3] / "benchmarks" / "search"
-
 
 @pytest.fixture
-def compare(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The scripts are run by path: their folder is where they find each other."""
-    monkeypatch.syspath_prepend(str(FOLDER))
+def compare(scripts: Path) -> ModuleType:
     import compare
 
-    yield compare
-    for name in ("compare", "peers", "report", "simulate", "tasks", "tiers"):
-        sys.modules.pop(name, None)
+    return compare
 
 
 def test_a_comparison_runs_reports_and_goes_on_where_it_was(
