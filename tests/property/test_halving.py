@@ -38,10 +38,20 @@ def test_the_best_value_at_a_rung_goes_on(values: list[float], reduction: int, g
 def test_of_distinct_values_that_are_all_there_the_best_share_goes_on(
     values: list[float], reduction: int, goal: str
 ) -> None:
-    """Exactly one in ``reduction``, rounded down; all of them where they are too few to compare."""
+    """One in ``reduction`` at least, behind them only who is nearly as good; all where they are too few."""
+    values.sort(reverse=goal == "maximize")
     on = [v for v in values if goes_on(v, [o for o in values if o != v], reduction, goal)]
     few = len(values) < reduction
-    assert len(on) == (len(values) if few else len(values) // reduction)
+    assert len(on) >= (len(values) if few else len(values) // reduction)
+    assert on == values[: len(on)]
+
+
+def test_who_is_nearly_as_good_goes_on() -> None:
+    """Of nine losses the best three, and who is within half the way from the best to the median of the others."""
+    others = [1.0, 2.0, 3.0, 5.0, 6.0, 7.0, 8.0, 9.0]
+    assert goes_on(2.9, others, 3, "minimize")
+    assert goes_on(3.0 + 0.5 * (5.5 - 1.0), others, 3, "minimize")
+    assert not goes_on(3.1 + 0.5 * (5.5 - 1.0), others, 3, "minimize")
 
 
 @given(st.lists(VALUES), FINITE, st.floats(0, 1e6), REDUCTIONS, GOALS)
