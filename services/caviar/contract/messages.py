@@ -53,7 +53,7 @@ class Trainer(BaseModel):
 
 class StopRule(BaseModel):
     """Asynchronous successive halving as a worker applies it (Li et al., "A system for massively parallel
-    hyperparameter tuning", MLSys 2020): at each rung only the best 1/``reduction`` of the trials go on."""
+    hyperparameter tuning", MLSys 2020): at each rung the best 1/``reduction`` of the trials go on, and who is near."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     reduction: int = Field(default=3, ge=2, le=16)
