@@ -2,7 +2,7 @@
 
 import pytest
 
-from caviar.search import Searcher, importance, missing_packages
+from caviar.search import Searcher, importance
 from caviar.space import Space
 
 SPACE = Space.parse(
@@ -24,8 +24,6 @@ def accuracy(params) -> float:
 @pytest.mark.parametrize("strategy", ["zoom", "optuna_tpe"])
 def test_measured_importance_stands_beside_the_declared_tier(strategy):
     """Layers are tier 3 by their usual name; here they are measured first, and that is said."""
-    if missing_packages(strategy):
-        pytest.skip("Optuna is not installed")
     searcher = Searcher(SPACE, goal="maximize", strategy=strategy, seed=0)
     for _ in range(50):
         point = searcher.ask()
