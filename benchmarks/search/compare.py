@@ -14,11 +14,9 @@ import argparse
 import json
 import os
 import sys
-import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
-from itertools import product
 from pathlib import Path
 from statistics import median
 
@@ -30,27 +28,7 @@ import peers
 import report
 import tasks
 from simulate import simulate
-
-
-def numbers(text: str) -> list[int]:
-    """``0-2,7`` is 0, 1, 2 and 7."""
-    found: list[int] = []
-    for part in text.split(","):
-        low, _, high = part.partition("-")
-        found += range(int(low), int(high or low) + 1)
-    return found
-
-
-def kept(path: Path) -> dict[str, dict[str, float]]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def write(path: Path, content: object) -> None:
-    """Whole or not at all: a run that is interrupted leaves no half of a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".part")
-    half.write_text(json.dumps(content), encoding="utf-8")
-    half.replace(path)
+from sweep import kept, numbers, sweep
 
 
 def drawn(task: tasks.Task) -> dict[str, float]:
@@ -70,27 +48,16 @@ def run(args: argparse.Namespace) -> None:
     for name in asked:
         if name not in able:
             print(f"left out: {name} needs {' and '.join(peers.missing(name))}", file=sys.stderr)
-    began = time.monotonic()
-    for name in wanted:
-        scales = kept(args.out / "scales.json")
-        if name not in scales:
-            scales[name] = drawn(tasks.task(name, args.data))
-            write(args.out / "scales.json", scales)
-    cases = list(product(numbers(args.seeds), wanted, numbers(args.workers), able))
-    for done, (seed, name, workers, peer) in enumerate(cases, start=1):
-        stem = f"{name.replace('/', '-')}--{peer}--w{workers}--s{seed}--n{args.trials}"
-        path = args.out / "runs" / f"{stem}.json"
-        if path.exists():
-            continue
+
+    def one(seed: int, name: str, workers: int, peer: str) -> dict[str, object]:
         task = tasks.task(name, args.data)
         optimiser = peers.PEERS[peer](task.space, seed, args.trials)
         outcome = simulate(optimiser, task.loss, args.trials, workers, seed)
-        record = report.Record(
-            name, peer, workers, seed, outcome.losses, round(outcome.ms_per_trial, 3)
-        )
-        write(path, asdict(record))
-        spent = time.monotonic() - began
-        print(f"{done} of {len(cases)}, {spent:.0f} s: {stem}", file=sys.stderr)
+        ms = round(outcome.ms_per_trial, 3)
+        return asdict(report.Record(name, peer, workers, seed, outcome.losses, ms))
+
+    axes = (numbers(args.seeds), wanted, numbers(args.workers), able)
+    sweep(args.out, axes, args.trials, lambda name: drawn(tasks.task(name, args.data)), one)
 
 
 def records(args: argparse.Namespace) -> Iterator[report.Record]:

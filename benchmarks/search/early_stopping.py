@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import sys
-import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -30,8 +29,8 @@ import numpy as np
 import peers
 import report
 import trainings
-from compare import kept, numbers, write
 from contenders import CONTENDERS, simulate
+from sweep import kept, numbers, sweep
 from tasks import Floats
 from trainings import Training
 
@@ -71,26 +70,18 @@ def run(args: argparse.Namespace) -> None:
     if peers.missing("optuna_tpe"):
         able = [name for name in able if not name.startswith("optuna")]
         print("left out: TPE needs optuna", file=sys.stderr)
-    began, wanted = time.monotonic(), trainings.names_of(args.tasks, args.data)
-    for name in wanted:
-        scales = kept(args.out / "scales.json")
-        if name not in scales:
-            scales[name] = drawn(trainings.training(name, args.data))
-            write(args.out / "scales.json", scales)
-    cases = list(product(numbers(args.seeds), wanted, numbers(args.workers), able))
-    for done, (seed, name, workers, contender) in enumerate(cases, start=1):
-        stem = f"{name.replace('/', '-')}--{contender}--w{workers}--s{seed}--n{args.whole}"
-        path = args.out / "runs" / f"{stem}.json"
-        if path.exists():
-            continue
+    wanted, last = trainings.names_of(args.tasks, args.data), numbers(args.workers)[-1]
+
+    def one(seed: int, name: str, workers: int, contender: str) -> dict[str, object]:
         training = trainings.training(name, args.data)
         made = CONTENDERS[contender](training.space, seed)
         outcome = simulate(made, training, args.whole, workers, seed)
-        write(path, asdict(Record(name, contender, workers, seed, *outcome)))
-        spent = time.monotonic() - began
-        print(f"{done} of {len(cases)}, {spent:.0f} s: {stem}", file=sys.stderr)
-        if contender == able[-1] and workers == numbers(args.workers)[-1]:
+        if contender == able[-1] and workers == last:
             training.known.clear()  # another seed has other points
+        return asdict(Record(name, contender, workers, seed, *outcome))
+
+    axes = (numbers(args.seeds), wanted, numbers(args.workers), able)
+    sweep(args.out, axes, args.whole, lambda n: drawn(trainings.training(n, args.data)), one)
 
 
 def records(args: argparse.Namespace) -> Iterator[Record]:

@@ -20,8 +20,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
-from compare import numbers
 from scipy.stats import t as student
+from sweep import numbers
 from tasks import Floats, levy, rosenbrock
 
 from caviar.search import Searcher
