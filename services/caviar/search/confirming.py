@@ -18,10 +18,8 @@ from caviar.search.history import History
 from caviar.search.rounds import Round
 from caviar.search.threads import one_thread
 from caviar.search.values import Result, Settings
-from caviar.search.zoom.model import Kernel, Posterior, features
-from caviar.search.zoom.observed import observed
-from caviar.search.zoom.targets import targets
-from caviar.search.zoom.trend import Trend
+from caviar.search.zoom.belief import belief
+from caviar.search.zoom.model import features
 from caviar.space import Space
 from caviar.space.parameter import Floats
 
@@ -76,16 +74,8 @@ def leaders(
 def _means(history: History, settings: Settings, round_: Round, prior: Sequence[Result]) -> Floats:
     """Shape (n,): the loss that the model expects at each result's point, standardised."""
     space = history.space
-    seen = observed(history, settings.seed)
-    points = features(space, seen.units, seen.active)
-    known = round_.memory.get("trend")
-    trend = None
-    if known and prior:
-        elsewhere = History.of(space, settings.goal, prior)
-        trend = Trend.from_json(elsewhere, settings.seed, known)
-    kernel = Kernel.from_json(round_.memory["kernels"]["power"])
-    nothing = np.empty((0, points.shape[1]))
-    posterior = Posterior(space, kernel, points, targets(seen.losses, "power"), nothing, trend)
+    elsewhere = History.of(space, settings.goal, prior)
+    posterior = belief(settings, round_, "power", history, (), elsewhere).posterior
     return posterior(features(space, history.units, history.active))[0]
 
 

@@ -17,12 +17,12 @@ from caviar.search.plain import uniform
 from caviar.search.rounds import Round
 from caviar.search.sobol import sobol_point
 from caviar.search.values import Result, Settings
-from caviar.search.zoom.model import Kernel, Posterior, features
-from caviar.search.zoom.observed import observed
+from caviar.search.zoom.belief import belief
+from caviar.search.zoom.model import features
 from caviar.search.zoom.pace import spread
-from caviar.search.zoom.targets import SHAPES, SHARES, Shape, targets
+from caviar.search.zoom.targets import SHAPES, SHARES, Shape
 from caviar.search.zoom.ties import step_radius
-from caviar.search.zoom.trend import Trend, first_points
+from caviar.search.zoom.trend import first_points
 from caviar.space import Box, Categorical, Interval, Params, Space
 from caviar.space.parameter import Floats
 
@@ -154,14 +154,9 @@ def _ranked(
 ) -> Floats:
     """Shape (n, d): candidates in the cube, the best first."""
     shape: Shape = SHAPES[int(rng.choice(len(SHAPES), p=SHARES))]
-    kernel = Kernel.from_json(round_.memory["kernels"][shape])
-    seen = observed(history, settings.seed)
-    points = features(space, seen.units, seen.active)
-    waiting = features(space, *space.encode(pending))
-    known = round_.memory.get("trend")
-    trend = Trend.from_json(elsewhere, settings.seed, known) if known else None
-    posterior = Posterior(space, kernel, points, targets(seen.losses, shape), waiting, trend)
-    means = posterior(points)[0]
+    believed = belief(settings, round_, shape, history, pending, elsewhere)
+    seen, posterior = believed.seen, believed.posterior
+    means = posterior(features(space, seen.units, seen.active))[0]
     inside = seen.eligible & _within(round_.box, seen.units, seen.active)
     start = int(np.argmin(np.where(inside if inside.any() else seen.eligible, means, np.inf)))
     region = _region(
@@ -209,7 +204,7 @@ def _ranked(
                 wider = region.wider(region.centre, factor)
                 more, limits = wider.draw(count, rng), (wider.low, wider.high)
             units, active = _joined((units, active), space.snap(more))
-    return _polished(space, units, active, score, spread(kernel.lengths), limits, rng)
+    return _polished(space, units, active, score, spread(believed.kernel.lengths), limits, rng)
 
 
 def _polished(
