@@ -10,7 +10,7 @@ from mlflow.tracking.client import MlflowClient
 from caviar.adapters.mlflow import Record
 from caviar.adapters.sql import Store, migrate, open_engine
 from caviar.contract import names
-from caviar.contract.messages import Ticket
+from caviar.contract.messages import ClaimRequest, Ticket
 from caviar.contract.views import Note, Submission
 from caviar.errors import ServiceError
 from caviar.refinement import priming
@@ -67,10 +67,15 @@ class World:
             self.scheduler.tick()
             if len(self.tickets) > number:
                 row = self.tickets[number]
-                self.store.claim(row.trial, row.attempt, f"nonce-{number:03}", "h", "i", 0)
-                claimed = self.store.trial(row.trial)
-                assert claimed is not None
-                self.scheduler._desks[self.study].put(claimed)
+                request = ClaimRequest(
+                    trial=row.trial,
+                    attempt=row.attempt,
+                    nonce=f"nonce-{number:03}",
+                    host="h",
+                    incarnation="i",
+                    slot=0,
+                )
+                assert self.scheduler.claim(request).granted
         return self.tickets[:count]
 
 

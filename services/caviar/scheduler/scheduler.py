@@ -11,7 +11,6 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.messages import (
@@ -28,25 +27,18 @@ from caviar.contract.messages import (
     ShipTarget,
     StopRule,
 )
-from caviar.contract.names import queue_name
 from caviar.contract.views import AddedTrial, NewTrial, StudyState, Submission, Submitted
-from caviar.errors import InputError, NotAllowed, Problem
+from caviar.errors import InputError, Problem
 from caviar.scheduler import adding, ledger
-from caviar.scheduler.confirming import following
-from caviar.scheduler.desk import Desk, SearchFailed, over
-from caviar.scheduler.ending import ending
+from caviar.scheduler.desk import Desk, over
+from caviar.scheduler.desks import Desks
+from caviar.scheduler.dispatching import Dispatcher
 from caviar.scheduler.fleet import Fleet, Progress, Worker
 from caviar.scheduler.starting import start_of
-from caviar.scheduler.tickets import Outgoing, SendTicket, Tickets
-from caviar.search import Exhausted, Round, first_round
+from caviar.scheduler.tickets import SendTicket, Tickets
+from caviar.search import Round, first_round
 from caviar.studies.constraints import judged
-from caviar.studies.life import (
-    ENDED,
-    FINAL,
-    after_finish,
-    after_loss,
-    trial_seed,
-)
+from caviar.studies.life import ENDED, FINAL, after_finish
 from caviar.studies.spec import load_study, refuse_missing
 
 log = logging.getLogger("caviar.scheduler")
@@ -74,28 +66,13 @@ class Scheduler:
         self._clock = clock
         self._lock = threading.RLock()
         self._wake = threading.Condition(self._lock)
-        self._desks: dict[str, Desk] = {}
         self._tickets = Tickets(send, claim_s)
         self._fleet = Fleet(lease_s)
+        self._desks = Desks(store, self._fleet, self._tickets)
+        self._dispatcher = Dispatcher(store, self._desks, self._fleet, self._tickets)
         self._ticked: float | None = None
         self._rounds_read = -math.inf
-        self._load()
-
-    def _load(self) -> None:
-        now = self._clock()
-        for record in self._store.studies(states=("running", "paused")):
-            try:
-                study = load_study(record.source, record.filename)
-            except InputError as error:  # written for another version: the others go on without it
-                log.error("study %s cannot be read any more: %s", record.id, error)
-                reason = f"its file cannot be read any more: {error.problems[0]}"
-                self._store.move_study(record.id, ("running", "paused"), "failed", reason)
-                continue
-            desk = Desk.load(self._store, record, study)
-            self._desks[record.id] = desk
-            for row in desk.open.values():
-                if row.state == "running":
-                    self._fleet.lease(row.id, now)
+        self._desks.load(clock())
 
     # Studies
 
@@ -134,7 +111,7 @@ class Scheduler:
                 first_round=first_round(study.space, study.search_settings).to_json(),
                 start=start,
             )
-            self._desks[record.id] = Desk.load(self._store, record, study)
+            self._desks.open(record, study)
             self._wake.notify_all()
         log.info("study %s (%s) accepted: %d trials", record.id, study.name, study.budget.trials)
         return Submitted(id=record.id, warnings=list(study.warnings))
@@ -142,7 +119,7 @@ class Scheduler:
     def add(self, study_id: str, new: NewTrial) -> AddedTrial:
         """A point that a person chose; see :mod:`caviar.scheduler.adding`."""
         with self._lock:
-            added = adding.add(self._store, self._desk(study_id), new)
+            added = adding.add(self._store, self._desks.get(study_id), new)
             self._wake.notify_all()
         return added
 
@@ -154,40 +131,35 @@ class Scheduler:
         """Go on; tickets that were refused while it was paused are sent again at once."""
         with self._lock:
             self._move(study_id, "paused", "running")
-            for row in self._desk(study_id).open.values():
+            for row in self._desks.get(study_id).open.values():
                 self._tickets.forget(row.id)
 
     def pause_all(self) -> list[StudyRecord]:
         """Pause every running study; returns them."""
         with self._lock:
-            running = [d.record for d in self._desks.values() if d.record.state == "running"]
+            running = [d.record for d in self._desks if d.record.state == "running"]
             for record in running:
                 self.pause(record.id)
         return running
 
     def _move(self, study_id: str, leaving: StudyState, to: StudyState) -> None:
         with self._lock:
-            desk = self._desk(study_id)
-            if desk.record.state == to:
-                return
-            if desk.record.state != leaving:
-                raise NotAllowed(f"Study {study_id} is {desk.record.state}, not {leaving}.")
-            self._store.move_study(study_id, [leaving], to)
-            desk.record = replace(desk.record, state=to)
+            self._desks.move(study_id, leaving, to)
             self._wake.notify_all()
 
     def stop(self, study_id: str, reason: str = "stopped by hand") -> None:
         """End a study: what waits is cancelled, what runs is asked to end."""
         with self._lock:
-            desk = self._desk(study_id)
+            desk = self._desks.get(study_id)
             if desk.record.state in ENDED:
                 return
-            self._end(desk, "stopped", reason)
+            self._desks.end(desk, "stopped", reason)
+            self._wake.notify_all()
 
     def undo(self, study_id: str, number: int, user: str | None = None) -> Round:
         """Take back round ``number`` and all after it; the next trials come from the box before it."""
         with self._lock:
-            desk = self._desk(study_id)
+            desk = self._desks.get(study_id)
             if desk.record.state in ENDED:
                 raise over(desk.record)
             desk.round = ledger.undo(self._store, study_id, desk.study, number, user)
@@ -200,21 +172,9 @@ class Scheduler:
         """Start a study from round ``number`` of another."""
         record, study = ledger.branch(self._store, origin, number, name, user)
         with self._lock:
-            self._desks[record.id] = Desk.load(self._store, record, study)
+            self._desks.open(record, study)
             self._wake.notify_all()
         return Submitted(id=record.id, warnings=list(study.warnings))
-
-    def _desk(self, study_id: str) -> Desk:
-        """The study in memory; an ended one is loaded again while trials of it still run.
-
-        Raises:
-            NotAllowed: there is no such study, or it ended.
-        """
-        desk = self._desks.get(study_id)
-        if desk is None:
-            record = self._store.study(study_id)
-            raise over(record) if record else NotAllowed(f"Study {study_id} does not exist.")
-        return desk
 
     # Workers
 
@@ -222,22 +182,21 @@ class Scheduler:
         """A worker started: what an earlier process on its host held is lost at once, without waiting for leases."""
         with self._lock:
             self._fleet.hello(message, self._clock())
-            for desk in list(self._desks.values()):
+            for desk in self._desks:
                 for row in list(desk.open.values()):
                     if (
                         row.state == "running"
                         and row.host == message.host
                         and row.incarnation != message.incarnation
                     ):
-                        self._lose(desk, row, f"the worker on {message.host} was restarted")
+                        self._desks.lose(desk, row, f"the worker on {message.host} was restarted")
             self._wake.notify_all()
         return HelloAnswer(lease_s=self._lease_s)
 
     def claim(self, request: ClaimRequest) -> ClaimAnswer:
         """dispatched -> running, idempotent for one nonce."""
         with self._lock:
-            study_id = request.trial.rpartition("-")[0]
-            desk = self._desks.get(study_id)
+            desk = self._desks.of_trial(request.trial)
             if desk is None or desk.record.state != "running":
                 state = desk.record.state if desk else "over"
                 return ClaimAnswer(granted=False, reason=f"the study is {state}")
@@ -267,7 +226,7 @@ class Scheduler:
             stop: list[Held] = []
             rules: dict[str, StopRule] = {}
             for held in message.held:
-                desk = self._desks.get(held.trial.rpartition("-")[0])
+                desk = self._desks.of_trial(held.trial)
                 row = self._running(held, desk)
                 if row is None or row.incarnation != message.incarnation:
                     stop.append(held)
@@ -295,7 +254,7 @@ class Scheduler:
     def finish(self, message: Finish) -> FinishAnswer:
         """Compare-and-set on (trial, attempt, running); a replay is a duplicate, a stale attempt is fenced."""
         with self._lock:
-            desk = self._desks.get(message.trial.rpartition("-")[0])
+            desk = self._desks.of_trial(message.trial)
             row = self._row(message.trial, desk)
             if row is None:
                 return FinishAnswer(verdict="fenced")
@@ -345,7 +304,7 @@ class Scheduler:
         with self._lock:
             now = self._clock()
             busy: dict[str, int] = {}
-            for desk in self._desks.values():
+            for desk in self._desks:
                 for row in desk.open.values():
                     if row.state == "running" and row.incarnation:
                         busy[row.incarnation] = busy.get(row.incarnation, 0) + 1
@@ -357,7 +316,7 @@ class Scheduler:
     def outlook(self, study_id: str) -> tuple[int, float | None]:
         """Slots of the study's class, and the estimated seconds that it still needs."""
         with self._lock:
-            desk = self._desks.get(study_id)
+            desk = self._desks.find(study_id)
             if desk is None:
                 return 0, None
             slots = self._fleet.slots(desk.study.resources.resource_class, self._clock())
@@ -372,143 +331,19 @@ class Scheduler:
 
     def tick(self) -> None:
         """One turn: lost leases, new rounds, ended studies, tickets."""
-        outgoing: list[Outgoing] = []
         with self._lock:
             now = self._clock()
             if self._ticked is not None and now - self._ticked > self._lease_s / 2:
                 # The reaper itself stood still (a suspended laptop): nobody could extend a lease.
                 self._fleet.credit(now - self._ticked)
             self._ticked = now
-            self._reap(now)
+            self._desks.reap(now, self._lease_s)
             if now - self._rounds_read >= ROUNDS_S:
                 self._rounds_read = now
-                self._read_rounds()
-            for desk in list(self._desks.values()):
-                self._settle(desk)
-            self._dispatch(now, outgoing)
+                self._desks.read_news()
+            self._desks.settle()
+            outgoing = self._dispatcher.turn(now)
         unsent = self._tickets.post(outgoing)
         with self._lock:
             for ticket, _ in unsent:
                 self._tickets.forget(ticket.trial)
-
-    def _reap(self, now: float) -> None:
-        for identifier in self._fleet.expired(now):
-            row = self._store.trial(identifier)
-            desk = self._desks.get(row.study_id) if row else None
-            if row is None or desk is None or row.state != "running":
-                self._fleet.end_lease(identifier)
-                continue
-            self._lose(desk, row, f"no heartbeat from {row.host} for {self._lease_s:g} s")
-
-    def _lose(self, desk: Desk, row: TrialRow, detail: str) -> None:
-        verdict = after_loss(row.crashes, row.lost, cancelled=desk.record.state in ENDED)
-        if self._store.lose(row, verdict, detail):
-            log.warning(
-                "trial %s attempt %d: %s; now %s", row.id, row.attempt, detail, verdict.state
-            )
-        self._fleet.end_lease(row.id)
-        self._take(desk, row.id)
-
-    def _take(self, desk: Desk, identifier: str) -> None:
-        row = self._store.trial(identifier)
-        if row is not None:
-            desk.put(row)
-
-    def _read_rounds(self) -> None:
-        for study_id, index in self._store.latest_rounds().items():
-            desk = self._desks.get(study_id)
-            if desk is not None and index > desk.round.index:
-                newest = self._store.rounds(study_id, after=index - 1)[-1]
-                desk.round = Round.from_json(desk.study.space, newest.data)
-        for study_id, count in self._store.prior_counts().items():
-            desk = self._desks.get(study_id)
-            if desk is not None and count > len(desk.prior):
-                desk.read_priors(self._store)
-
-    def _settle(self, desk: Desk) -> None:
-        """End a study whose budget is spent; forget one that has ended and holds nothing."""
-        if desk.record.state in ENDED:
-            if not desk.open:
-                del self._desks[desk.record.id]
-            return
-        try:
-            ends = ending(desk, self._store, time.time())
-        except SearchFailed as error:
-            ends = ("failed", str(error))
-        if ends is not None:
-            self._end(desk, *ends)
-
-    def _end(self, desk: Desk, state: StudyState, reason: str) -> None:
-        moved = self._store.move_study(desk.record.id, ("running", "paused"), state, reason)
-        if moved:
-            log.info("study %s is %s %s", desk.record.id, state, f"({reason})" if reason else "")
-        desk.record = replace(desk.record, state=state, reason=reason)
-        for row in list(desk.open.values()):
-            if row.state != "running":
-                self._tickets.forget(row.id)
-                self._take(desk, row.id)
-        self._wake.notify_all()
-
-    def _dispatch(self, now: float, outgoing: list[Outgoing]) -> None:
-        """Keep free slots + 1 tickets out for each class, from the study with the fewest open trials."""
-        by_class: dict[str, list[Desk]] = {}
-        for desk in self._desks.values():
-            if desk.record.state == "running":
-                by_class.setdefault(desk.study.resources.resource_class, []).append(desk)
-        for resource_class, desks in by_class.items():
-            queue = queue_name(resource_class)
-            running = sum(desk.count("running") for desk in desks)
-            free = max(0, self._fleet.slots(resource_class, now) - running)
-            out = 0
-            for desk in desks:
-                for row in desk.open.values():
-                    if row.state == "dispatched":
-                        out += 1
-                        if self._tickets.due(row, free > 0, now):
-                            outgoing.append(self._tickets.write(row, queue, now))
-            if self._tickets.broker_is_down:
-                continue  # what was not sent is tried again; nothing new is put behind it
-            candidates = list(desks)
-            while out < free + 1 and candidates:
-                desk = min(
-                    candidates, key=lambda d: (len(d.open) - d.count("queued"), d.record.created)
-                )
-                dispatched = self._next(desk)
-                if dispatched is None:
-                    candidates.remove(desk)
-                    continue
-                outgoing.append(self._tickets.write(dispatched, queue, now))
-                out += 1
-
-    def _next(self, desk: Desk) -> TrialRow | None:
-        """A trial that came back to the queue, or a new one; dispatched."""
-        for number in sorted(desk.open):
-            if desk.open[number].state == "queued":
-                row = self._store.dispatch(desk.open[number].id)
-                if row is not None:
-                    desk.put(row)
-                return row
-        number = desk.next_number
-        try:
-            leader = following(desk)
-            if leader is None and not desk.may_create():
-                return None
-            params = desk.propose() if leader is None else dict(desk.results[leader].params)
-        except Exhausted:
-            desk.exhausted = True
-            return None
-        except SearchFailed as error:
-            self._end(desk, "failed", str(error))
-            return None
-        row = self._store.add_trial(
-            desk.record.id,
-            number,
-            desk.round.index,
-            params,
-            trial_seed(desk.study.seed, number),
-            "search" if leader is None else "confirm",
-            leader,
-        )
-        if row is not None:
-            desk.put(row)
-        return row
