@@ -1,6 +1,6 @@
 """Reads and writes of studies, trials, attempts and rounds. Each public method is one transaction.
 
-State changes are compare-and-set: an UPDATE that names the state it leaves, and whose row count is the answer.
+What changes a trial is in ``moves``, rounds are in ``ledger``, results from elsewhere in ``priors``.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, func, insert, select, update
+from sqlalchemy import Engine, Row, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from caviar.adapters.sql import ledger, moves
 from caviar.adapters.sql import priors as priors_of
 from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rows import PriorRow, RoundRow, StudyRecord, TrialRow
-from caviar.adapters.sql.tables import attempts, rounds, studies, trials
+from caviar.adapters.sql.tables import attempts, studies, trials
 from caviar.contract.messages import Finish, ParameterValue
 from caviar.contract.views import StudyState, TrialKind, TrialState
 from caviar.studies.life import ENDED, FINAL, TRIAL_STATES, Verdict, trial_id
@@ -85,11 +86,7 @@ class Store:
         values = {name: getattr(record, name) for name in StudyRecord.__slots__}
         with self._engine.begin() as connection:
             connection.execute(insert(studies).values(values))
-            connection.execute(
-                insert(rounds).values(
-                    study_id=record.id, index=0, data=first_round, computed_from=[], created=now
-                )
-            )
+            ledger.write(connection, record.id, 0, first_round, (), now)
             priors_of.write_start(connection, record.id, start, now)
         return record
 
@@ -133,13 +130,7 @@ class Store:
                 .values(state=to, reason=reason, ended=now if to in ENDED else None)
             ).rowcount
             if moved and to in ENDED:
-                connection.execute(
-                    update(trials)
-                    .where(
-                        trials.c.study_id == study_id, trials.c.state.in_(("queued", "dispatched"))
-                    )
-                    .values(state="cancelled", ended=now)
-                )
+                moves.cancel_waiting(connection, study_id, now)
         return bool(moved)
 
     def set_importance(self, study_id: str, importance: list[dict[str, Any]]) -> None:
@@ -299,22 +290,14 @@ class Store:
             values |= {"state": "queued", "attempt": 0}
         try:
             with self._engine.begin() as connection:
-                connection.execute(insert(trials).values(values))
-                row = connection.execute(select(trials).where(trials.c.id == values["id"])).one()
+                return moves.create(connection, values)
         except IntegrityError:
             return None
-        return _trial(row)
 
     def dispatch(self, identifier: str) -> TrialRow | None:
         """queued -> dispatched with the next attempt."""
         with self._engine.begin() as connection:
-            moved = connection.execute(
-                update(trials)
-                .where(trials.c.id == identifier, trials.c.state == "queued")
-                .values(state="dispatched", attempt=trials.c.attempt + 1, nonce=None)
-            ).rowcount
-            row = connection.execute(select(trials).where(trials.c.id == identifier)).first()
-        return _trial(row) if moved and row else None
+            return moves.dispatch(connection, identifier)
 
     def claim(
         self, identifier: str, attempt: int, nonce: str, host: str, incarnation: str, slot: int
@@ -322,105 +305,22 @@ class Store:
         """dispatched -> running for exactly this attempt, once; the same nonce gets the same answer again."""
         now = self._clock()
         with self._engine.begin() as connection:
-            moved = connection.execute(
-                update(trials)
-                .where(
-                    trials.c.id == identifier,
-                    trials.c.attempt == attempt,
-                    trials.c.state == "dispatched",
-                )
-                .values(
-                    state="running",
-                    nonce=nonce,
-                    host=host,
-                    incarnation=incarnation,
-                    slot=slot,
-                    started=now,
-                )
-            ).rowcount
-            if moved:
-                connection.execute(
-                    insert(attempts).values(
-                        trial_id=identifier, attempt=attempt, host=host, started=now
-                    )
-                )
-            row = connection.execute(
-                select(trials).where(
-                    trials.c.id == identifier,
-                    trials.c.attempt == attempt,
-                    trials.c.state == "running",
-                    trials.c.nonce == nonce,
-                )
-            ).first()
-        return _trial(row) if row else None
+            return moves.claim(connection, identifier, attempt, nonce, host, incarnation, slot, now)
 
     def finish(self, message: Finish, verdict: Verdict, violation: float = 0.0) -> TrialRow | None:
         """running -> ``verdict.state`` for exactly this attempt and nonce. None: it was not running so."""
-        now = self._clock()
         with self._engine.begin() as connection:
-            moved = connection.execute(
-                update(trials)
-                .where(
-                    trials.c.id == message.trial,
-                    trials.c.attempt == message.attempt,
-                    trials.c.state == "running",
-                    trials.c.nonce == message.nonce,
-                )
-                .values(
-                    state=verdict.state,
-                    crashes=verdict.crashes,
-                    lost=verdict.lost,
-                    value=message.value,
-                    metrics=message.metrics,
-                    violation=violation,
-                    steps=message.steps,
-                    curve=[list(point) for point in message.curve],
-                    error=message.error,
-                    output=message.output,
-                    seconds=message.seconds,
-                    ended=None if verdict.state == "queued" else now,
-                )
-            ).rowcount
-            if moved:
-                _end_attempt(
-                    connection, message.trial, message.attempt, now, message.outcome, message.error
-                )
-            row = connection.execute(select(trials).where(trials.c.id == message.trial)).first()
-        return _trial(row) if moved and row else None
+            return moves.finish(connection, message, verdict, violation, self._clock())
 
     def lose(self, row: TrialRow, verdict: Verdict, detail: str) -> bool:
         """running -> ``verdict.state`` because the lease of ``row.attempt`` was lost."""
-        now = self._clock()
         with self._engine.begin() as connection:
-            moved = connection.execute(
-                update(trials)
-                .where(
-                    trials.c.id == row.id,
-                    trials.c.attempt == row.attempt,
-                    trials.c.state == "running",
-                )
-                .values(
-                    state=verdict.state,
-                    crashes=verdict.crashes,
-                    lost=verdict.lost,
-                    nonce=None,
-                    error=detail if verdict.state == "quarantined" else trials.c.error,
-                    ended=None if verdict.state == "queued" else now,
-                )
-            ).rowcount
-            if moved:
-                _end_attempt(connection, row.id, row.attempt, now, "lost", detail)
-        return bool(moved)
+            return moves.lose(connection, row, verdict, detail, self._clock())
 
     def shipped(self, runs: dict[str, str]) -> None:
         """What is known of these trials is in MLflow: a trial that ended is complete there."""
         with self._engine.begin() as connection:
-            for identifier, run_id in runs.items():
-                connection.execute(
-                    update(trials)
-                    .where(trials.c.id == identifier)
-                    .values(run_id=run_id, shipped=trials.c.state.in_(FINAL))
-                )
+            moves.shipped(connection, runs)
 
     def lost_for_good(self, study_id: str) -> list[TrialRow]:
         """Trials that ended with the loss of their host: no worker will ever complete their runs."""
@@ -443,9 +343,7 @@ class Store:
     def written_off(self, identifier: str, run_id: str | None) -> None:
         """Nothing more of this trial will come to MLflow."""
         with self._engine.begin() as connection:
-            connection.execute(
-                update(trials).where(trials.c.id == identifier).values(run_id=run_id, shipped=True)
-            )
+            moves.write_off(connection, identifier, run_id)
 
     def attempts(self, identifier: str) -> list[dict[str, Any]]:
         query = (
@@ -458,32 +356,18 @@ class Store:
 
     def rounds(self, study_id: str, after: int = -1) -> list[RoundRow]:
         """By index; ``after`` is the last one that is known already."""
-        query = (
-            select(*(rounds.c[name] for name in RoundRow.__slots__))
-            .where(rounds.c.study_id == study_id, rounds.c["index"] > after)
-            .order_by(rounds.c["index"])
-        )
         with self._reader.begin() as connection:
-            return [RoundRow(**row._mapping) for row in connection.execute(query)]
+            return ledger.read(connection, study_id, after)
 
     def computed_from(self, study_id: str, index: int) -> list[list[Any]]:
         """The [trial, run] pairs behind a round, the run None where it was not known; [] without the round."""
-        query = select(rounds.c.computed_from).where(
-            rounds.c.study_id == study_id, rounds.c["index"] == index
-        )
         with self._reader.begin() as connection:
-            return connection.execute(query).scalar() or []
+            return ledger.computed_from(connection, study_id, index)
 
     def latest_rounds(self) -> dict[str, int]:
         """The newest round of every study that has not ended."""
-        query = (
-            select(rounds.c.study_id, func.max(rounds.c["index"]))
-            .join(studies, studies.c.id == rounds.c.study_id)
-            .where(studies.c.state.not_in(ENDED))
-            .group_by(rounds.c.study_id)
-        )
         with self._reader.begin() as connection:
-            return {study: int(index) for study, index in connection.execute(query)}
+            return ledger.latest(connection)
 
     def add_round(
         self,
@@ -495,33 +379,11 @@ class Store:
         """Write a round with what it was computed from. False: another process wrote this index first."""
         try:
             with self._engine.begin() as connection:
-                connection.execute(
-                    insert(rounds).values(
-                        study_id=study_id,
-                        index=index,
-                        data=data,
-                        computed_from=[list(pair) for pair in computed_from],
-                        created=self._clock(),
-                    )
-                )
+                ledger.write(connection, study_id, index, data, computed_from, self._clock())
         except IntegrityError:
             return False
         return True
 
     def set_round_run(self, study_id: str, index: int, run_id: str) -> None:
         with self._engine.begin() as connection:
-            connection.execute(
-                update(rounds)
-                .where(rounds.c.study_id == study_id, rounds.c["index"] == index)
-                .values(run_id=run_id)
-            )
-
-
-def _end_attempt(
-    connection: Connection, identifier: str, attempt: int, now: float, outcome: str, detail: str
-) -> None:
-    connection.execute(
-        update(attempts)
-        .where(and_(attempts.c.trial_id == identifier, attempts.c.attempt == attempt))
-        .values(ended=now, outcome=outcome, detail=detail)
-    )
+            ledger.set_run(connection, study_id, index, run_id)
