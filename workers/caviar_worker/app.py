@@ -8,9 +8,11 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import worker_process_init
+from kombu import Exchange, Queue
 
 from caviar.contract.names import TASK_TRIAL, queue_name
 from caviar_worker.processes import die_with_parent
+from caviar_worker.reporting import Outbox
 from caviar_worker.scheduler import Scheduler
 from caviar_worker.settings import WorkerSettings
 from caviar_worker.slot import Slot, run_ticket
@@ -66,17 +68,23 @@ def main() -> None:
         from billiard.process import current_process
 
         index = getattr(current_process(), "index", 0) or 0
-        _slot = Slot(settings, Scheduler(settings.url, settings.token), incarnation, index)
+        outbox = Outbox(Scheduler(settings.url, settings.token))
+        scheduler = Scheduler(settings.url, settings.token)
+        _slot = Slot(settings, scheduler, outbox, incarnation, index)
 
     worker_process_init.connect(start_child, weak=False)
-    make_app(settings.broker).worker_main(
+    app = make_app(settings.broker)
+    name = queue_name(settings.resource_class)
+    # Nothing waits in Redis for an acknowledgement: a ticket that is lost with its slot is sent again anyway.
+    app.conf.task_queues = [Queue(name, Exchange(name), name, no_ack=True)]
+    app.worker_main(
         [
             "--quiet",
             "worker",
             f"--hostname=caviar@{settings.host}",
             f"--concurrency={settings.slots}",
             "--pool=prefork",
-            f"--queues={queue_name(settings.resource_class)}",
+            f"--queues={name}",
             "--without-gossip",
             "--without-mingle",
             "--without-heartbeat",

@@ -15,7 +15,7 @@ from caviar_worker.files import read_json
 from caviar_worker.folders import AttemptFolder, held
 from caviar_worker.outcome import Ending
 from caviar_worker.processes import kill_group
-from caviar_worker.reporting import deliver, report, slot_is_alive
+from caviar_worker.reporting import deliver, slot_is_alive, write_down
 from caviar_worker.rungs import curve_so_far, keep_rule, tidy
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
@@ -151,4 +151,5 @@ class Beats:
         if isinstance(group.get("pid"), int) and not folder.finish.exists():
             kill_group(group["pid"])
         ending = Ending("crashed", error="The slot's process died while the trial ran.")
-        report(self.scheduler, folder, str(claim["nonce"]), ending, 0.0)
+        finish = write_down(folder, str(claim["nonce"]), ending, 0.0)
+        deliver(self.scheduler, folder, finish)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import queue
+import threading
 import time
 from typing import Any
 
@@ -21,10 +23,8 @@ _OUTPUT_TAIL = 4096
 """Bytes of output in a report; the log itself is not bounded."""
 
 
-def report(
-    scheduler: Scheduler, folder: AttemptFolder, nonce: str, ending: Ending, seconds: float
-) -> None:
-    """Write down how the attempt ended, then tell the scheduler once; the agent goes on telling it."""
+def write_down(folder: AttemptFolder, nonce: str, ending: Ending, seconds: float) -> Finish:
+    """Put how the attempt ended on disk: from here on the agent delivers it, whoever dies."""
     now_ms = time.time_ns() // 1_000_000
     metric = str((folder.read_claim() or {}).get("assignment", {}).get("metric"))
     finish = Finish(
@@ -44,7 +44,7 @@ def report(
     )
     spool.append_end(folder.spool, spool.End(now_ms, ending.outcome, ending.value, ending.metrics))
     write_json(folder.finish, finish.model_dump(mode="json"))
-    deliver(scheduler, folder, finish)
+    return finish
 
 
 def deliver(scheduler: Scheduler, folder: AttemptFolder, finish: Finish) -> bool:
@@ -59,6 +59,32 @@ def deliver(scheduler: Scheduler, folder: AttemptFolder, finish: Finish) -> bool
         verdict = "fenced"
     folder.mark_delivered(verdict)
     return True
+
+
+class Outbox:
+    """A thread that delivers what is written down, so that a slot takes its next ticket meanwhile.
+
+    In order, each once. What it could not deliver, and what it held when its process died, the agent delivers.
+    """
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        """``scheduler``: a connection of its own. A claim does not wait behind a report."""
+        self._scheduler = scheduler
+        self._due: queue.SimpleQueue[tuple[AttemptFolder, Finish]] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="reports", daemon=True)
+
+    def put(self, folder: AttemptFolder, finish: Finish) -> None:
+        if self._thread.ident is None:
+            self._thread.start()
+        self._due.put((folder, finish))
+
+    def _run(self) -> None:
+        while True:
+            folder, finish = self._due.get()
+            try:
+                deliver(self._scheduler, folder, finish)
+            except Exception:  # a disk that is full: the reports after this one are not to suffer
+                log.exception("The report of %s waits for the agent.", folder.path.name)
 
 
 def slot_is_alive(claim: dict[str, Any]) -> bool:

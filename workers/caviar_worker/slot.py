@@ -25,7 +25,7 @@ from caviar_worker.files import read_json, write_json
 from caviar_worker.folders import AttemptFolder
 from caviar_worker.outcome import Ending, Exit, judge, judge_command, with_bounded
 from caviar_worker.processes import boot_id, kill_group, started_at
-from caviar_worker.reporting import report
+from caviar_worker.reporting import Outbox, deliver, write_down
 from caviar_worker.rungs import keep_rule
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
@@ -51,12 +51,16 @@ class Slot:
 
     settings: WorkerSettings
     scheduler: Scheduler
+    outbox: Outbox
     incarnation: str
     index: int
 
 
 def run_ticket(slot: Slot, message: object) -> None:
-    """All of one ticket. Returns when the trial is over and written down; raises nothing for bad input."""
+    """All of one ticket. Returns when the trial is over and written down; raises nothing for bad input.
+
+    The report is delivered while the slot takes its next ticket: the scheduler may see this slot's next claim first.
+    """
     try:
         ticket = Ticket.model_validate_json(json.dumps(message))
     except (ValidationError, ValueError, TypeError) as error:
@@ -74,7 +78,11 @@ def run_ticket(slot: Slot, message: object) -> None:
     _write_claim(slot, folder, assignment, nonce, started_ms)
     ending = _train(slot, folder, assignment)
     seconds = time.monotonic() - begun
-    report(slot.scheduler, folder, nonce, ending, seconds)
+    finish = write_down(folder, nonce, ending, seconds)
+    if slot.settings.closing_file.exists():  # this process ends with its ticket
+        deliver(slot.scheduler, folder, finish)
+    else:
+        slot.outbox.put(folder, finish)
 
 
 def _claim(slot: Slot, ticket: Ticket, nonce: str) -> Assignment | None:

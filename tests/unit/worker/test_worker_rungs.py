@@ -12,7 +12,7 @@ from caviar.contract.messages import StopRule
 from caviar_worker import Trial, spool
 from caviar_worker.folders import AttemptFolder, rule_of
 from caviar_worker.outcome import Ending
-from caviar_worker.reporting import report
+from caviar_worker.reporting import deliver, write_down
 from caviar_worker.rungs import Climb, curve_so_far, keep_rule, tidy, whole_curve
 from caviar_worker.scheduler import Away, Scheduler
 
@@ -164,7 +164,7 @@ def test_a_report_says_where_it_was_stopped(tmp_path: Path) -> None:
     trial, folder = start(tmp_path)
     train(trial, 0.55)
     folder.claim.write_text(json.dumps({"assignment": {"metric": "score"}}))
-    report(NobodyThere(), folder, "a-nonce-0", Ending("stopped", 0.55), 1.0)
+    deliver(NobodyThere(), folder, write_down(folder, "a-nonce-0", Ending("stopped", 0.55), 1.0))
     finish = json.loads(folder.finish.read_text())
     assert finish["error"] == "stopped early at step 2 of about 39, rung 1 of 2"
     assert finish["curve"] == [[0, 0.55], [2, 0.55]]
