@@ -1,8 +1,7 @@
-"""The FastAPI application: routes for clients under ``/api/v1``, for workers under ``/api/v1/worker``."""
+"""The FastAPI application: routes for clients under ``/api/v1``; those for workers are in ``workers``."""
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
@@ -14,18 +13,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from caviar import __version__
 from caviar.adapters.sql import Store, StudyRecord
 from caviar.api.present import Presenter
-from caviar.contract.messages import (
-    ClaimAnswer,
-    ClaimRequest,
-    Finish,
-    FinishAnswer,
-    Heartbeat,
-    HeartbeatAnswer,
-    Hello,
-    HelloAnswer,
-    Shipped,
-    ShipTarget,
-)
+from caviar.api.workers import refuse_stranger, worker_routes
 from caviar.contract.views import (
     AddedTrial,
     Branch,
@@ -52,8 +40,8 @@ def create_app(
     """The API over ``store`` and ``scheduler``. Every route but health wants one of the two tokens."""
     presenter = Presenter(store, scheduler, mlflow_uri)
     app = FastAPI(title="Caviar", version=__version__, docs_url=None, redoc_url=None)
+    app.router.routes += worker_routes(scheduler, worker_token)  # the first to be matched
     app.include_router(_client_routes(store, scheduler, presenter, token))
-    app.include_router(_worker_routes(scheduler, worker_token))
 
     @app.get("/api/v1/health")
     def health() -> dict[str, str]:
@@ -67,11 +55,7 @@ def create_app(
 
 def _bearer(expected: str) -> Callable[[str | None], Awaitable[None]]:
     async def check(authorization: Annotated[str | None, Header()] = None) -> None:
-        given = (authorization or "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), expected.encode()):
-            raise HTTPException(
-                401, "No or a wrong token: set CAVIAR_TOKEN to the service's token."
-            )
+        refuse_stranger(authorization, expected)
 
     return check
 
@@ -164,40 +148,6 @@ def _client_routes(
             )
             for worker, free, seen_s in scheduler.workers()
         ]
-
-    return router
-
-
-def _worker_routes(scheduler: Scheduler, worker_token: str) -> APIRouter:
-    """These run in the event loop: they take milliseconds under the scheduler's lock, a thread would add as much."""
-    router = APIRouter(prefix="/api/v1/worker", dependencies=[Depends(_bearer(worker_token))])
-
-    @router.post("/hello")
-    async def hello(message: Hello) -> HelloAnswer:
-        return scheduler.hello(message)
-
-    @router.post("/claim")
-    async def claim(message: ClaimRequest) -> ClaimAnswer:
-        return scheduler.claim(message)
-
-    @router.post("/heartbeat")
-    async def heartbeat(message: Heartbeat) -> HeartbeatAnswer:
-        return scheduler.heartbeat(message)
-
-    @router.post("/finish")
-    async def finish(message: Finish) -> FinishAnswer:
-        return scheduler.finish(message)
-
-    @router.post("/shipped", status_code=204)
-    def shipped(message: Shipped) -> None:
-        scheduler.shipped(message)
-
-    @router.get("/studies/{study_id}/ship-target")
-    def ship_target(study_id: str) -> ShipTarget:
-        target = scheduler.ship_target(study_id)
-        if target is None:
-            raise HTTPException(404, f"Study {study_id} has no run in MLflow yet.")
-        return target
 
     return router
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
+
 from caviar.adapters.sql import Store, TrialRow
 from caviar.contract.names import queue_name
 from caviar.scheduler.confirming import following
@@ -12,6 +14,10 @@ from caviar.scheduler.tickets import Outgoing, Tickets
 from caviar.search import Exhausted
 from caviar.studies.life import trial_seed
 
+AHEAD_S = 0.05
+"""A window holds what was claimed in this time of late, beyond the free slots: a proposal, its ticket and a claim take
+half of it. Of trials that take a second this is nothing; more would only decide earlier."""
+
 
 class Dispatcher:
     """Called under the scheduler's lock; what it returns is sent without it."""
@@ -21,9 +27,29 @@ class Dispatcher:
         self._desks = desks
         self._fleet = fleet
         self._tickets = tickets
+        self._claims: dict[str, deque[float]] = defaultdict(deque)
+        """The times of the last second's claims, by resource class."""
+        self._spare: dict[str, int] = {}
+        """Tickets that are out beyond the free slots, by resource class."""
+
+    def claimed(self, resource_class: str, now: float) -> None:
+        """A ticket and a free slot became a running trial."""
+        self._claims[resource_class].append(now)
+
+    def freed(self, resource_class: str) -> bool:
+        """A slot is free again; whether it has no ticket to take."""
+        self._spare[resource_class] = self._spare.get(resource_class, 0) - 1
+        return self._spare[resource_class] < 0
+
+    def _window(self, resource_class: str, slots: int, free: int, now: float) -> int:
+        """The free slots and one, and as many as are claimed within ``AHEAD_S``, at most one more for each slot."""
+        claims = self._claims[resource_class]
+        while claims and claims[0] < now - 1.0:
+            claims.popleft()
+        return free + 1 + min(slots, int(len(claims) * AHEAD_S))
 
     def turn(self, now: float) -> list[Outgoing]:
-        """Keep free slots + 1 tickets out for each class, from the study with the fewest open trials."""
+        """Keep each class's window full, from the study with the fewest open trials."""
         outgoing: list[Outgoing] = []
         by_class: dict[str, list[Desk]] = {}
         for desk in self._desks:
@@ -32,7 +58,9 @@ class Dispatcher:
         for resource_class, desks in by_class.items():
             queue = queue_name(resource_class)
             running = sum(desk.count("running") for desk in desks)
-            free = max(0, self._fleet.slots(resource_class, now) - running)
+            slots = self._fleet.slots(resource_class, now)
+            free = max(0, slots - running)
+            window = self._window(resource_class, slots, free, now)
             out = 0
             for desk in desks:
                 for row in desk.open.values():
@@ -40,10 +68,12 @@ class Dispatcher:
                         out += 1
                         if self._tickets.due(row, free > 0, now):
                             outgoing.append(self._tickets.write(row, queue, now))
+            # A slot that claims before its last report is here counts twice for that moment: no clamp.
+            self._spare[resource_class] = out - (slots - running)
             if self._tickets.broker_is_down:
                 continue  # what was not sent is tried again; nothing new is put behind it
             candidates = list(desks)
-            while out < free + 1 and candidates:
+            while out < window and candidates:
                 desk = min(
                     candidates, key=lambda d: (len(d.open) - d.count("queued"), d.record.created)
                 )
@@ -53,6 +83,7 @@ class Dispatcher:
                     continue
                 outgoing.append(self._tickets.write(dispatched, queue, now))
                 out += 1
+                self._spare[resource_class] += 1
         return outgoing
 
     def _next(self, desk: Desk) -> TrialRow | None:

@@ -215,6 +215,7 @@ class Scheduler:
             self._fleet.seen(request.host, request.incarnation, now)
             self._fleet.lease(row.id, now)
             self._tickets.forget(row.id)
+            self._dispatcher.claimed(desk.study.resources.resource_class, now)
             self._wake.notify_all()
             return ClaimAnswer(granted=True, assignment=desk.assignment(row, self._lease_s))
 
@@ -273,8 +274,24 @@ class Scheduler:
             self._fleet.end_lease(row.id)
             if desk is not None:
                 desk.put(finished)
-            self._wake.notify_all()
+            if desk is None or self._is_urgent(desk, finished):
+                self._wake.notify_all()
         return FinishAnswer(verdict="accepted")
+
+    def _is_urgent(self, desk: Desk, ended: TrialRow) -> bool:
+        """Whether a trial's end calls for a turn at once.
+
+        Not where a ticket lies ready for the slot: its claim, milliseconds away, would wait behind the turn, which
+        proposes; and the claim calls for one itself.
+        """
+        unserved = self._dispatcher.freed(desk.study.resources.resource_class)
+        return (
+            unserved
+            or ended.state not in FINAL
+            or not desk.may_create()
+            or desk.reached_target()
+            or desk.record.state != "running"
+        )
 
     def _row(self, identifier: str, desk: Desk | None) -> TrialRow | None:
         """An open trial from memory, any other from the store."""

@@ -134,6 +134,39 @@ def test_a_window_of_free_slots_plus_one_is_dispatched(bench: Bench) -> None:
     assert len(bench.tickets) == 3
 
 
+def test_the_window_follows_how_fast_trials_are_claimed(bench: Bench) -> None:
+    """Several trials of milliseconds end before the next proposal is on its way; a second later it is shallow again."""
+    bench.hello(slots=2)
+    bench.submit(trials=200)
+    for number in range(40):
+        bench.scheduler.tick()
+        bench.claim(bench.tickets[number])
+        bench.finish(bench.tickets[number])
+    bench.scheduler.tick()
+    assert len(bench.tickets) - 40 == 2 + 1 + 2
+    bench.now += 1.5
+    for number in range(40, 43):
+        bench.claim(bench.tickets[number])
+        bench.scheduler.tick()
+    assert len(bench.tickets) - 43 == 2
+
+
+def test_an_end_calls_for_a_turn_only_where_no_ticket_lies_ready(bench: Bench) -> None:
+    """The claim that follows would wait behind the turn's proposals; it calls for the turn itself."""
+    bench.hello(slots=2)
+    bench.submit(trials=10)
+    for claims in range(2):
+        bench.scheduler.tick()
+        bench.claim(bench.tickets[claims])
+    bench.scheduler.tick()
+    woken: list[bool] = []
+    bench.scheduler._wake.notify_all = lambda: woken.append(True)  # type: ignore[method-assign]
+    bench.finish(bench.tickets[0])
+    assert not woken
+    bench.finish(bench.tickets[1])
+    assert woken
+
+
 def test_a_claim_is_granted_once(bench: Bench) -> None:
     """A ticket delivered twice trains once; the slot that asks again with its nonce hears the same answer."""
     bench.submit()

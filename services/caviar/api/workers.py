@@ -1,0 +1,79 @@
+"""The routes of workers under ``/api/v1/worker``.
+
+Plain routes: every trial passes here twice, and what FastAPI does for a route (dependencies, two validations of each
+body, a response model) takes longer than the scheduler. They run in the event loop: they take milliseconds under the
+scheduler's lock, a thread would add as much.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from caviar.contract.messages import ClaimRequest, Finish, Heartbeat, Hello, Message, Shipped
+from caviar.scheduler import Scheduler
+
+Body = TypeVar("Body", bound=Message)
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def refuse_stranger(authorization: str | None, token: str) -> None:
+    """Raises HTTPException 401 unless the header is ``Bearer`` and the token."""
+    given = (authorization or "").removeprefix("Bearer ")
+    if not hmac.compare_digest(given.encode(), token.encode()):
+        raise HTTPException(401, "No or a wrong token: set CAVIAR_TOKEN to the service's token.")
+
+
+def worker_routes(scheduler: Scheduler, token: str) -> list[Route]:
+    """Every route wants the workers' token."""
+
+    def post(path: str, kind: type[Body], call: Callable[[Body], BaseModel]) -> Route:
+        async def endpoint(request: Request) -> Response:
+            refuse_stranger(request.headers.get("authorization"), token)
+            return _json(call(_validated(kind, await request.body())))
+
+        return Route(f"/api/v1/worker/{path}", endpoint, methods=["POST"])
+
+    async def shipped(request: Request) -> Response:
+        refuse_stranger(request.headers.get("authorization"), token)
+        message = _validated(Shipped, await request.body())
+        await run_in_threadpool(scheduler.shipped, message)
+        return Response(status_code=204)
+
+    async def ship_target(request: Request) -> Response:
+        refuse_stranger(request.headers.get("authorization"), token)
+        study_id = request.path_params["study_id"]
+        target = await run_in_threadpool(scheduler.ship_target, study_id)
+        if target is None:
+            raise HTTPException(404, f"Study {study_id} has no run in MLflow yet.")
+        return _json(target)
+
+    return [
+        post("claim", ClaimRequest, scheduler.claim),
+        post("finish", Finish, scheduler.finish),
+        post("heartbeat", Heartbeat, scheduler.heartbeat),
+        post("hello", Hello, scheduler.hello),
+        Route("/api/v1/worker/shipped", shipped, methods=["POST"]),
+        Route("/api/v1/worker/studies/{study_id}/ship-target", ship_target, methods=["GET"]),
+    ]
+
+
+def _validated(kind: type[Body], body: bytes) -> Body:
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        problems = [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
+        raise RequestValidationError(problems) from None
+
+
+def _json(answer: BaseModel) -> Response:
+    return Response(answer.model_dump_json(), media_type="application/json")
