@@ -90,6 +90,22 @@ def test_a_trainer_is_checked_before_anything_runs(host: Host, code: Path) -> No
     assert "importlib" not in wrong
 
 
+def test_an_import_that_initialises_cuda_is_refused(host: Host, code: Path) -> None:
+    """CUDA does not survive the fork that starts a trial; torch that is only imported does no harm."""
+    torch = "from types import SimpleNamespace\ncuda = SimpleNamespace(is_initialized=lambda: up)\nup = False\n"
+    (code / "torch.py").write_text(torch)
+    (code / "calm.py").write_text("import torch\ndef train(trial): return 1.0\n")
+    (code / "eager.py").write_text("import torch\ntorch.up = True\ndef train(trial): return 1.0\n")
+    host.start()
+    host.train("calm", Trainer(function="calm:train", folder=str(code)))
+    host.train("eager", Trainer(function="eager:train", folder=str(code)))
+    assert host.finish_of("calm").outcome == "done"
+    eager = host.finish_of("eager")
+    assert eager.outcome == "failed"
+    assert "Importing eager:train initialised CUDA" in eager.error
+    assert "Move CUDA calls into the function" in eager.error
+
+
 def test_tickets_that_are_none_are_dropped(host: Host, code: Path, desk: Desk) -> None:
     """Whatever somebody puts on the queue: the worker goes on, and only a claim starts a trial."""
     host.start()

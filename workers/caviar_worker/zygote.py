@@ -36,6 +36,7 @@ def main(wire: Wire, trainer: dict[str, Any]) -> None:
     if trainer.get("function"):
         try:
             function = load(trainer["function"], trainer.get("folder"))
+            refuse_cuda(trainer["function"])
         except BaseException as error:
             wire.send({"error": readable(error)})
             os._exit(1)
@@ -61,6 +62,18 @@ def load(name: str, folder: str | None) -> Callable[[Any], object]:
     if not callable(found):
         raise TypeError(f"{name} is {type(found).__name__}, not a function.")
     return found  # type: ignore[no-any-return]
+
+
+def refuse_cuda(name: str) -> None:
+    """Raises ImportError where the import initialised CUDA: no forked process could use a GPU then."""
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    initialised = getattr(cuda, "is_initialized", None)
+    if callable(initialised) and initialised():
+        raise ImportError(
+            f"Importing {name} initialised CUDA, which does not survive the fork that starts a trial. "
+            "Move CUDA calls into the function: nothing at the module's top may create a tensor on a GPU, "
+            "call .cuda() or .to('cuda')."
+        )
 
 
 def loaded_files(folder: str | None) -> list[tuple[str, int]]:
