@@ -9,7 +9,8 @@ share is that of all slots between the first training's start and the moment whe
 there are slots: from then on slots stand empty because the budget is spent.
 
 Beside it, with the same trainings and the same MLflow server, what the interpreter ``--peers`` has: Optuna (with
-optuna-integration), one process a slot that share a study on SQLite, with MLflowCallback; Ray Tune with its MLflow logger.
+optuna-integration), one process a slot that share a study on SQLite, with MLflowCallback; Ray Tune with its MLflow
+logger.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from spans import Spans, all_trials, busy, gaps, spans_of
+
 from caviar import embedded
 from caviar.cli.client import Address, Client
-from caviar.contract.views import Submission, TrialView
+from caviar.contract.views import Submission
 
 DURATIONS = {
     "1 s, plus or minus 10%": "random.Random(number).uniform(0.9, 1.1)",
@@ -100,18 +103,6 @@ tune.Tuner(
 ).fit()
 """
 
-Spans = list[tuple[float, float]]
-
-
-def busy(spans: Spans, slots: int) -> tuple[float, float]:
-    """The share of the slots' time in which functions run, and the median seconds between two of them on a slot."""
-    starts = sorted(began for began, _ in spans)
-    first, last = starts[0], starts[len(starts) - slots]
-    inside = sum(max(0.0, min(ended, last) - began) for began, ended in spans if began < last)
-    ends = sorted(ended for _, ended in spans)
-    gaps = [began - ended for began, ended in zip(starts[slots:], ends, strict=False)]
-    return inside / (slots * (last - first)), statistics.median(gaps)
-
 
 def ours(address: Address, duration: str, trials: int, folder: Path) -> Spans:
     folder.mkdir()
@@ -121,10 +112,7 @@ def ours(address: Address, duration: str, trials: int, folder: Path) -> Spans:
         study = client.submit(Submission(text=text, folder=str(folder), resume=False)).id
         while not client.study(study).mlflow.closed:
             time.sleep(1.0)
-        rows: list[TrialView] = []
-        while page := client.trials(study, after=rows[-1].number if rows else -1):
-            rows += page
-    return [(row.metrics["began"], row.metrics["ended"]) for row in rows if row.state == "done"]
+        return spans_of(all_trials(client, study))
 
 
 def optuna(python: str, url: str, duration: str, trials: int, slots: int, folder: Path) -> Spans:
@@ -188,7 +176,8 @@ def main() -> None:
                             chosen.peers, url, duration, chosen.trials, slots, place / "ray"
                         )
                     for peer, spans in contenders.items():
-                        share, gap = busy(spans, slots)
+                        share = busy(spans, slots)
+                        gap = statistics.median(gaps(spans, slots))
                         print(
                             f"{slots:5}  {called:24} {peer:8} {share:7.2%}  {1e3 * gap:18.1f} ms",
                             flush=True,

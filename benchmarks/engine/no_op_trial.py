@@ -2,22 +2,25 @@
 
     python benchmarks/engine/no_op_trial.py [--trials 300] [--slots 2]
 
-Trains a function that does nothing but report ten times, through the whole embedded service, and then logs the same
-trials to the same MLflow server with plain fluent calls in one loop, as a script does. Prints milliseconds a trial and
-the ratio of the two. The slot's time is measured between the first claim and the last finish in the scheduler's books:
-slots * seconds / trials.
+Trains through the whole embedded service, beside the work that goes to MLflow: first a function that does nothing but
+report ten times, so that trials come as fast as they can and the processors are busy; then one that sleeps for 0.3 s
+as well, so that processor time is free. A slot's cost is the time from one training's last moment to the first one of
+the next on that slot, by the trainings' own clock. At last the same trials are logged to the same MLflow server with
+plain fluent calls in one loop, as a script does.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import psutil
+from spans import all_trials, gaps, spans_of
 
 from caviar import embedded
 from caviar.cli.client import Address, Client
@@ -35,14 +38,24 @@ PARTS = (
     "mlflow",
 )
 TRAINER = """
+import time
+
 def train(trial):
+    began = time.time()
     for step in range(10):
         trial.report(step, loss=trial.params["x"] + step)
+    return {"began": began, "ended": time.time()}
+
+def sleep(trial):
+    began = time.time()
+    time.sleep(0.3)
+    train(trial)
+    return {"began": began, "ended": time.time()}
 """
 STUDY = """
 name: no-op
 metric: {{name: loss, goal: minimize}}
-trainer: {{function: "noop:train"}}
+trainer: {{function: "noop:{function}"}}
 space:
   x: {{type: float, low: 0.0, high: 1.0}}
   y: {{type: float, low: 1.0e-4, high: 1.0, scale: log}}
@@ -53,20 +66,19 @@ stop: none
 """
 
 
-def all_trials(client: Client, study: str) -> list[TrialView]:
-    rows: list[TrialView] = []
-    while page := client.trials(study, after=rows[-1].number if rows else -1):
-        rows += page
-    return rows
-
-
-def ours(url: str, token: str, trials: int, folder: Path) -> tuple[list[TrialView], float]:
+def ours(
+    url: str, token: str, trials: int, folder: Path, function: str = "train"
+) -> tuple[list[TrialView], float]:
     """The finished trials, and the seconds until all of them were in MLflow."""
     (folder / "noop.py").write_text(TRAINER)
     with Client(Address(url, token)) as client:
         began = time.time()
         study = client.submit(
-            Submission(text=STUDY.format(trials=trials), folder=str(folder), resume=False)
+            Submission(
+                text=STUDY.format(trials=trials, function=function),
+                folder=str(folder),
+                resume=False,
+            )
         ).id
         while not (view := client.study(study)).mlflow.closed:
             finished = sum(view.counts[s] for s in ("done", "failed"))
@@ -123,12 +135,19 @@ def main() -> None:
             spent = {
                 part: seconds - before.get(part, 0.0) for part, seconds in cpu_seconds().items()
             }
+            calm, _ = ours(service.url, service.token, 60, Path(name), "sleep")
             peer = fluent(service.mlflow_url, 30)
     done = [row for row in rows if row.state == "done" and row.started and row.ended]
     wall = max(row.ended or 0.0 for row in done) - min(row.started or 0.0 for row in done)
     slot = chosen.slots * wall / len(done)
     print(f"{len(done)} of {chosen.trials} trials done with {chosen.slots} slots")
     print(f"slot's time a trial          {1e3 * slot:7.1f} ms   ({len(done) / wall:.1f} trials/s)")
+    for what, trained in (("processors busy", rows), ("processor time free", calm)):
+        cost = sorted(gaps(spans_of(trained), chosen.slots))
+        print(
+            f"from training to training    {1e3 * statistics.median(cost):7.1f} ms   with {what}; "
+            f"nine of ten below {1e3 * cost[len(cost) * 9 // 10]:.1f}"
+        )
     shares = sorted(spent.items(), key=lambda item: -item[1])
     print(
         "CPU ms a trial: "

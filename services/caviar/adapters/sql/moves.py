@@ -9,12 +9,51 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from caviar.adapters.sql.rows import TrialRow
 from caviar.adapters.sql.tables import attempts, trials
 from caviar.contract.messages import Finish
 from caviar.studies.life import FINAL, Verdict
+
+# Built once: to build a statement takes as long as to run it.
+_THIS = (trials.c.id == bindparam("this_trial"), trials.c.attempt == bindparam("this_attempt"))
+_CREATE = insert(trials).returning(trials)
+_DISPATCH = (
+    update(trials)
+    .where(trials.c.id == bindparam("this_trial"), trials.c.state == "queued")
+    .values(state="dispatched", attempt=trials.c.attempt + 1, nonce=None)
+    .returning(trials)
+)
+_CLAIM = (
+    update(trials)
+    .where(*_THIS, trials.c.state == "dispatched")
+    .values({name: bindparam(f"new_{name}") for name in ("nonce", "host", "incarnation", "slot")})
+    .values(state="running", started=bindparam("now"))
+    .returning(trials)
+)
+_CLAIMED = select(trials).where(
+    *_THIS, trials.c.state == "running", trials.c.nonce == bindparam("new_nonce")
+)
+_ENDED = (
+    *("state", "crashes", "lost", "value", "metrics", "violation", "steps", "curve"),
+    *("error", "output", "seconds", "ended"),
+)
+_FINISH = (
+    update(trials)
+    .where(*_THIS, trials.c.state == "running", trials.c.nonce == bindparam("this_nonce"))
+    .values({name: bindparam(f"new_{name}") for name in _ENDED})
+    .returning(trials)
+)
+_ATTEMPT = insert(attempts)
+_END_ATTEMPT = (
+    update(attempts)
+    .where(
+        attempts.c.trial_id == bindparam("this_trial"),
+        attempts.c.attempt == bindparam("this_attempt"),
+    )
+    .values({name: bindparam(f"new_{name}") for name in ("ended", "outcome", "detail")})
+)
 
 
 def _trial(row: Row[Any] | None) -> TrialRow | None:
@@ -23,18 +62,13 @@ def _trial(row: Row[Any] | None) -> TrialRow | None:
 
 def create(connection: Connection, values: Mapping[str, Any]) -> TrialRow:
     """Raises IntegrityError where the number is taken."""
-    row = connection.execute(insert(trials).values(values).returning(trials)).one()
+    row = connection.execute(_CREATE, dict(values)).one()
     return TrialRow(**row._mapping)
 
 
 def dispatch(connection: Connection, identifier: str) -> TrialRow | None:
     """queued -> dispatched with the next attempt."""
-    moved = connection.execute(
-        update(trials)
-        .where(trials.c.id == identifier, trials.c.state == "queued")
-        .values(state="dispatched", attempt=trials.c.attempt + 1, nonce=None)
-        .returning(trials)
-    ).first()
+    moved = connection.execute(_DISPATCH, {"this_trial": identifier}).first()
     return _trial(moved)
 
 
@@ -49,25 +83,21 @@ def claim(
     now: float,
 ) -> TrialRow | None:
     """dispatched -> running for exactly this attempt, once; the same nonce gets the same answer again."""
-    this = (trials.c.id == identifier, trials.c.attempt == attempt)
-    moved = connection.execute(
-        update(trials)
-        .where(*this, trials.c.state == "dispatched")
-        .values(
-            state="running",
-            nonce=nonce,
-            host=host,
-            incarnation=incarnation,
-            slot=slot,
-            started=now,
-        )
-        .returning(trials)
-    ).first()
+    given = {
+        "this_trial": identifier,
+        "this_attempt": attempt,
+        "new_nonce": nonce,
+        "new_host": host,
+        "new_incarnation": incarnation,
+        "new_slot": slot,
+        "now": now,
+    }
+    moved = connection.execute(_CLAIM, given).first()
     if moved is None:
-        again = select(trials).where(*this, trials.c.state == "running", trials.c.nonce == nonce)
-        return _trial(connection.execute(again).first())
+        return _trial(connection.execute(_CLAIMED, given).first())
     connection.execute(
-        insert(attempts).values(trial_id=identifier, attempt=attempt, host=host, started=now)
+        _ATTEMPT,
+        {"trial_id": identifier, "attempt": attempt, "host": host, "started": now, "detail": ""},
     )
     return _trial(moved)
 
@@ -77,28 +107,24 @@ def finish(
 ) -> TrialRow | None:
     """running -> ``verdict.state`` for exactly this attempt and nonce."""
     moved = connection.execute(
-        update(trials)
-        .where(
-            trials.c.id == message.trial,
-            trials.c.attempt == message.attempt,
-            trials.c.state == "running",
-            trials.c.nonce == message.nonce,
-        )
-        .values(
-            state=verdict.state,
-            crashes=verdict.crashes,
-            lost=verdict.lost,
-            value=message.value,
-            metrics=message.metrics,
-            violation=violation,
-            steps=message.steps,
-            curve=[list(point) for point in message.curve],
-            error=message.error,
-            output=message.output,
-            seconds=message.seconds,
-            ended=None if verdict.state == "queued" else now,
-        )
-        .returning(trials)
+        _FINISH,
+        {
+            "this_trial": message.trial,
+            "this_attempt": message.attempt,
+            "this_nonce": message.nonce,
+            "new_state": verdict.state,
+            "new_crashes": verdict.crashes,
+            "new_lost": verdict.lost,
+            "new_value": message.value,
+            "new_metrics": message.metrics,
+            "new_violation": violation,
+            "new_steps": message.steps,
+            "new_curve": [list(point) for point in message.curve],
+            "new_error": message.error,
+            "new_output": message.output,
+            "new_seconds": message.seconds,
+            "new_ended": None if verdict.state == "queued" else now,
+        },
     ).first()
     if moved is not None:
         _end_attempt(
@@ -160,7 +186,12 @@ def _end_attempt(
     connection: Connection, identifier: str, attempt: int, now: float, outcome: str, detail: str
 ) -> None:
     connection.execute(
-        update(attempts)
-        .where(and_(attempts.c.trial_id == identifier, attempts.c.attempt == attempt))
-        .values(ended=now, outcome=outcome, detail=detail)
+        _END_ATTEMPT,
+        {
+            "this_trial": identifier,
+            "this_attempt": attempt,
+            "new_ended": now,
+            "new_outcome": outcome,
+            "new_detail": detail,
+        },
     )
