@@ -218,11 +218,21 @@ def measure(shape: str, trials: int, seconds: float) -> None:
             after = process.cpu_times()
             spent = after.user + after.system - before.user - before.system
             print(f"\n{shape}, {trials:,} trials ({size:.0f} MB of SQLite), ready in {ready:.1f} s")
-            print(f"{sum(finished)} trials in {seconds:g} s, {1e3 * spent / max(1, sum(finished)):.1f} ms of the scheduler's processor each, reads included")
+            print(
+                f"{sum(finished)} trials in {seconds:g} s, {1e3 * spent / max(1, sum(finished)):.1f} ms of the scheduler's processor each, reads included"
+            )
             for what in ("claim", "finish", "heartbeat", "studies", "show", "ticket"):
                 print(times.line(what))
-            print(f"memory {memory:.0f} MB at start, {process.memory_info().rss / 1e6:.0f} MB at the end")
-            print("keys in Redis:", {key.decode(): queue.llen(key) if queue.type(key) == b"list" else "" for key in queue.keys()})
+            print(
+                f"memory {memory:.0f} MB at start, {process.memory_info().rss / 1e6:.0f} MB at the end"
+            )
+            print(
+                "keys in Redis:",
+                {
+                    key.decode(): queue.llen(key) if queue.type(key) == b"list" else ""
+                    for key in queue.keys()
+                },
+            )
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from caviar import __version__
 from caviar.adapters.sql import Store, StudyRecord
-from caviar.api.present import Presenter
+from caviar.api.present import STUDIES, Presenter
 from caviar.contract.messages import (
     ClaimAnswer,
     ClaimRequest,
@@ -92,8 +92,11 @@ def _client_routes(
         return scheduler.submit(submission)
 
     @router.get("/studies")
-    def studies() -> list[StudyRow]:
-        return presenter.studies()
+    def studies(
+        limit: Annotated[int, Query(ge=1, le=STUDIES)] = STUDIES,
+        called: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
+    ) -> list[StudyRow]:
+        return presenter.studies(limit, called)
 
     @router.get("/studies/{study_id}")
     def study(study_id: str) -> StudyView:

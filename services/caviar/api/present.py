@@ -16,16 +16,22 @@ from caviar.contract.views import (
     RoundView,
     StudyRow,
     StudyView,
+    TrialState,
     TrialView,
 )
 from caviar.errors import InputError
 from caviar.scheduler import Scheduler
 from caviar.search import Round, in_force
 from caviar.studies.constraints import Constraint, beyond
-from caviar.studies.life import ENDED
+from caviar.studies.life import ENDED, OPEN
 from caviar.studies.spec import Study, load_study
 
 FAILURES_SHOWN = 5
+RUNNING_SHOWN = 50
+STUDIES = 1000
+"""Studies in one answer, at most."""
+MOST_KEPT = 10_000
+"""Ended studies whose line in the list is kept: it cannot change any more."""
 
 
 @lru_cache(maxsize=256)
@@ -42,40 +48,53 @@ class Presenter:
         self._scheduler = scheduler
         self._mlflow_uri = mlflow_uri
         self._bounds: dict[str, tuple[Constraint, ...]] = {}
+        self._over: dict[str, StudyRow] = {}
 
-    def studies(self) -> list[StudyRow]:
-        rows = []
-        for record in reversed(self._store.studies()):
-            counts = self._store.counts(record.id)
-            row = StudyRow(
-                id=record.id,
-                name=record.name,
-                state=record.state,
-                strategy="unreadable",
-                done=counts["done"] + counts["stopped"],
-                budget=sum(counts.values()),
-                goal="minimize",
-                created=record.created,
-            )
-            with suppress(InputError):  # a file for another version: the list is there all the same
-                study = specification(record.source, record.filename)
-                best = _best(standing(self._store, record, study))
-                known = {
-                    "strategy": study.strategy,
-                    "budget": study.budget.trials,
-                    "best": best and (best.confirmed.mean if best.confirmed else best.value),
-                    "goal": study.metric.goal,
-                }
-                row = row.model_copy(update=known)
-            rows.append(row)
-        return rows
+    def studies(self, limit: int = STUDIES, called: str | None = None) -> list[StudyRow]:
+        """The newest first; ``called``: only those of this id, this name, or whose id starts so."""
+        records = self._store.newest_studies(limit, called)
+        rows = {record.id: self._over.get(record.id) for record in records}
+        counts = self._store.counts_of([study_id for study_id, row in rows.items() if row is None])
+        found = []
+        for record in records:
+            row = rows[record.id]
+            if row is None:
+                row = self._row(record, counts[record.id])
+                if record.state in ENDED and not any(counts[record.id][state] for state in OPEN):
+                    if len(self._over) >= MOST_KEPT:
+                        self._over.clear()
+                    self._over[record.id] = row
+            found.append(row)
+        return found
+
+    def _row(self, record: StudyRecord, counts: dict[TrialState, int]) -> StudyRow:
+        row = StudyRow(
+            id=record.id,
+            name=record.name,
+            state=record.state,
+            strategy="unreadable",
+            done=counts["done"] + counts["stopped"],
+            budget=sum(counts.values()),
+            goal="minimize",
+            created=record.created,
+        )
+        with suppress(InputError):  # a file for another version: the list is there all the same
+            study = specification(record.source, record.filename)
+            best = _best(standing(self._store, record, study))
+            known = {
+                "strategy": study.strategy,
+                "budget": study.budget.trials,
+                "best": best and (best.confirmed.mean if best.confirmed else best.value),
+                "goal": study.metric.goal,
+            }
+            row = row.model_copy(update=known)
+        return row
 
     def study(self, record: StudyRecord) -> StudyView:
         study = specification(record.source, record.filename)
         slots, left_s = self._scheduler.outlook(record.id)
-        failures = self._store.trials(
-            record.id, ("failed", "quarantined"), limit=FAILURES_SHOWN, newest_first=True
-        )
+        running = self._store.trials(record.id, ("running",), limit=RUNNING_SHOWN)
+        failures = self._store.failures(record.id, FAILURES_SHOWN)
         return StudyView(
             id=record.id,
             name=record.name,
@@ -93,7 +112,7 @@ class Presenter:
             parameters=study.space.to_views(),
             rounds=self.rounds(record),
             importance=[Importance.model_validate(entry) for entry in record.importance or []],
-            running=[self.trial(row) for row in self._store.trials(record.id, ("running",))],
+            running=[self.trial(row) for row in running],
             failures=[self.trial(row) for row in failures],
             warnings=list(study.warnings),
             notes=_notes(record, study),
@@ -131,7 +150,7 @@ class Presenter:
         return self._bounds[study_id]
 
     def trial(self, row: TrialRow, with_output: bool = False) -> TrialView:
-        progress = self._scheduler.progress().get(row.id)
+        progress = self._scheduler.progress(row.id)
         return TrialView(
             id=row.id,
             number=row.number,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from caviar.adapters.sql.rows import RoundRow
 from caviar.adapters.sql.tables import rounds, studies
-from caviar.studies.life import ENDED
+from caviar.studies.life import GOING_ON
 
 
 def read(connection: Connection, study_id: str, after: int) -> list[RoundRow]:
@@ -32,13 +32,14 @@ def computed_from(connection: Connection, study_id: str, index: int) -> list[lis
 
 def latest(connection: Connection) -> dict[str, int]:
     """The newest round of every study that has not ended."""
-    query = (
-        select(rounds.c.study_id, func.max(rounds.c["index"]))
-        .join(studies, studies.c.id == rounds.c.study_id)
-        .where(studies.c.state.not_in(ENDED))
-        .group_by(rounds.c.study_id)
+    newest = (
+        select(func.max(rounds.c["index"]))
+        .where(rounds.c.study_id == studies.c.id)
+        .correlate(studies)
+        .scalar_subquery()
     )
-    return {study: int(index) for study, index in connection.execute(query)}
+    query = select(studies.c.id, newest).where(studies.c.state.in_(GOING_ON))
+    return {study: int(index) for study, index in connection.execute(query) if index is not None}
 
 
 def write(
