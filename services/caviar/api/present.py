@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
@@ -28,6 +29,7 @@ from caviar.studies.spec import Study, load_study
 
 FAILURES_SHOWN = 5
 RUNNING_SHOWN = 50
+LEDGERS_KEPT = 32
 STUDIES = 1000
 """Studies in one answer, at most."""
 MOST_KEPT = 10_000
@@ -47,14 +49,17 @@ class Presenter:
         self._store = store
         self._scheduler = scheduler
         self._mlflow_uri = mlflow_uri
+        self._lock = threading.Lock()
         self._bounds: dict[str, tuple[Constraint, ...]] = {}
+        self._ledgers: dict[str, list[tuple[Round, RoundView]]] = {}
+        """Of the studies that were looked at last."""
         self._over: dict[str, StudyRow] = {}
 
     def studies(self, limit: int = STUDIES, called: str | None = None) -> list[StudyRow]:
         """The newest first; ``called``: only those of this id, this name, or whose id starts so."""
         records = self._store.newest_studies(limit, called)
         rows = {record.id: self._over.get(record.id) for record in records}
-        counts = self._store.counts_of([study_id for study_id, row in rows.items() if row is None])
+        counts = self._scheduler.counts([study_id for study_id, row in rows.items() if row is None])
         found = []
         for record in records:
             row = rows[record.id]
@@ -92,6 +97,7 @@ class Presenter:
 
     def study(self, record: StudyRecord) -> StudyView:
         study = specification(record.source, record.filename)
+        counts = self._scheduler.counts([record.id])[record.id]
         slots, left_s = self._scheduler.outlook(record.id)
         running = self._store.trials(record.id, ("running",), limit=RUNNING_SHOWN)
         failures = self._store.failures(record.id, FAILURES_SHOWN)
@@ -105,7 +111,7 @@ class Presenter:
             goal=study.metric.goal,
             strategy=study.strategy,
             budget=study.budget.trials,
-            counts={str(state): count for state, count in self._store.counts(record.id).items()},
+            counts={str(state): count for state, count in counts.items()},
             best=_best(standing(self._store, record, study)),
             constraints=[str(constraint) for constraint in study.constraints],
             confirm=study.confirm,
@@ -132,14 +138,23 @@ class Presenter:
         )
 
     def rounds(self, record: StudyRecord) -> list[RoundView]:
+        """By number. A round never changes: those that were shown before are not read again, but for their runs."""
         study = specification(record.source, record.filename)
-        rows = self._store.rounds(record.id)
-        rounds = [Round.from_json(study.space, row.data) for row in rows]
-        valid = in_force(rounds)
-        boxes = [None, *(round_.box for round_ in rounds)]
+        with self._lock:
+            shown = list(self._ledgers.pop(record.id, ()))
+        for row in self._store.rounds(record.id, after=len(shown) - 1):
+            round_ = Round.from_json(study.space, row.data)
+            before = shown[-1][0].box if shown else None
+            shown.append((round_, round_.to_view(None, before)))
+        with self._lock:
+            self._ledgers[record.id] = shown
+            if len(self._ledgers) > LEDGERS_KEPT:
+                del self._ledgers[next(iter(self._ledgers))]
+        valid = in_force([round_ for round_, _ in shown])
+        runs = self._store.round_runs(record.id)
         return [
-            round_.to_view(row.run_id, before, undone=round_.index not in valid)
-            for row, round_, before in zip(rows, rounds, boxes, strict=False)
+            view.model_copy(update={"run_id": runs.get(index), "undone": index not in valid})
+            for index, (_, view) in enumerate(shown)
         ]
 
     def _constraints(self, study_id: str) -> tuple[Constraint, ...]:

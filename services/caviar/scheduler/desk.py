@@ -14,7 +14,7 @@ from caviar.contract.views import TrialState
 from caviar.errors import CaviarError, NotAllowed
 from caviar.scheduler.rungs import Rungs
 from caviar.search import Exhausted, History, Result, Round, Settings, propose
-from caviar.studies.life import FINAL, OPEN
+from caviar.studies.life import FINAL, OPEN, TRIAL_STATES
 from caviar.studies.spec import Study
 
 log = logging.getLogger("caviar.scheduler")
@@ -60,11 +60,15 @@ class Desk:
         default_factory=lambda: {state: {} for state in OPEN}
     )
     """``open`` again: with thousands of trials that run, nobody looks through all of them to find the few that wait."""
+    counts: dict[TrialState, int] = field(default_factory=lambda: dict.fromkeys(TRIAL_STATES, 0))
+    """Trials by state, zeros included."""
     again: dict[int, TrialRow] = field(default_factory=dict)
     """The leaders' new runs, by number: the search does not learn from them."""
     nearest: TrialRow | None = None
     """Of the trials beyond the study's bounds the one that is least beyond."""
     next_number: int = 0
+    served: int = 0
+    """The place in the order of all dispatches of the last one of this study."""
     exhausted: bool = False
     """The strategy has no further point (a grid that is done)."""
     spent_s: float = 0.0
@@ -105,17 +109,21 @@ class Desk:
 
     def put(self, row: TrialRow) -> None:
         """Take over a trial's new state."""
+        before = self.open.pop(row.number, None)
+        if before is not None:
+            del self.by_state[before.state][row.number]
+            self.counts[before.state] -= 1
+        elif row.number < self.next_number:
+            return  # it has ended already, for good
+        self.counts[row.state] += 1
         self.next_number = max(self.next_number, row.number + 1)
         confirms = row.kind == "confirm"
         if confirms:
             self.again[row.number] = row
-        before = self.open.pop(row.number, None)
-        if before is not None:
-            del self.by_state[before.state][row.number]
         if row.state in OPEN:
             self.open[row.number] = self.by_state[row.state][row.number] = row
             return
-        if confirms or row.state == "cancelled" or row.number in self.results:
+        if confirms or row.state == "cancelled":
             return
         self.spent_s += row.seconds or 0.0
         result = self.results[row.number] = row.result()

@@ -32,6 +32,7 @@ class Dispatcher:
         clock: Callable[[], float],
     ) -> None:
         self._clock = clock
+        self._served = 0
         self._store = store
         self._desks = desks
         self._fleet = fleet
@@ -72,6 +73,8 @@ class Dispatcher:
                     continue
                 outgoing.append(self._tickets.write(dispatched, queue, now))
                 out += 1
+                self._served += 1
+                desk.served = self._served
                 own += 1
                 created += 1
         return outgoing, more
@@ -109,6 +112,9 @@ class Dispatcher:
         return row
 
 
-def _holds(desk: Desk) -> tuple[int, float]:
-    """How many slots a study has or was promised; of equals the older study is first."""
-    return len(desk.open) - len(desk.by_state["queued"]), desk.record.created
+def _holds(desk: Desk) -> tuple[int, int, float]:
+    """How many slots a study has or was promised; of equals the one that waits longest is first, then the older.
+
+    By age alone the oldest studies would share the slots for ever where there are more studies than slots.
+    """
+    return len(desk.open) - len(desk.by_state["queued"]), desk.served, desk.record.created

@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.messages import (
@@ -27,7 +27,14 @@ from caviar.contract.messages import (
     ShipTarget,
     StopRule,
 )
-from caviar.contract.views import AddedTrial, NewTrial, StudyState, Submission, Submitted
+from caviar.contract.views import (
+    AddedTrial,
+    NewTrial,
+    StudyState,
+    Submission,
+    Submitted,
+    TrialState,
+)
 from caviar.errors import InputError, Problem
 from caviar.scheduler import adding, ledger
 from caviar.scheduler.desk import Desk, over
@@ -300,6 +307,14 @@ class Scheduler:
         """The last report of a running trial."""
         with self._lock:
             return self._fleet.progress.get(trial)
+
+    def counts(self, study_ids: Sequence[str]) -> dict[str, dict[TrialState, int]]:
+        """Trials by state, zeros included, of each of these studies; of those that go on without counting them."""
+        with self._lock:
+            desks = {study_id: self._desks.find(study_id) for study_id in study_ids}
+            known = {study_id: dict(desk.counts) for study_id, desk in desks.items() if desk}
+        others = [study_id for study_id in study_ids if study_id not in known]
+        return known | (self._store.counts_of(others) if others else {})
 
     def workers(self) -> list[tuple[Worker, int, float]]:
         """Each worker, its free slots, and the seconds since it was seen."""

@@ -22,6 +22,12 @@ def read(connection: Connection, study_id: str, after: int) -> list[RoundRow]:
     return [RoundRow(**row._mapping) for row in connection.execute(query)]
 
 
+def runs(connection: Connection, study_id: str) -> dict[int, str | None]:
+    """By index; None where the round has no run yet."""
+    query = select(rounds.c["index"], rounds.c.run_id).where(rounds.c.study_id == study_id)
+    return {index: run_id for index, run_id in connection.execute(query)}
+
+
 def computed_from(connection: Connection, study_id: str, index: int) -> list[list[Any]]:
     """The [trial, run] pairs behind a round, the run None where it was not known; [] without the round."""
     query = select(rounds.c.computed_from).where(

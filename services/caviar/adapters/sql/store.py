@@ -20,7 +20,7 @@ from caviar.adapters.sql.rows import PriorRow, RoundRow, StudyRecord, TrialRow
 from caviar.adapters.sql.tables import DONE, attempts, studies, trials
 from caviar.contract.messages import Finish, ParameterValue
 from caviar.contract.views import StudyState, TrialKind, TrialState
-from caviar.studies.life import ENDED, FINAL, TRIAL_STATES, Verdict, trial_id
+from caviar.studies.life import ENDED, FINAL, GOING_ON, TRIAL_STATES, Verdict, trial_id
 from caviar.studies.mapping import Known
 
 
@@ -188,6 +188,18 @@ class Store:
             return priors_of.prime(connection, study_id, read)
 
     # Trials
+
+    def newest_ends(self) -> dict[str, float]:
+        """When the last trial ended, of every study that has not ended."""
+        newest = (
+            select(func.max(trials.c.ended))
+            .where(trials.c.study_id == studies.c.id)
+            .correlate(studies)
+            .scalar_subquery()
+        )
+        query = select(studies.c.id, newest).where(studies.c.state.in_(GOING_ON))
+        with self._reader.begin() as connection:
+            return {study: end for study, end in connection.execute(query) if end is not None}
 
     def counts(self, study_id: str) -> dict[TrialState, int]:
         """Trials by state, zeros included."""
@@ -385,6 +397,11 @@ class Store:
         """By index; ``after`` is the last one that is known already."""
         with self._reader.begin() as connection:
             return ledger.read(connection, study_id, after)
+
+    def round_runs(self, study_id: str) -> dict[int, str | None]:
+        """The run in MLflow of each round that a study has."""
+        with self._reader.begin() as connection:
+            return ledger.runs(connection, study_id)
 
     def computed_from(self, study_id: str, index: int) -> list[list[Any]]:
         """The [trial, run] pairs behind a round, the run None where it was not known; [] without the round."""
