@@ -3,7 +3,7 @@
     python benchmarks/engine/simulation.py [--workers 10 100 1000] [--studies 100] [--seconds 300] [--strategy random]
 
 The scheduler, its store on SQLite and its proposals are the real ones; the workers, the queue and the clock are not.
-Workers have 1 to 8 slots, studies 20 to thousands of trials with a typical training of 5 to 600 s, heavy-tailed within
+Workers have 1 to 8 slots, studies 20 to thousands of trials with a typical training of 6 to 600 s, heavy-tailed within
 a study. Some workers die and come back. All is drawn from a seed: two runs are the same but for the processor's time.
 Prints, for each number of workers
 
@@ -117,7 +117,9 @@ class Simulation:
         strategy: str = "random",
         life_s: float = LIFE_S,
         most_trials: int = 20_000,
+        typical_s: float = 60.0,
     ) -> None:
+        """``life_s`` is a worker's typical life, ``typical_s`` the typical training of the typical study."""
         self._rng = np.random.default_rng(seed)
         self._now = 0.0
         self._life_s = life_s
@@ -136,6 +138,7 @@ class Simulation:
         self.busy_s = 0.0
         self.demands: dict[str, Demand] = {}
         self._turn_due = False
+        self._over = False
         self.scheduler = Scheduler(
             self.store,
             self._send,
@@ -145,7 +148,7 @@ class Simulation:
             wall=lambda: EPOCH + self._now,
         )
         for index in range(studies):
-            self._submit(index, strategy, most_trials)
+            self._submit(index, strategy, most_trials, typical_s)
         self.workers = [Worker(f"host-{index}") for index in range(workers)]
         for worker in self.workers:
             count = int(self._rng.integers(1, 9))
@@ -159,21 +162,18 @@ class Simulation:
         return sum(len(worker.slots) for worker in self.workers)
 
     def run(self, seconds: float) -> None:
-        """Until so many virtual seconds are over, or every study has ended and its trials too."""
+        """Until so many virtual seconds are over, or every study is."""
         while self._events and self._events[0][0] <= seconds:
             self._now, _, happen = heapq.heappop(self._events)
             happen()
-            if not self.store_is_busy():
+            if self._over:
                 break
-
-    def store_is_busy(self) -> bool:
-        return any(d.created < d.budget or d.running for d in self.demands.values())
 
     # What is made up
 
-    def _submit(self, index: int, strategy: str, most: int) -> None:
+    def _submit(self, index: int, strategy: str, most: int, typical_s: float) -> None:
         budget = min(most, round(float(20 * (1 + self._rng.pareto(0.7)))))
-        typical = float(np.clip(self._rng.lognormal(math.log(60), 1.0), 5, 600))
+        typical = float(np.clip(self._rng.lognormal(0.0, 1.0), 0.1, 10) * typical_s)
         text = STUDY.format(index=index, strategy=strategy, trials=budget)
         study = self.scheduler.submit(Submission(text=text, resume=False)).id
         self.demands[study] = Demand(budget, typical)
@@ -316,6 +316,7 @@ class Simulation:
             demand.wanted_s += 1
             demand.got += demand.running
             demand.share += sum(d.running for d in wanting) / len(wanting)
+        self._over = not self.store.studies(states=("running",))
         self._at(1.0, self._sample)
 
     def _at(self, seconds: float, happen: Callable[[], None]) -> None:
@@ -348,6 +349,8 @@ class Simulation:
         running = self.busy_s / seconds
         mlflow = MLFLOW_A_TRIAL * a_second["finish"] + running / MLFLOW_EVERY_S
         cpu = sum(sum(times) for times in self.spent.values())
+        a_trial = sum(sum(self.spent[what]) for what in ("turn", "claim", "finish"))
+        carries = (1 - (cpu - a_trial) / seconds) / (a_trial / self.calls["finish"])
         each = ", ".join(
             f"{name} {1e3 * float(np.mean(times)):.2f} (p99 {1e3 * float(np.quantile(times, 0.99)):.1f})"
             for name, times in self.spent.items()
@@ -363,7 +366,7 @@ class Simulation:
             f"{self.statements / seconds:.0f} SQL statements, {a_second['ticket']:.1f} tickets, "
             f"{mlflow:.0f} requests to MLflow\n"
             f"  processor ms       {each}\n"
-            f"  processor s        {cpu / seconds:.3f} in a second"
+            f"  processor s        {cpu / seconds:.3f} in a second; a whole processor carries {carries:.0f} trials/s"
         )
 
 
