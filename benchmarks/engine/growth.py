@@ -42,6 +42,7 @@ from caviar.embedded.redis import arguments, find_server
 
 TOKEN = "a-token-of-the-benchmark"
 CLIENTS = 4
+WARM_S = 15.0
 HOSTS = 4
 LEASE_S = 20.0
 
@@ -93,8 +94,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def service(folder: Path) -> Iterator[tuple[str, redis.Redis, psutil.Process, float]]:
-    """Redis and a scheduler on ``folder``'s store: its address, Redis, its process and the seconds until it answered."""
+def service(
+    folder: Path,
+) -> Iterator[tuple[str, redis.Redis, psutil.Process, psutil.Process, float]]:
+    """Redis, a scheduler and a refiner on ``folder``'s store.
+
+    The scheduler's address, Redis, the two processes, and the seconds until it answered.
+    """
     port = free_port()
     sock = folder / "redis.sock"
     queue = subprocess.Popen(arguments(find_server(), sock, folder), stdout=subprocess.DEVNULL)
@@ -109,6 +115,7 @@ def service(folder: Path) -> Iterator[tuple[str, redis.Redis, psutil.Process, fl
     }
     began = time.perf_counter()
     scheduler = subprocess.Popen([sys.executable, "-m", "caviar.cli", "scheduler"], env=env)
+    refiner = subprocess.Popen([sys.executable, "-m", "caviar.cli", "refiner"], env=env)
     try:
         url = f"http://127.0.0.1:{port}"
         while True:
@@ -121,12 +128,11 @@ def service(folder: Path) -> Iterator[tuple[str, redis.Redis, psutil.Process, fl
                 time.sleep(0.05)
         ready = time.perf_counter() - began
         connection = redis.Redis(unix_socket_path=str(sock))
-        yield url, connection, psutil.Process(scheduler.pid), ready
+        yield url, connection, psutil.Process(scheduler.pid), psutil.Process(refiner.pid), ready
     finally:
-        scheduler.terminate()
-        scheduler.wait(timeout=20)
-        queue.terminate()
-        queue.wait(timeout=20)
+        for process in (refiner, scheduler, queue):
+            process.terminate()
+            process.wait(timeout=20)
 
 
 def worker(url: str, queue: redis.Redis, place: int, until: float, times: Times) -> int:
@@ -196,7 +202,8 @@ def measure(shape: str, trials: int, seconds: float) -> None:
         folder = Path(name)
         study = fill(folder / "caviar.db", shape, trials)
         size = (folder / "caviar.db").stat().st_size / 1e6
-        with service(folder) as (url, queue, process, ready):
+        with service(folder) as (url, queue, process, refiner, ready):
+            time.sleep(WARM_S)  # the refiner has read everything by then
             times = Times()
             before = process.cpu_times()
             memory = process.memory_info().rss / 1e6
@@ -217,22 +224,23 @@ def measure(shape: str, trials: int, seconds: float) -> None:
                 thread.join()
             after = process.cpu_times()
             spent = after.user + after.system - before.user - before.system
+            done = max(1, sum(finished))
+            held = [each.memory_info().rss / 1e6 for each in (process, refiner)]
+            left = {
+                key.decode(): queue.llen(key) if queue.type(key) == b"list" else 1
+                for key in queue.scan_iter()
+            }
             print(f"\n{shape}, {trials:,} trials ({size:.0f} MB of SQLite), ready in {ready:.1f} s")
             print(
-                f"{sum(finished)} trials in {seconds:g} s, {1e3 * spent / max(1, sum(finished)):.1f} ms of the scheduler's processor each, reads included"
+                f"{sum(finished)} trials in {seconds:g} s; the scheduler's processor "
+                f"{1e3 * spent / done:.1f} ms each, reads included"
             )
             for what in ("claim", "finish", "heartbeat", "studies", "show", "ticket"):
                 print(times.line(what))
             print(
-                f"memory {memory:.0f} MB at start, {process.memory_info().rss / 1e6:.0f} MB at the end"
+                f"memory: scheduler {memory:.0f} MB, later {held[0]:.0f}; refiner {held[1]:.0f} MB"
             )
-            print(
-                "keys in Redis:",
-                {
-                    key.decode(): queue.llen(key) if queue.type(key) == b"list" else ""
-                    for key in queue.keys()
-                },
-            )
+            print(f"left in Redis, by key: {left}", flush=True)
 
 
 def main() -> None:
