@@ -40,7 +40,7 @@ from history import add_study, loss, open_store
 from caviar.cli.client import Address, Client
 from caviar.embedded.redis import arguments, find_server
 
-TOKEN = "a-token-of-the-benchmark"
+TOKEN = "a-token-of-the-benchmark"  # noqa: S105
 CLIENTS = 4
 WARM_S = 15.0
 HOSTS = 4

@@ -21,7 +21,6 @@ from __future__ import annotations
 import argparse
 import heapq
 import itertools
-import math
 import tempfile
 import time
 from collections import Counter, deque
@@ -335,7 +334,7 @@ class Simulation:
     # What came of it
 
     def jain(self, least_s: float = 30.0) -> float:
-        """Jain's index of what studies got by an equal share of what there was: 1 is perfectly fair, 1/n one has all."""
+        """Jain's index of what studies got by an equal share: 1 is perfectly fair, 1/n where one has all."""
         shares = np.array(
             [d.got / d.share for d in self.demands.values() if d.wanted_s >= least_s and d.share]
         )
@@ -344,7 +343,7 @@ class Simulation:
     def report(self) -> str:
         seconds = self._now
         shares = sorted(d.got / d.share for d in self.demands.values() if d.wanted_s >= 30)
-        late = np.quantile(self.latencies, [0.5, 0.95, 0.99])
+        late = 1e3 * np.quantile(self.latencies, [0.5, 0.95, 0.99])
         a_second = {name: self.calls[name] / seconds for name in self.calls}
         running = self.busy_s / seconds
         mlflow = MLFLOW_A_TRIAL * a_second["finish"] + running / MLFLOW_EVERY_S
@@ -359,7 +358,7 @@ class Simulation:
         return (
             f"{len(self.workers)} workers with {self.slots} slots, {len(self.demands)} studies, {seconds:.0f} s\n"
             f"  busy slots         {running / self.slots:.1%} on average, the start included\n"
-            f"  dispatch latency   median {1e3 * late[0]:.0f} ms, p95 {1e3 * late[1]:.0f} ms, p99 {1e3 * late[2]:.0f} ms\n"
+            f"  dispatch latency   median {late[0]:.0f} ms, p95 {late[1]:.0f} ms, p99 {late[2]:.0f} ms\n"
             f"  fairness           Jain's index {self.jain():.3f}; shares of an equal one {extremes}\n"
             f"  in a second        {a_second['claim']:.1f} claims ({a_second.get('refused', 0):.2f} refused), "
             f"{a_second['finish']:.1f} finishes, {a_second['heartbeat']:.1f} heartbeats, "

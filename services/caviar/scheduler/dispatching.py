@@ -14,7 +14,6 @@ from caviar.scheduler.tickets import Outgoing, Tickets
 from caviar.search import Exhausted
 from caviar.studies.life import trial_seed
 
-
 TURN_S = 0.01
 """After this long a turn creates no further trial: claims and heartbeats wait for the lock meanwhile."""
 MOST_A_TURN = 64

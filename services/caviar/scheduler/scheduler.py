@@ -347,7 +347,7 @@ class Scheduler:
             self._wake.wait(timeout_s)
 
     def tick(self) -> bool:
-        """One turn: lost leases, new rounds, ended studies, tickets. True: slots are left, the next one should follow."""
+        """One turn: lost leases, new rounds, ended studies, tickets. True: slots are left, another should follow."""
         with self._lock:
             now = self._clock()
             if self._ticked is not None and now - self._ticked > self._lease_s / 2:

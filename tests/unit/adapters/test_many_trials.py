@@ -73,9 +73,9 @@ def _study(engine: Engine, store: Store, count: int, name: str = "a") -> str:
         lambda store, study: store.trials(study, ("running",)),
         lambda store, study: store.unshipped(study),
         lambda store, study: store.shipped_count(study),
-        lambda store, study: store.newest_ends(),
-        lambda store, study: store.latest_rounds(),
-        lambda store, study: store.prior_counts(),
+        lambda store, _: store.newest_ends(),
+        lambda store, _: store.latest_rounds(),
+        lambda store, _: store.prior_counts(),
     ],
 )
 def test_nothing_that_is_asked_often_scans_a_table(
@@ -118,8 +118,10 @@ def test_of_equal_values_the_earlier_trial_is_the_best(engine: Engine, store: St
     """Both ways round, although the index runs the other way for one of them."""
     study = _study(engine, store, 9)
     highest, lowest = store.best(study, True), store.best(study, False)
-    assert highest and (highest.number, highest.value) == (0, 1.0)
-    assert lowest and (lowest.number, lowest.value) == (8, 0.96)
+    assert highest
+    assert (highest.number, highest.value) == (0, 1.0)
+    assert lowest
+    assert (lowest.number, lowest.value) == (8, 0.96)
 
 
 def test_the_newest_failures_are_of_both_kinds(engine: Engine, store: Store) -> None:
@@ -133,7 +135,8 @@ def test_a_list_of_trials_leaves_the_output_out(engine: Engine, store: Store) ->
     study = _study(engine, store, 1)
     assert [row.output for row in store.trials(study)] == [""]
     single = store.trial(f"{study}-0")
-    assert single and single.output == "a long text"
+    assert single
+    assert single.output == "a long text"
 
 
 def test_the_newest_studies_come_first_by_name_or_start_of_id(engine: Engine, store: Store) -> None:
