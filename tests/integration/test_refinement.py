@@ -44,7 +44,11 @@ class World:
         self.store = Store(engine)
         self.tickets: list[Ticket] = []
         self.scheduler = Scheduler(
-            self.store, lambda t, _: self.tickets.append(t), lease_s=60, claim_s=60
+            self.store,
+            lambda t, _: self.tickets.append(t),
+            lease_s=60,
+            claim_s=60,
+            clock=lambda: 0.0,  # no turn takes long
         )
         self.recorded: dict[str, Recorded] = {}
         self.keeper = Keeper(self.store, Record(mlflow_uri), self.recorded)

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from caviar import __version__
 from caviar.adapters.sql import Store, StudyRecord
-from caviar.api.present import Presenter
+from caviar.api.present import STUDIES, Presenter
 from caviar.api.workers import refuse_stranger, worker_routes
 from caviar.contract.views import (
     AddedTrial,
@@ -76,8 +76,11 @@ def _client_routes(
         return scheduler.submit(submission)
 
     @router.get("/studies")
-    def studies() -> list[StudyRow]:
-        return presenter.studies()
+    def studies(
+        limit: Annotated[int, Query(ge=1, le=STUDIES)] = STUDIES,
+        called: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
+    ) -> list[StudyRow]:
+        return presenter.studies(limit, called)
 
     @router.get("/studies/{study_id}")
     def study(study_id: str) -> StudyView:

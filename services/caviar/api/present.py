@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
@@ -16,16 +17,23 @@ from caviar.contract.views import (
     RoundView,
     StudyRow,
     StudyView,
+    TrialState,
     TrialView,
 )
 from caviar.errors import InputError
 from caviar.scheduler import Scheduler
 from caviar.search import Round, in_force
 from caviar.studies.constraints import Constraint, beyond
-from caviar.studies.life import ENDED
+from caviar.studies.life import ENDED, OPEN
 from caviar.studies.spec import Study, load_study
 
 FAILURES_SHOWN = 5
+RUNNING_SHOWN = 50
+LEDGERS_KEPT = 32
+STUDIES = 1000
+"""Studies in one answer, at most."""
+MOST_KEPT = 10_000
+"""Ended studies whose line in the list is kept: it cannot change any more."""
 
 
 @lru_cache(maxsize=256)
@@ -41,41 +49,58 @@ class Presenter:
         self._store = store
         self._scheduler = scheduler
         self._mlflow_uri = mlflow_uri
+        self._lock = threading.Lock()
         self._bounds: dict[str, tuple[Constraint, ...]] = {}
+        self._ledgers: dict[str, list[tuple[Round, RoundView]]] = {}
+        """Of the studies that were looked at last."""
+        self._over: dict[str, StudyRow] = {}
 
-    def studies(self) -> list[StudyRow]:
-        rows = []
-        for record in reversed(self._store.studies()):
-            counts = self._store.counts(record.id)
-            row = StudyRow(
-                id=record.id,
-                name=record.name,
-                state=record.state,
-                strategy="unreadable",
-                done=counts["done"] + counts["stopped"],
-                budget=sum(counts.values()),
-                goal="minimize",
-                created=record.created,
-            )
-            with suppress(InputError):  # a file for another version: the list is there all the same
-                study = specification(record.source, record.filename)
-                best = _best(standing(self._store, record, study))
-                known = {
-                    "strategy": study.strategy,
-                    "budget": study.budget.trials,
-                    "best": best and (best.confirmed.mean if best.confirmed else best.value),
-                    "goal": study.metric.goal,
-                }
-                row = row.model_copy(update=known)
-            rows.append(row)
-        return rows
+    def studies(self, limit: int = STUDIES, called: str | None = None) -> list[StudyRow]:
+        """The newest first; ``called``: only those of this id, this name, or whose id starts so."""
+        records = self._store.newest_studies(limit, called)
+        rows = {record.id: self._over.get(record.id) for record in records}
+        counts = self._scheduler.counts([study_id for study_id, row in rows.items() if row is None])
+        found = []
+        for record in records:
+            row = rows[record.id]
+            if row is None:
+                row = self._row(record, counts[record.id])
+                if record.state in ENDED and not any(counts[record.id][state] for state in OPEN):
+                    if len(self._over) >= MOST_KEPT:
+                        self._over.clear()
+                    self._over[record.id] = row
+            found.append(row)
+        return found
+
+    def _row(self, record: StudyRecord, counts: dict[TrialState, int]) -> StudyRow:
+        row = StudyRow(
+            id=record.id,
+            name=record.name,
+            state=record.state,
+            strategy="unreadable",
+            done=counts["done"] + counts["stopped"],
+            budget=sum(counts.values()),
+            goal="minimize",
+            created=record.created,
+        )
+        with suppress(InputError):  # a file for another version: the list is there all the same
+            study = specification(record.source, record.filename)
+            best = _best(standing(self._store, record, study))
+            known = {
+                "strategy": study.strategy,
+                "budget": study.budget.trials,
+                "best": best and (best.confirmed.mean if best.confirmed else best.value),
+                "goal": study.metric.goal,
+            }
+            row = row.model_copy(update=known)
+        return row
 
     def study(self, record: StudyRecord) -> StudyView:
         study = specification(record.source, record.filename)
+        counts = self._scheduler.counts([record.id])[record.id]
         slots, left_s = self._scheduler.outlook(record.id)
-        failures = self._store.trials(
-            record.id, ("failed", "quarantined"), limit=FAILURES_SHOWN, newest_first=True
-        )
+        running = self._store.trials(record.id, ("running",), limit=RUNNING_SHOWN)
+        failures = self._store.failures(record.id, FAILURES_SHOWN)
         return StudyView(
             id=record.id,
             name=record.name,
@@ -86,14 +111,14 @@ class Presenter:
             goal=study.metric.goal,
             strategy=study.strategy,
             budget=study.budget.trials,
-            counts={str(state): count for state, count in self._store.counts(record.id).items()},
+            counts={str(state): count for state, count in counts.items()},
             best=_best(standing(self._store, record, study)),
             constraints=[str(constraint) for constraint in study.constraints],
             confirm=study.confirm,
             parameters=study.space.to_views(),
             rounds=self.rounds(record),
             importance=[Importance.model_validate(entry) for entry in record.importance or []],
-            running=[self.trial(row) for row in self._store.trials(record.id, ("running",))],
+            running=[self.trial(row) for row in running],
             failures=[self.trial(row) for row in failures],
             warnings=list(study.warnings),
             notes=_notes(record, study),
@@ -113,14 +138,23 @@ class Presenter:
         )
 
     def rounds(self, record: StudyRecord) -> list[RoundView]:
+        """By number. A round never changes: those that were shown before are not read again, but for their runs."""
         study = specification(record.source, record.filename)
-        rows = self._store.rounds(record.id)
-        rounds = [Round.from_json(study.space, row.data) for row in rows]
-        valid = in_force(rounds)
-        boxes = [None, *(round_.box for round_ in rounds)]
+        with self._lock:
+            shown = list(self._ledgers.pop(record.id, ()))
+        for row in self._store.rounds(record.id, after=len(shown) - 1):
+            round_ = Round.from_json(study.space, row.data)
+            before = shown[-1][0].box if shown else None
+            shown.append((round_, round_.to_view(None, before)))
+        with self._lock:
+            self._ledgers[record.id] = shown
+            if len(self._ledgers) > LEDGERS_KEPT:
+                del self._ledgers[next(iter(self._ledgers))]
+        valid = in_force([round_ for round_, _ in shown])
+        runs = self._store.round_runs(record.id)
         return [
-            round_.to_view(row.run_id, before, undone=round_.index not in valid)
-            for row, round_, before in zip(rows, rounds, boxes, strict=False)
+            view.model_copy(update={"run_id": runs.get(index), "undone": index not in valid})
+            for index, (_, view) in enumerate(shown)
         ]
 
     def _constraints(self, study_id: str) -> tuple[Constraint, ...]:
@@ -131,7 +165,7 @@ class Presenter:
         return self._bounds[study_id]
 
     def trial(self, row: TrialRow, with_output: bool = False) -> TrialView:
-        progress = self._scheduler.progress().get(row.id)
+        progress = self._scheduler.progress(row.id)
         return TrialView(
             id=row.id,
             number=row.number,

@@ -77,12 +77,19 @@ def submit(file: Path, as_json: bool) -> int:
 
 
 @app.command()
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=50,
+    metavar="N",
+    help="The newest N. [default: 50]",
+)
 @_json_option
-def studies(as_json: bool) -> int:
+def studies(limit: int, as_json: bool) -> int:
     """List the studies, newest first."""
     from caviar.cli import reading
 
-    return reading.studies(as_json)
+    return reading.studies(limit, as_json)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -33,6 +33,9 @@ from caviar.errors import CaviarError, InputError, NotAllowed, Problem, ServiceE
 TIMEOUT_S = 30.0
 PAGE = 200
 """Trials in one answer."""
+STUDIES = 1000
+"""Studies in one answer, at most."""
+LONGEST_NAME = 64
 
 T = TypeVar("T")
 
@@ -97,8 +100,12 @@ class Client:
     def submit(self, submission: Submission) -> Submitted:
         return self._call("POST", "/studies", Submitted, body=submission.model_dump(mode="json"))
 
-    def studies(self) -> list[StudyRow]:
-        return self._call("GET", "/studies", list[StudyRow])
+    def studies(self, limit: int = STUDIES, called: str | None = None) -> list[StudyRow]:
+        """The newest first; ``called``: only those of this id, this name, or whose id starts so."""
+        query: dict[str, int | str] = {"limit": limit}
+        if called is not None:
+            query["called"] = called
+        return self._call("GET", "/studies", list[StudyRow], query=query)
 
     def study(self, study_id: str) -> StudyView:
         return self._call("GET", f"/studies/{study_id}", StudyView)
@@ -143,19 +150,19 @@ class Client:
 
         Raises InputError where nothing or more than one thing fits.
         """
-        rows = self.studies()
+        rows = self.studies(called=given) if 0 < len(given) <= LONGEST_NAME else []
         if any(row.id == given for row in rows):
             return given
         named = [row for row in rows if row.name == given]
         if named:
             return max(named, key=lambda row: row.created).id
-        starting = [row.id for row in rows if given and row.id.startswith(given)]
+        starting = [row.id for row in rows if row.id.startswith(given)]
         if len(starting) == 1:
             return starting[0]
         if starting:
             shown = ", ".join(sorted(starting)[:6])
             raise InputError(f"{given!r} is the start of {len(starting)} studies: {shown}")
-        known = {row.name for row in rows} | {row.id for row in rows}
+        known = {word for row in self.studies() for word in (row.name, row.id)}
         close = difflib.get_close_matches(given, sorted(known), n=1)
         way_out = f"Did you mean {close[0]}?" if close else "`caviar studies` lists them."
         raise InputError(Problem((), f"There is no study {given!r}", way_out))
@@ -166,7 +173,7 @@ class Client:
         path: str,
         answer: type[T],
         body: dict[str, Any] | None = None,
-        query: dict[str, int] | None = None,
+        query: Mapping[str, int | str] | None = None,
     ) -> T:
         try:
             response = self._http.request(method, f"/api/v1{path}", json=body, params=query)

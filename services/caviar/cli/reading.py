@@ -41,10 +41,10 @@ def _print(as_json: bool, answer: Answer | None, picture: RenderableType) -> int
     return 0
 
 
-def studies(as_json: bool) -> int:
+def studies(limit: int, as_json: bool) -> int:
     with Client(find_service()) as client:
-        rows = sorted(client.studies(), key=lambda row: -row.created)
-    return _print(as_json, rows, tables.studies_table(rows))
+        rows = sorted(client.studies(limit), key=lambda row: -row.created)
+    return _print(as_json, rows, tables.studies_table(rows, limit))
 
 
 def show(given: str, as_json: bool) -> int:

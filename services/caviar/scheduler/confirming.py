@@ -18,8 +18,10 @@ def following(desk: Desk) -> int | None:
     Raises SearchFailed where the leaders cannot be told.
     """
     study = desk.study
+    if not study.confirm:
+        return None
     searching = desk.may_create() or any(row.kind != "confirm" for row in desk.open.values())
-    if not study.confirm or searching or desk.next_number >= study.budget.trials:
+    if searching or desk.next_number >= study.budget.trials:
         return None
     runs = [row.repeats for _, row in sorted(desk.again.items()) if row.repeats is not None]
     chosen = list(dict.fromkeys(runs))

@@ -10,13 +10,17 @@ from dataclasses import dataclass, field
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.messages import Assignment, ParameterValue, StopRule, Trainer
+from caviar.contract.views import TrialState
 from caviar.errors import CaviarError, NotAllowed
 from caviar.scheduler.rungs import Rungs
 from caviar.search import Exhausted, History, Result, Round, Settings, propose
-from caviar.studies.life import FINAL, OPEN
+from caviar.studies.life import FINAL, OPEN, TRIAL_STATES
 from caviar.studies.spec import Study
 
 log = logging.getLogger("caviar.scheduler")
+
+PAGE = 1000
+"""Trials that are read at once: the memory of a start is that of the desk, not of all its rows."""
 
 
 class SearchFailed(CaviarError):
@@ -52,11 +56,19 @@ class Desk:
     round: Round
     results: dict[int, Result] = field(default_factory=dict)
     open: dict[int, TrialRow] = field(default_factory=dict)
+    by_state: dict[TrialState, dict[int, TrialRow]] = field(
+        default_factory=lambda: {state: {} for state in OPEN}
+    )
+    """``open`` again: with thousands of trials that run, nobody looks through all of them to find the few that wait."""
+    counts: dict[TrialState, int] = field(default_factory=lambda: dict.fromkeys(TRIAL_STATES, 0))
+    """Trials by state, zeros included."""
     again: dict[int, TrialRow] = field(default_factory=dict)
     """The leaders' new runs, by number: the search does not learn from them."""
     nearest: TrialRow | None = None
     """Of the trials beyond the study's bounds the one that is least beyond."""
     next_number: int = 0
+    served: int = 0
+    """The place in the order of all dispatches of the last one of this study."""
     exhausted: bool = False
     """The strategy has no further point (a grid that is done)."""
     spent_s: float = 0.0
@@ -64,6 +76,8 @@ class Desk:
     rungs: Rungs = field(init=False)
     history: History = field(init=False)
     """``results`` for the search, encoded once; it catches up when a point is proposed."""
+    _to_encode: list[Result] = field(default_factory=list)
+    _best: float | None = None
     prior: History = field(init=False)
     """Results from elsewhere, by number."""
 
@@ -76,8 +90,11 @@ class Desk:
     def load(cls, store: Store, record: StudyRecord, study: Study) -> Desk:
         newest = store.rounds(record.id)[-1]
         desk = cls(record, study, Round.from_json(study.space, newest.data))
-        for row in store.trials(record.id):
-            desk.put(row)
+        last = -1
+        while page := store.trials(record.id, after=last, limit=PAGE):
+            for row in page:
+                desk.put(row)
+            last = page[-1].number
         desk.read_priors(store)
         return desk
 
@@ -92,26 +109,33 @@ class Desk:
 
     def put(self, row: TrialRow) -> None:
         """Take over a trial's new state."""
+        before = self.open.pop(row.number, None)
+        if before is not None:
+            del self.by_state[before.state][row.number]
+            self.counts[before.state] -= 1
+        elif row.number < self.next_number:
+            return  # it has ended already, for good
+        self.counts[row.state] += 1
         self.next_number = max(self.next_number, row.number + 1)
         confirms = row.kind == "confirm"
         if confirms:
             self.again[row.number] = row
         if row.state in OPEN:
-            self.open[row.number] = row
+            self.open[row.number] = self.by_state[row.state][row.number] = row
             return
-        self.open.pop(row.number, None)
-        if confirms or row.state == "cancelled" or row.number in self.results:
+        if confirms or row.state == "cancelled":
             return
         self.spent_s += row.seconds or 0.0
-        self.results[row.number] = row.result()
-        self.rungs.ended(row)
+        result = self.results[row.number] = row.result()
+        self._to_encode.append(result)
+        self.rungs.ended(row, result)
+        if result.value is not None and result.succeeded:
+            better = max if self.study.metric.goal == "maximize" else min
+            self._best = result.value if self._best is None else better(self._best, result.value)
         near = self.nearest
         beyond = row.state == "done" and row.violation > 0
         if beyond and (near is None or row.violation < near.violation):
             self.nearest = row
-
-    def count(self, state: str) -> int:
-        return sum(row.state == state for row in self.open.values())
 
     def may_create(self) -> bool:
         """Whether the search may go on. What is left of the budget then is for the leaders' new runs."""
@@ -128,7 +152,8 @@ class Desk:
         Raises Exhausted after the last point, and SearchFailed.
         """
         with searching(self):
-            self.history.extend(list(self.results.values())[len(self.history) :])
+            self.history.extend(self._to_encode)
+            self._to_encode.clear()
             return propose(
                 self.study.space,
                 self.settings,
@@ -141,14 +166,10 @@ class Desk:
 
     def best_value(self) -> float | None:
         """Of the trials that can be the best: trained to their end, within the study's bounds."""
-        values = [r.value for r in self.results.values() if r.value is not None and r.succeeded]
-        if not values:
-            return None
-        return max(values) if self.study.metric.goal == "maximize" else min(values)
+        return self._best
 
     def reached_target(self) -> bool:
-        target = self.study.budget.target
-        best = None if target is None else self.best_value()  # asked at every turn
+        target, best = self.study.budget.target, self._best
         if target is None or best is None:
             return False
         return best >= target if self.study.metric.goal == "maximize" else best <= target
@@ -173,7 +194,8 @@ class Desk:
         """The stopping rule as of now, for the worker of this incarnation."""
         if self.study.trainer.command is not None:
             return None  # its values are in MLflow, not on the worker's disk
-        there = [number for number, row in self.open.items() if row.incarnation == incarnation]
+        running = self.by_state["running"].items()
+        there = [number for number, row in running if row.incarnation == incarnation]
         return self.rungs.rule(there)
 
     def assignment(self, row: TrialRow, lease_s: float) -> Assignment:

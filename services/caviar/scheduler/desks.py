@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
@@ -24,7 +23,11 @@ log = logging.getLogger("caviar.scheduler")
 class Desks:
     """Study id -> its desk. All of it is called under the scheduler's lock."""
 
-    def __init__(self, store: Store, fleet: Fleet, tickets: Tickets) -> None:
+    def __init__(
+        self, store: Store, fleet: Fleet, tickets: Tickets, wall: Callable[[], float]
+    ) -> None:
+        """``wall`` gives seconds since the epoch."""
+        self._wall = wall
         self._store = store
         self._fleet = fleet
         self._tickets = tickets
@@ -45,9 +48,8 @@ class Desks:
                 self._store.move_study(record.id, ("running", "paused"), "failed", reason)
                 continue
             desk = self.open(record, study)
-            for row in desk.open.values():
-                if row.state == "running":
-                    self._fleet.lease(row.id, now)
+            for row in desk.by_state["running"].values():
+                self._fleet.lease(row.id, now)
 
     def open(self, record: StudyRecord, study: Study) -> Desk:
         desk = self._desks[record.id] = Desk.load(self._store, record, study)
@@ -137,7 +139,7 @@ class Desks:
                     del self._desks[desk.record.id]
                 continue
             try:
-                ends = ending(desk, self._store, time.time())
+                ends = ending(desk, self._store, self._wall())
             except SearchFailed as error:
                 ends = ("failed", str(error))
             if ends is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Callable
 
 from caviar.adapters.sql import Store, TrialRow
 from caviar.contract.names import queue_name
@@ -17,12 +18,24 @@ from caviar.studies.life import trial_seed
 AHEAD_S = 0.05
 """A window holds what was claimed in this time of late, beyond the free slots: a proposal, its ticket and a claim take
 half of it. Of trials that take a second this is nothing; more would only decide earlier."""
+TURN_S = 0.01
+"""After this long a turn creates no further trial: claims and heartbeats wait for the lock meanwhile."""
+MOST_A_TURN = 64
 
 
 class Dispatcher:
-    """Called under the scheduler's lock; what it returns is sent without it."""
+    """Called under the scheduler's lock; what it returns is sent without it. ``clock`` is monotonic seconds."""
 
-    def __init__(self, store: Store, desks: Desks, fleet: Fleet, tickets: Tickets) -> None:
+    def __init__(
+        self,
+        store: Store,
+        desks: Desks,
+        fleet: Fleet,
+        tickets: Tickets,
+        clock: Callable[[], float],
+    ) -> None:
+        self._clock = clock
+        self._served = 0
         self._store = store
         self._desks = desks
         self._fleet = fleet
@@ -48,35 +61,39 @@ class Dispatcher:
             claims.popleft()
         return free + 1 + min(slots, int(len(claims) * AHEAD_S))
 
-    def turn(self, now: float) -> list[Outgoing]:
-        """Keep each class's window full, from the study with the fewest open trials."""
+    def turn(self, now: float) -> tuple[list[Outgoing], bool]:
+        """Keep each class's window full, from the study with the fewest open trials.
+
+        Returns the tickets to send, and whether slots are left for which there was no time in this turn.
+        """
         outgoing: list[Outgoing] = []
+        created, more = 0, False
         by_class: dict[str, list[Desk]] = {}
         for desk in self._desks:
             if desk.record.state == "running":
                 by_class.setdefault(desk.study.resources.resource_class, []).append(desk)
         for resource_class, desks in by_class.items():
             queue = queue_name(resource_class)
-            running = sum(desk.count("running") for desk in desks)
+            running = sum(len(desk.by_state["running"]) for desk in desks)
             slots = self._fleet.slots(resource_class, now)
             free = max(0, slots - running)
             window = self._window(resource_class, slots, free, now)
-            out = 0
+            out = own = 0
             for desk in desks:
-                for row in desk.open.values():
-                    if row.state == "dispatched":
-                        out += 1
-                        if self._tickets.due(row, free > 0, now):
-                            outgoing.append(self._tickets.write(row, queue, now))
+                out += len(desk.by_state["dispatched"])
+                for row in desk.by_state["dispatched"].values():
+                    if self._tickets.due(row, free > 0, now):
+                        outgoing.append(self._tickets.write(row, queue, now))
             # A slot that claims before its last report is here counts twice for that moment: no clamp.
             self._spare[resource_class] = out - (slots - running)
             if self._tickets.broker_is_down:
                 continue  # what was not sent is tried again; nothing new is put behind it
             candidates = list(desks)
             while out < window and candidates:
-                desk = min(
-                    candidates, key=lambda d: (len(d.open) - d.count("queued"), d.record.created)
-                )
+                if own and (created >= MOST_A_TURN or self._clock() - now > TURN_S):
+                    more = True
+                    break
+                desk = min(candidates, key=_holds)
                 dispatched = self._next(desk)
                 if dispatched is None:
                     candidates.remove(desk)
@@ -84,16 +101,19 @@ class Dispatcher:
                 outgoing.append(self._tickets.write(dispatched, queue, now))
                 out += 1
                 self._spare[resource_class] += 1
-        return outgoing
+                self._served += 1
+                desk.served = self._served
+                own += 1
+                created += 1
+        return outgoing, more
 
     def _next(self, desk: Desk) -> TrialRow | None:
         """A trial that came back to the queue, or a new one; dispatched."""
-        for number in sorted(desk.open):
-            if desk.open[number].state == "queued":
-                row = self._store.dispatch(desk.open[number].id)
-                if row is not None:
-                    desk.put(row)
-                return row
+        if queued := desk.by_state["queued"]:
+            row = self._store.dispatch(queued[min(queued)].id)
+            if row is not None:
+                desk.put(row)
+            return row
         number = desk.next_number
         try:
             leader = following(desk)
@@ -118,3 +138,11 @@ class Dispatcher:
         if row is not None:
             desk.put(row)
         return row
+
+
+def _holds(desk: Desk) -> tuple[int, int, float]:
+    """How many slots a study has or was promised; of equals the one that waits longest is first, then the older.
+
+    By age alone the oldest studies would share the slots for ever where there are more studies than slots.
+    """
+    return len(desk.open) - len(desk.by_state["queued"]), desk.served, desk.record.created

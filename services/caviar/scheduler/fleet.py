@@ -5,6 +5,7 @@ Nothing of this is stored: after a restart the workers say hello again, and ever
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from caviar.contract.messages import Hello
@@ -31,6 +32,8 @@ class Fleet:
         self._lease_s = lease_s
         self._workers: dict[str, Worker] = {}
         self._deadlines: dict[str, float] = {}
+        self._soonest = math.inf
+        """No lease ends before; leases are only ever extended."""
         self.progress: dict[str, Progress] = {}
         """Last report of each running trial."""
 
@@ -60,12 +63,16 @@ class Fleet:
     def lease(self, trial: str, now: float) -> None:
         """Grant or extend a lease."""
         self._deadlines[trial] = now + self._lease_s
+        self._soonest = min(self._soonest, now + self._lease_s)
 
     def end_lease(self, trial: str) -> None:
         self._deadlines.pop(trial, None)
         self.progress.pop(trial, None)
 
     def expired(self, now: float) -> list[str]:
+        if now <= self._soonest:
+            return []
+        self._soonest = min(self._deadlines.values(), default=math.inf)
         return [trial for trial, deadline in self._deadlines.items() if deadline < now]
 
     def credit(self, seconds: float) -> None:

@@ -31,9 +31,11 @@ class Loop:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            more = False
             try:
-                self._scheduler.tick()
+                more = self._scheduler.tick()
             except Exception:
                 log.exception("a turn of the scheduler failed; trying again")
                 time.sleep(1.0)
-            self._scheduler.wait(IDLE_S)
+            if not more:
+                self._scheduler.wait(IDLE_S)

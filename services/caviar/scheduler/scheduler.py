@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.messages import (
@@ -27,7 +27,14 @@ from caviar.contract.messages import (
     ShipTarget,
     StopRule,
 )
-from caviar.contract.views import AddedTrial, NewTrial, StudyState, Submission, Submitted
+from caviar.contract.views import (
+    AddedTrial,
+    NewTrial,
+    StudyState,
+    Submission,
+    Submitted,
+    TrialState,
+)
 from caviar.errors import InputError, Problem
 from caviar.scheduler import adding, ledger
 from caviar.scheduler.desk import Desk, over
@@ -48,7 +55,11 @@ ROUNDS_S = 0.1
 
 
 class Scheduler:
-    """What runs next. ``clock`` is monotonic seconds; ``local`` accepts trainers in folders of this machine."""
+    """What runs next.
+
+    ``clock`` is monotonic seconds, ``wall`` seconds since the epoch; ``local`` accepts trainers in folders of this
+    machine.
+    """
 
     def __init__(
         self,
@@ -59,6 +70,7 @@ class Scheduler:
         claim_s: float,
         local: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._lease_s = lease_s
@@ -68,8 +80,8 @@ class Scheduler:
         self._wake = threading.Condition(self._lock)
         self._tickets = Tickets(send, claim_s)
         self._fleet = Fleet(lease_s)
-        self._desks = Desks(store, self._fleet, self._tickets)
-        self._dispatcher = Dispatcher(store, self._desks, self._fleet, self._tickets)
+        self._desks = Desks(store, self._fleet, self._tickets, wall)
+        self._dispatcher = Dispatcher(store, self._desks, self._fleet, self._tickets, clock)
         self._ticked: float | None = None
         self._rounds_read = -math.inf
         self._desks.load(clock())
@@ -183,12 +195,8 @@ class Scheduler:
         with self._lock:
             self._fleet.hello(message, self._clock())
             for desk in self._desks:
-                for row in list(desk.open.values()):
-                    if (
-                        row.state == "running"
-                        and row.host == message.host
-                        and row.incarnation != message.incarnation
-                    ):
+                for row in list(desk.by_state["running"].values()):
+                    if row.host == message.host and row.incarnation != message.incarnation:
                         self._desks.lose(desk, row, f"the worker on {message.host} was restarted")
             self._wake.notify_all()
         return HelloAnswer(lease_s=self._lease_s)
@@ -312,9 +320,18 @@ class Scheduler:
 
     # What the API shows beside the store
 
-    def progress(self) -> dict[str, Progress]:
+    def progress(self, trial: str) -> Progress | None:
+        """The last report of a running trial."""
         with self._lock:
-            return dict(self._fleet.progress)
+            return self._fleet.progress.get(trial)
+
+    def counts(self, study_ids: Sequence[str]) -> dict[str, dict[TrialState, int]]:
+        """Trials by state, zeros included, of each of these studies; of those that go on without counting them."""
+        with self._lock:
+            desks = {study_id: self._desks.find(study_id) for study_id in study_ids}
+            known = {study_id: dict(desk.counts) for study_id, desk in desks.items() if desk}
+        others = [study_id for study_id in study_ids if study_id not in known]
+        return known | (self._store.counts_of(others) if others else {})
 
     def workers(self) -> list[tuple[Worker, int, float]]:
         """Each worker, its free slots, and the seconds since it was seen."""
@@ -322,8 +339,8 @@ class Scheduler:
             now = self._clock()
             busy: dict[str, int] = {}
             for desk in self._desks:
-                for row in desk.open.values():
-                    if row.state == "running" and row.incarnation:
+                for row in desk.by_state["running"].values():
+                    if row.incarnation:
                         busy[row.incarnation] = busy.get(row.incarnation, 0) + 1
             return [
                 (worker, max(0, worker.slots - busy.get(worker.incarnation, 0)), now - worker.seen)
@@ -346,8 +363,8 @@ class Scheduler:
         with self._wake:
             self._wake.wait(timeout_s)
 
-    def tick(self) -> None:
-        """One turn: lost leases, new rounds, ended studies, tickets."""
+    def tick(self) -> bool:
+        """One turn: lost leases, new rounds, ended studies, tickets. True: slots are left, another should follow."""
         with self._lock:
             now = self._clock()
             if self._ticked is not None and now - self._ticked > self._lease_s / 2:
@@ -359,8 +376,9 @@ class Scheduler:
                 self._rounds_read = now
                 self._desks.read_news()
             self._desks.settle()
-            outgoing = self._dispatcher.turn(now)
+            outgoing, more = self._dispatcher.turn(now)
         unsent = self._tickets.post(outgoing)
         with self._lock:
             for ticket, _ in unsent:
                 self._tickets.forget(ticket.trial)
+        return more and not unsent

@@ -87,16 +87,17 @@ def propose(
     """
     strategy = TABLE[settings.strategy]
     history = History.of(space, settings.goal, results)
-    taken = history.keys.union(space.key(params) for params in pending) if pending else history.keys
+    waiting = {space.key(params) for params in pending}
     drawn = strategy.candidates(space, settings, round_, history, pending, number, prior)
     first: Params | None = None
     for params in drawn if strategy.ends else islice(drawn, TRIES):
         first = first or params
-        if space.key(params) not in taken:
+        if (key := space.key(params)) not in history.keys and key not in waiting:
             return dict(params)
     if strategy.ends or first is None:
         raise Exhausted(f"All {grid_lattice(space, settings.budget).size:,} points were proposed.")
     lattice = every_point(space)
+    taken = history.keys | waiting
     if lattice is not None and len(taken) < lattice.size:
         for turn in range(len(taken) + 1):
             params = lattice.point((number + turn) % lattice.size)

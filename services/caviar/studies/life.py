@@ -19,6 +19,7 @@ OPEN: Final[frozenset[TrialState]] = frozenset({"queued", "dispatched", "running
 FINAL: Final[frozenset[TrialState]] = frozenset(TRIAL_STATES) - OPEN
 LEARNT_FROM: Final[frozenset[TrialState]] = FINAL - {"cancelled"}
 """How trials end that say something to the search: not because somebody cancelled them."""
+GOING_ON: Final[frozenset[StudyState]] = frozenset({"running", "paused"})
 ENDED: Final[frozenset[StudyState]] = frozenset({"done", "stopped", "failed"})
 
 CRASH_BUDGET: Final = 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,7 @@ class Bench:
             claim_s=CLAIM_S,
             local=True,
             clock=lambda: self.now,
+            wall=lambda: time.time() + self.now - 1000.0,
         )
 
     def _send(self, ticket: Ticket, queue: str) -> None:

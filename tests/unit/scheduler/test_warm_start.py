@@ -36,7 +36,11 @@ class Bench:
 
     def restart(self) -> None:
         self.scheduler = Scheduler(
-            self.store, lambda ticket, _: self.tickets.append(ticket), lease_s=60, claim_s=60
+            self.store,
+            lambda ticket, _: self.tickets.append(ticket),
+            lease_s=60,
+            claim_s=60,
+            clock=lambda: 0.0,  # no turn takes long
         )
         self.scheduler.hello(Hello(host="host", incarnation="one", slots=1))
 

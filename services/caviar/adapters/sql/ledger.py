@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from caviar.adapters.sql.rows import RoundRow
 from caviar.adapters.sql.tables import rounds, studies
-from caviar.studies.life import ENDED
+from caviar.studies.life import GOING_ON
 
 
 def read(connection: Connection, study_id: str, after: int) -> list[RoundRow]:
@@ -22,6 +22,12 @@ def read(connection: Connection, study_id: str, after: int) -> list[RoundRow]:
     return [RoundRow(**row._mapping) for row in connection.execute(query)]
 
 
+def runs(connection: Connection, study_id: str) -> dict[int, str | None]:
+    """By index; None where the round has no run yet."""
+    query = select(rounds.c["index"], rounds.c.run_id).where(rounds.c.study_id == study_id)
+    return dict(connection.execute(query))
+
+
 def computed_from(connection: Connection, study_id: str, index: int) -> list[list[Any]]:
     """The [trial, run] pairs behind a round, the run None where it was not known; [] without the round."""
     query = select(rounds.c.computed_from).where(
@@ -32,13 +38,14 @@ def computed_from(connection: Connection, study_id: str, index: int) -> list[lis
 
 def latest(connection: Connection) -> dict[str, int]:
     """The newest round of every study that has not ended."""
-    query = (
-        select(rounds.c.study_id, func.max(rounds.c["index"]))
-        .join(studies, studies.c.id == rounds.c.study_id)
-        .where(studies.c.state.not_in(ENDED))
-        .group_by(rounds.c.study_id)
+    newest = (
+        select(func.max(rounds.c["index"]))
+        .where(rounds.c.study_id == studies.c.id)
+        .correlate(studies)
+        .scalar_subquery()
     )
-    return {study: int(index) for study, index in connection.execute(query)}
+    query = select(studies.c.id, newest).where(studies.c.state.in_(GOING_ON))
+    return {study: int(index) for study, index in connection.execute(query) if index is not None}
 
 
 def write(

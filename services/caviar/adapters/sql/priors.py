@@ -12,7 +12,7 @@ from caviar.adapters.sql.rows import PriorRow
 from caviar.adapters.sql.tables import priors, studies, trials
 from caviar.contract.messages import ParameterValue
 from caviar.contract.views import Note
-from caviar.studies.life import ENDED, trial_id
+from caviar.studies.life import GOING_ON, trial_id
 from caviar.studies.mapping import Known as Known
 
 BY_HAND = "by hand"
@@ -89,13 +89,15 @@ def read_priors(connection: Connection, study_id: str, after: int = -1) -> list[
 
 
 def counts(connection: Connection) -> dict[str, int]:
-    query = (
-        select(priors.c.study_id, func.count())
-        .join(studies, studies.c.id == priors.c.study_id)
-        .where(studies.c.state.not_in(ENDED))
-        .group_by(priors.c.study_id)
+    """Numbers go on from the highest, so it says how many there are; found without counting."""
+    highest = (
+        select(func.max(priors.c.number))
+        .where(priors.c.study_id == studies.c.id)
+        .correlate(studies)
+        .scalar_subquery()
     )
-    return {study: int(count) for study, count in connection.execute(query)}
+    query = select(studies.c.id, highest).where(studies.c.state.in_(GOING_ON))
+    return {study: n + 1 for study, n in connection.execute(query) if n is not None}
 
 
 def write_priors(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any
 
 from caviar.contract.messages import ParameterValue
@@ -75,10 +76,13 @@ class TrialRow:
     """(step, metric) where a stopping rule compares trials; None where the metric was no finite number."""
 
     def result(self) -> Result:
-        """What the search learns from an ended trial: a value, or that it failed."""
+        """What the search learns from an ended trial: a value, or that it failed.
+
+        It is kept as long as the study goes on, so the parameters' names are not kept once for each trial.
+        """
         return Result(
             self.number,
-            self.params,
+            {intern(name): value for name, value in self.params.items()},
             self.value if self.state in ("done", "stopped") else None,
             stopped=self.state == "stopped",
             curve=tuple((int(step), value) for step, value in self.curve if value is not None),

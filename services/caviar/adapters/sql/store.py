@@ -10,17 +10,17 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Row, and_, func, insert, select, update
+from sqlalchemy import Engine, Row, and_, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from caviar.adapters.sql import ledger, moves
 from caviar.adapters.sql import priors as priors_of
 from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rows import PriorRow, RoundRow, StudyRecord, TrialRow
-from caviar.adapters.sql.tables import attempts, studies, trials
+from caviar.adapters.sql.tables import DONE, attempts, studies, trials
 from caviar.contract.messages import Finish, ParameterValue
 from caviar.contract.views import StudyState, TrialKind, TrialState
-from caviar.studies.life import ENDED, FINAL, TRIAL_STATES, Verdict, trial_id
+from caviar.studies.life import ENDED, FINAL, GOING_ON, TRIAL_STATES, Verdict, trial_id
 from caviar.studies.mapping import Known
 
 
@@ -30,6 +30,10 @@ def _study(row: Row[Any]) -> StudyRecord:
 
 def _trial(row: Row[Any]) -> TrialRow:
     return TrialRow(**row._mapping)
+
+
+_LISTED = [literal("").label("output") if c.name == "output" else c for c in trials.c]
+"""The output is most of a trial's row, and shown of single trials alone."""
 
 
 class Store:
@@ -107,6 +111,15 @@ class Store:
         with self._reader.begin() as connection:
             return [_study(row) for row in connection.execute(query)]
 
+    def newest_studies(self, limit: int, called: str | None = None) -> list[StudyRecord]:
+        """The newest first; ``called``: only those of this id, this name, or whose id starts so."""
+        query = select(studies).order_by(studies.c.created.desc(), studies.c.id.desc())
+        if called is not None:
+            begins = studies.c.id.startswith(called, autoescape=True)
+            query = query.where(or_(studies.c.name == called, begins))
+        with self._reader.begin() as connection:
+            return [_study(row) for row in connection.execute(query.limit(limit))]
+
     def unfinished(self, fingerprint: str) -> StudyRecord | None:
         """The newest study of this content that has not ended."""
         query = (
@@ -176,16 +189,34 @@ class Store:
 
     # Trials
 
+    def newest_ends(self) -> dict[str, float]:
+        """When the last trial ended, of every study that has not ended."""
+        newest = (
+            select(func.max(trials.c.ended))
+            .where(trials.c.study_id == studies.c.id)
+            .correlate(studies)
+            .scalar_subquery()
+        )
+        query = select(studies.c.id, newest).where(studies.c.state.in_(GOING_ON))
+        with self._reader.begin() as connection:
+            return {study: end for study, end in connection.execute(query) if end is not None}
+
     def counts(self, study_id: str) -> dict[TrialState, int]:
         """Trials by state, zeros included."""
+        return self.counts_of([study_id])[study_id]
+
+    def counts_of(self, study_ids: Sequence[str]) -> dict[str, dict[TrialState, int]]:
+        """Trials by state, zeros included, of each of these studies."""
         query = (
-            select(trials.c.state, func.count())
-            .where(trials.c.study_id == study_id)
-            .group_by(trials.c.state)
+            select(trials.c.study_id, trials.c.state, func.count())
+            .where(trials.c.study_id.in_(study_ids))
+            .group_by(trials.c.study_id, trials.c.state)
         )
+        found = {study: dict.fromkeys(TRIAL_STATES, 0) for study in study_ids}
         with self._reader.begin() as connection:
-            found = {state: int(count) for state, count in connection.execute(query)}
-        return {state: found.get(state, 0) for state in TRIAL_STATES}
+            for study, state, count in connection.execute(query):
+                found[study][state] = int(count)
+        return found
 
     def shipped_count(self, study_id: str) -> int:
         """Ended trials whose MLflow run is complete."""
@@ -221,9 +252,9 @@ class Store:
         ended_since: float | None = None,
         kind: TrialKind | None = None,
     ) -> list[TrialRow]:
-        """Trials by number; ``after`` is the last number of the page before."""
+        """Trials by number, without their output; ``after`` is the last number of the page before."""
         order = trials.c.number.desc() if newest_first else trials.c.number
-        query = select(trials).where(trials.c.number > after).order_by(order)
+        query = select(*_LISTED).where(trials.c.number > after).order_by(order)
         if study_id is not None:
             query = query.where(trials.c.study_id == study_id)
         if states is not None:
@@ -237,6 +268,14 @@ class Store:
         with self._reader.begin() as connection:
             return [_trial(row) for row in connection.execute(query)]
 
+    def failures(self, study_id: str, limit: int) -> list[TrialRow]:
+        """The newest that failed or are quarantined, without their output, the newest first."""
+        failed, quarantined = (
+            self.trials(study_id, (state,), limit=limit, newest_first=True)
+            for state in ("failed", "quarantined")
+        )
+        return sorted(failed + quarantined, key=lambda row: -row.number)[:limit]
+
     def best(self, study_id: str, maximize: bool) -> TrialRow | None:
         """The finished trial within the study's bounds with the best value; the earlier one of equals.
 
@@ -247,7 +286,7 @@ class Store:
             select(trials)
             .where(
                 trials.c.study_id == study_id,
-                trials.c.state == "done",
+                DONE,
                 trials.c.kind != "confirm",
                 trials.c.violation <= 0.0,
             )
@@ -358,6 +397,11 @@ class Store:
         """By index; ``after`` is the last one that is known already."""
         with self._reader.begin() as connection:
             return ledger.read(connection, study_id, after)
+
+    def round_runs(self, study_id: str) -> dict[int, str | None]:
+        """The run in MLflow of each round that a study has."""
+        with self._reader.begin() as connection:
+            return ledger.runs(connection, study_id)
 
     def computed_from(self, study_id: str, index: int) -> list[list[Any]]:
         """The [trial, run] pairs behind a round, the run None where it was not known; [] without the round."""

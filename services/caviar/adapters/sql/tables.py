@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -25,6 +26,9 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+DONE = text("state = 'done'")
+"""Written out: with a bound value a partial index would not be found."""
 
 studies = Table(
     "studies",
@@ -86,7 +90,11 @@ trials = Table(
     Column("violation", Float, nullable=False, default=0.0),
     Column("curve", JSON, nullable=False, default=list),
     UniqueConstraint("study_id", "number"),
-    Index(None, "state"),
+    # Counts are read from an index alone; the best, the newest failures and what is not shipped from its first entries.
+    Index(None, "study_id", "state", "number"),
+    Index("ix_trials_best", "study_id", "value", sqlite_where=DONE, postgresql_where=DONE),
+    Index(None, "study_id", "ended"),
+    Index(None, "study_id", "shipped", "ended"),
 )
 
 attempts = Table(

@@ -98,7 +98,8 @@ def _running(study: StudyView) -> RenderableType:
             Text(number(trial.last) if trial.last is not None else ""),
             Text(KIND_WORDS.get(trial.kind, ""), style="dim"),
         )
-    more = len(study.running) - MAX_RUNNING_SHOWN
+    running = max(study.counts.get("running", 0), len(study.running))
+    more = running - MAX_RUNNING_SHOWN
     return stacked(
         indented(table),
         Text(f"  and {more} more", style="dim") if more > 0 else None,

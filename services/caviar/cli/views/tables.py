@@ -37,7 +37,8 @@ def when(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def studies_table(rows: list[StudyRow]) -> RenderableType:
+def studies_table(rows: list[StudyRow], limit: int | None = None) -> RenderableType:
+    """``limit`` is how many were asked for: with as many there may be more."""
     if not rows:
         return Text("No studies yet. `caviar submit STUDY.yaml` adds one.")
     table = _table("study", "name", "state", ">trials", ">best", "strategy", "created")
@@ -51,6 +52,8 @@ def studies_table(rows: list[StudyRow]) -> RenderableType:
             Text(row.strategy),
             Text(when(row.created)),
         )
+    if len(rows) == limit:
+        return stacked(table, Text(f"The newest {limit}; --limit N lists more.", style="dim"))
     return table
 
 

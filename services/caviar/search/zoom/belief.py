@@ -14,6 +14,9 @@ from caviar.search.zoom.targets import Shape, targets
 from caviar.search.zoom.trend import Trend
 from caviar.space import Params
 
+MOST_PENDING = 120
+"""Of the trials that run, the newest so many are told to the model; its cost grows with their cube."""
+
 
 @dataclass(frozen=True, slots=True)
 class Belief:
@@ -35,7 +38,7 @@ def belief(
     kernel = Kernel.from_json(round_.memory["kernels"][shape])
     seen = observed(history, settings.seed)
     points = features(space, seen.units, seen.active)
-    waiting = features(space, *space.encode(pending))
+    waiting = features(space, *space.encode(pending[-MOST_PENDING:]))
     trend = Trend.from_json(elsewhere, settings.seed, known) if known else None
     posterior = Posterior(space, kernel, points, targets(seen.losses, shape), waiting, trend)
     return Belief(seen, kernel, posterior)

@@ -32,8 +32,8 @@ def observed(history: History, seed: int) -> Observed:
     """In the order of the trials' numbers, at most ``MOST``: the best third, the third nearest to the best, and
     a third of the others by chance. At least one trial must have a finite loss."""
     losses = learnt(history)
-    order = history.by_number()
-    places = order if len(order) <= MOST else _telling(history, losses, seed)
+    few = len(history) <= MOST
+    places = history.by_number() if few else _telling(history, losses, seed)
     return Observed(
         history.units[places],
         history.active[places],
@@ -93,16 +93,21 @@ def _slope(there: Floats, at_end: Floats) -> float:
 
 def _telling(history: History, losses: Floats, seed: int) -> Places:
     third = MOST // 3
-    ranked = np.lexsort((history.numbers, losses))
+    ranked = _first(losses, history.numbers, third)
     apart = np.abs(history.units - history.units[ranked[0]]).sum(axis=1)
     chosen = np.zeros(len(losses), dtype=np.bool_)
-    chosen[ranked[:third]] = True
+    chosen[ranked] = True
     apart[chosen] = np.inf
-    near = np.lexsort((history.numbers, apart))[:third]
-    chosen[near] = True
+    chosen[_first(apart, history.numbers, third)] = True
     rest = np.flatnonzero(~chosen)
     rest = rest[np.argsort(history.numbers[rest], kind="stable")]
     rng = np.random.default_rng([seed, len(losses) // (MOST // 4), 2])
     chosen[rng.permutation(rest)[: MOST - 2 * third]] = True
     places: npt.NDArray[np.intp] = np.flatnonzero(chosen)
     return places[np.argsort(history.numbers[places], kind="stable")]
+
+
+def _first(keys: Floats, numbers: npt.NDArray[np.int64], count: int) -> Places:
+    """Places of the ``count`` least keys, in order, ties by number; not all of a long history is sorted for them."""
+    among = np.flatnonzero(keys <= np.partition(keys, count - 1)[count - 1])
+    return np.asarray(among[np.lexsort((numbers[among], keys[among]))][:count])
