@@ -8,10 +8,12 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 from caviar import settings as settings_module
 from caviar.adapters.sql import Store, migrate, open_engine
+from caviar.contract.views import Rebuilt
 from caviar.refinement.refiner import Recorded
 from caviar.settings import Settings
 
@@ -97,6 +99,23 @@ def run_refiner() -> None:
     keeper = threading.Thread(target=_keep, args=(store, settings, recorded, stop), daemon=True)
     keeper.start()
     Refiner(store, recorded.get).run(stop)
+
+
+def rebuild_store(
+    database_url: str, mlflow_uri: str, *, missing: bool, tell: Callable[[str], None]
+) -> Rebuilt:
+    """Write the store again from MLflow: see :mod:`caviar.upkeep.rebuild`."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+    from caviar.adapters.mlflow_books import Books
+    from caviar.upkeep.rebuild import rebuild
+
+    engine = open_engine(database_url)
+    try:
+        migrate(engine)
+        return rebuild(engine, Books(mlflow_uri), missing=missing, tell=tell)
+    finally:
+        engine.dispose()
 
 
 def _keep(

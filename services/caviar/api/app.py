@@ -127,14 +127,16 @@ def _client_routes(
 
     @router.get("/studies/{study_id}/trials/{number}")
     def trial_of_study(study_id: str, number: int) -> TrialView:
-        return trial(f"{found(study_id).id}-{number}")
+        row = store.numbered(found(study_id).id, number)
+        if row is None:
+            raise HTTPException(404, f"There is no trial {number} in study {study_id}.")
+        return presenter.trial(row, with_output=True)
 
     @router.get("/trials/{trial_id}")
     def trial(trial_id: str) -> TrialView:
         row = store.trial(trial_id)
         if row is None:
-            study_id, _, number = trial_id.rpartition("-")
-            raise HTTPException(404, f"There is no trial {number} in study {study_id}.")
+            raise HTTPException(404, f"There is no trial {trial_id}.")
         return presenter.trial(row, with_output=True)
 
     @router.post("/studies/{study_id}/pause")

@@ -56,7 +56,10 @@ class Desk:
     """The leaders' new runs, by number: the search does not learn from them."""
     nearest: TrialRow | None = None
     """Of the trials beyond the study's bounds the one that is least beyond."""
-    next_number: int = 0
+    gaps: list[int] = field(default_factory=list)
+    """Numbers below the highest that no trial has, the lowest last: MLflow had no run of them when the study came back
+    from there."""
+    highest: int = -1
     exhausted: bool = False
     """The strategy has no further point (a grid that is done)."""
     spent_s: float = 0.0
@@ -90,9 +93,18 @@ class Desk:
     def settings(self) -> Settings:
         return self.study.search_settings
 
+    @property
+    def next_number(self) -> int:
+        """The number of the trial that is created next."""
+        return self.gaps[-1] if self.gaps else self.highest + 1
+
     def put(self, row: TrialRow) -> None:
         """Take over a trial's new state."""
-        self.next_number = max(self.next_number, row.number + 1)
+        if row.number > self.highest:
+            self.gaps = [*range(row.number - 1, self.highest, -1), *self.gaps]
+            self.highest = row.number
+        elif self.gaps and row.number in self.gaps:
+            self.gaps.remove(row.number)
         confirms = row.kind == "confirm"
         if confirms:
             self.again[row.number] = row
@@ -196,5 +208,6 @@ class Desk:
             run_id=row.run_id,
             stop=self._stop(row),
             repeats=row.repeats,
+            added=row.kind == "added",
             bounded=tuple(constraint.metric for constraint in self.study.constraints),
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
+from caviar.contract.names import study_of
 from caviar.contract.views import StudyState
 from caviar.errors import InputError, NotAllowed
 from caviar.scheduler.desk import Desk, SearchFailed, over
@@ -57,7 +58,7 @@ class Desks:
         return self._desks.get(study_id)
 
     def of_trial(self, identifier: str) -> Desk | None:
-        return self._desks.get(identifier.rpartition("-")[0])
+        return self._desks.get(study_of(identifier))
 
     def get(self, study_id: str) -> Desk:
         """The study in memory; an ended one is there while trials of it still run.

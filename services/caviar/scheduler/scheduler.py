@@ -291,7 +291,11 @@ class Scheduler:
         record = self._store.study(study_id)
         if record is None or record.experiment_id is None or record.run_id is None:
             return None
-        return ShipTarget(experiment_id=record.experiment_id, parent_run_id=record.run_id)
+        return ShipTarget(
+            experiment_id=record.experiment_id,
+            parent_run_id=record.run_id,
+            rebuilt=record.rebuilt,
+        )
 
     # What the API shows beside the store
 

@@ -19,8 +19,9 @@ from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rows import PriorRow, RoundRow, StudyRecord, TrialRow
 from caviar.adapters.sql.tables import attempts, studies, trials
 from caviar.contract.messages import Finish, ParameterValue
+from caviar.contract.names import trial_id
 from caviar.contract.views import StudyState, TrialKind, TrialState
-from caviar.studies.life import ENDED, FINAL, TRIAL_STATES, Verdict, trial_id
+from caviar.studies.life import ENDED, FINAL, TRIAL_STATES, Verdict
 from caviar.studies.mapping import Known
 
 
@@ -176,6 +177,17 @@ class Store:
 
     # Trials
 
+    def waiting_points(self) -> dict[str, set[int]]:
+        """Numbers of the points of people that wait for their first attempt, by study."""
+        query = select(trials.c.study_id, trials.c.number).where(
+            trials.c.state == "queued", trials.c.kind == "added"
+        )
+        found: dict[str, set[int]] = {}
+        with self._reader.begin() as connection:
+            for study, number in connection.execute(query):
+                found.setdefault(study, set()).add(int(number))
+        return found
+
     def counts(self, study_id: str) -> dict[TrialState, int]:
         """Trials by state, zeros included."""
         query = (
@@ -209,6 +221,13 @@ class Store:
     def trial(self, identifier: str) -> TrialRow | None:
         with self._reader.begin() as connection:
             row = connection.execute(select(trials).where(trials.c.id == identifier)).first()
+        return _trial(row) if row else None
+
+    def numbered(self, study_id: str, number: int) -> TrialRow | None:
+        """A study's trial of that number."""
+        query = select(trials).where(trials.c.study_id == study_id, trials.c.number == number)
+        with self._reader.begin() as connection:
+            row = connection.execute(query).first()
         return _trial(row) if row else None
 
     def trials(
@@ -268,13 +287,14 @@ class Store:
         kind: TrialKind = "search",
         repeats: int | None = None,
         queued: bool = False,
+        rebuilt: int = 0,
     ) -> TrialRow | None:
         """Create trial ``number`` and dispatch its first attempt; None where the number is taken.
 
-        ``queued``: it waits to be dispatched instead.
+        ``queued``: it waits to be dispatched instead. ``rebuilt``: as in ``contract.names.trial_id``.
         """
         values: dict[str, Any] = {
-            "id": trial_id(study_id, number),
+            "id": trial_id(study_id, number, rebuilt),
             "study_id": study_id,
             "number": number,
             "round": round_index,
@@ -354,10 +374,10 @@ class Store:
 
     # Rounds
 
-    def rounds(self, study_id: str, after: int = -1) -> list[RoundRow]:
-        """By index; ``after`` is the last one that is known already."""
+    def rounds(self, study_id: str, after: int = -1, until: int | None = None) -> list[RoundRow]:
+        """By index; ``after`` is the last one that is known already, ``until`` the last one that is wanted."""
         with self._reader.begin() as connection:
-            return ledger.read(connection, study_id, after)
+            return ledger.read(connection, study_id, after, until)
 
     def computed_from(self, study_id: str, index: int) -> list[list[Any]]:
         """The [trial, run] pairs behind a round, the run None where it was not known; [] without the round."""

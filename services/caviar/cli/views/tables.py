@@ -24,7 +24,8 @@ from caviar.cli.views.parts import (
 from caviar.contract.views import StudyRow, StudyView, TrialView, WorkerView
 
 
-def _table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
+    """A table without lines; a column whose title starts with ``>`` is set to the right."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for column in columns:
         right = column.startswith(">")
@@ -40,7 +41,7 @@ def when(seconds: float) -> str:
 def studies_table(rows: list[StudyRow]) -> RenderableType:
     if not rows:
         return Text("No studies yet. `caviar submit STUDY.yaml` adds one.")
-    table = _table("study", "name", "state", ">trials", ">best", "strategy", "created")
+    table = new_table("study", "name", "state", ">trials", ">best", "strategy", "created")
     for row in rows:
         table.add_row(
             Text(row.id),
@@ -110,7 +111,7 @@ def _section(title: str, body: RenderableType | None) -> list[RenderableType]:
 def workers_table(workers: list[WorkerView]) -> RenderableType:
     if not workers:
         return Text("No worker has called. `caviar worker` starts one.")
-    table = _table("host", "class", ">slots", ">free", "seen")
+    table = new_table("host", "class", ">slots", ">free", "seen")
     for worker in workers:
         table.add_row(
             Text(clean(worker.host)),
