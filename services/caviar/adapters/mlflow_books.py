@@ -5,6 +5,7 @@ For `caviar rebuild` and `caviar doctor`, which look at all there is; the servic
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ from pathlib import Path
 from caviar.adapters.imports import HEAVY, without
 from caviar.contract.names import TAG_KIND, TAG_REASON, TAG_STUDY
 from caviar.errors import CaviarError, ServiceError
+
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 PAGE = 1000
 MOST_BYTES = 64_000_000

@@ -51,9 +51,8 @@ def _teller(status: Status) -> Callable[[str], None]:
 
 
 def _code(found: Rebuilt) -> int:
-    """1 where something that MLflow has could not be taken back."""
-    passed = [*found.passed_over, *(each for study in found.studies for each in study.passed_over)]
-    return 1 if passed else 0
+    """1 where a whole study that MLflow has could not be taken back."""
+    return 1 if found.passed_over else 0
 
 
 def _refuse_running(host: str, port: int) -> None:

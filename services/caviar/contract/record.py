@@ -73,7 +73,7 @@ class Prior(_Entry):
 
 
 class TrialWithoutRun(_Entry):
-    """A trial that MLflow has no run of: a person's point that waits, or one that was cancelled before it started."""
+    """A trial that MLflow has no run of: a person's point, or one that was cancelled before it started."""
 
     id: Identifier
     number: Whole

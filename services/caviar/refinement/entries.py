@@ -16,7 +16,7 @@ from caviar.contract.record import (
     TrialWithoutRun,
 )
 from caviar.contract.views import Importance, Note, TrialState
-from caviar.studies.life import ENDED
+from caviar.studies.life import ENDED, OPEN
 
 UNTOLD: tuple[TrialState, ...] = ("quarantined", "cancelled")
 """How trials end that their worker does not know: what it told MLflow is only how the last attempt ended."""
@@ -89,12 +89,13 @@ def _without_run(store: Store, record: StudyRecord) -> list[TrialWithoutRun]:
     if record.state in ENDED:
         rows = [row for row in store.trials(record.id, ("cancelled",)) if row.run_id is None]
     else:
-        rows = [row for row in store.trials(record.id, ("queued",)) if row.kind == "added"]
+        points = [row for row in store.trials(record.id, OPEN) if row.kind == "added"]
+        rows = [row for row in points if row.run_id is None]
     return [
         TrialWithoutRun(
             id=row.id,
             number=row.number,
-            attempt=row.attempt,
+            attempt=row.attempt if record.state in ENDED else 0,
             round=row.round,
             state="cancelled" if record.state in ENDED else "queued",
             kind=row.kind,

@@ -21,7 +21,7 @@ from caviar.adapters.sql.tables import attempts, studies, trials
 from caviar.contract.messages import Finish, ParameterValue
 from caviar.contract.names import trial_id
 from caviar.contract.views import StudyState, TrialKind, TrialState
-from caviar.studies.life import ENDED, FINAL, TRIAL_STATES, Verdict
+from caviar.studies.life import ENDED, FINAL, OPEN, TRIAL_STATES, Verdict
 from caviar.studies.mapping import Known
 
 
@@ -178,9 +178,9 @@ class Store:
     # Trials
 
     def waiting_points(self) -> dict[str, set[int]]:
-        """Numbers of the points of people that wait for their first attempt, by study."""
+        """Numbers of the points of people that have not ended and of which no run is known, by study."""
         query = select(trials.c.study_id, trials.c.number).where(
-            trials.c.state == "queued", trials.c.kind == "added"
+            trials.c.state.in_(OPEN), trials.c.kind == "added", trials.c.run_id.is_(None)
         )
         found: dict[str, set[int]] = {}
         with self._reader.begin() as connection:
