@@ -96,11 +96,11 @@ class Books:
         with _reachable():
             self._client.set_terminated(run_id, status, end_time=round(ended_s * 1000))
 
-    def set_aside(self, run: Seen, reason: str, now_s: float) -> None:
-        """Take a run out of its study's trials: it is marked and ended, nothing of it is deleted."""
-        self.tag(run.run_id, {TAG_KIND: ASIDE, TAG_REASON: reason[:5000]})
-        if not run.ended:
-            self.end(run.run_id, "KILLED", now_s)
+    def set_aside(self, run_id: str, reason: str, ended_s: float | None) -> None:
+        """Take a run out of its study's trials: it is marked, and ended at ``ended_s``; nothing of it is deleted."""
+        self.tag(run_id, {TAG_KIND: ASIDE, TAG_REASON: reason[:5000]})
+        if ended_s is not None:
+            self.end(run_id, "KILLED", ended_s)
 
     def _experiments(self) -> Iterator[str]:
         token: str | None = None

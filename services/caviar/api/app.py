@@ -65,7 +65,9 @@ def create_app(
     return app
 
 
-def _bearer(expected: str) -> Callable[[str | None], Awaitable[None]]:
+def bearer(expected: str) -> Callable[[str | None], Awaitable[None]]:
+    """A dependency that wants this token."""
+
     async def check(authorization: Annotated[str | None, Header()] = None) -> None:
         given = (authorization or "").removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), expected.encode()):
@@ -79,7 +81,7 @@ def _bearer(expected: str) -> Callable[[str | None], Awaitable[None]]:
 def _client_routes(
     store: Store, scheduler: Scheduler, presenter: Presenter, token: str
 ) -> APIRouter:
-    router = APIRouter(prefix="/api/v1", dependencies=[Depends(_bearer(token))])
+    router = APIRouter(prefix="/api/v1", dependencies=[Depends(bearer(token))])
 
     def found(study_id: str) -> StudyRecord:
         record = store.study(study_id)
@@ -156,23 +158,27 @@ def _client_routes(
 
     @router.get("/workers")
     def workers() -> list[WorkerView]:
-        return [
-            WorkerView(
-                host=worker.host,
-                resource_class=worker.resource_class,
-                slots=worker.slots,
-                free=free,
-                seen_s=seen_s,
-            )
-            for worker, free, seen_s in scheduler.workers()
-        ]
+        return worker_views(scheduler)
 
     return router
 
 
+def worker_views(scheduler: Scheduler) -> list[WorkerView]:
+    return [
+        WorkerView(
+            host=worker.host,
+            resource_class=worker.resource_class,
+            slots=worker.slots,
+            free=free,
+            seen_s=seen_s,
+        )
+        for worker, free, seen_s in scheduler.workers()
+    ]
+
+
 def _worker_routes(scheduler: Scheduler, worker_token: str) -> APIRouter:
     """These run in the event loop: they take milliseconds under the scheduler's lock, a thread would add as much."""
-    router = APIRouter(prefix="/api/v1/worker", dependencies=[Depends(_bearer(worker_token))])
+    router = APIRouter(prefix="/api/v1/worker", dependencies=[Depends(bearer(worker_token))])
 
     @router.post("/hello")
     async def hello(message: Hello) -> HelloAnswer:

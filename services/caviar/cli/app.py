@@ -208,6 +208,16 @@ def workers(as_json: bool) -> int:
 
 
 @app.command()
+@click.option("--mend", is_flag=True, help="Mend what can be mended.")
+@_json_option
+def doctor(mend: bool, as_json: bool) -> int:
+    """Look for what waits, is stuck, doubled or lost; exit code 0 where nothing is wrong."""
+    from caviar.cli.upkeep import see_doctor
+
+    return see_doctor(mend, as_json)
+
+
+@app.command()
 @click.option(
     "--home",
     type=_FOLDER,

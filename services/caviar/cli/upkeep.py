@@ -9,14 +9,28 @@ from pathlib import Path
 import httpx2
 from rich.status import Status
 
+from caviar.cli.client import Client, find_service
 from caviar.cli.home import default_home
 from caviar.cli.reading import console, print_json
 from caviar.cli.views.parts import clean
-from caviar.cli.views.upkeep import rebuilt_view
+from caviar.cli.views.upkeep import findings_view, rebuilt_view
 from caviar.contract.views import Rebuilt
 from caviar.errors import NotAllowed
 
 ANSWERS_S = 2.0
+
+
+def see_doctor(mend: bool, as_json: bool) -> int:
+    with (
+        console(stderr=True).status("The doctor reads the store and MLflow"),
+        Client(find_service()) as client,
+    ):
+        findings = client.doctor(mend)
+    if as_json:
+        print_json(findings)
+    else:
+        console().print(findings_view(findings))
+    return 1 if any(not (each.mended or each.note) for each in findings) else 0
 
 
 def rebuild_store(home: Path | None, mlflow: str | None, missing: bool, as_json: bool) -> int:

@@ -311,6 +311,8 @@ class Finding(View):
     mended: bool = False
     note: bool = False
     """Worth knowing, not wrong."""
+    runs: list[str] = []
+    """The MLflow runs that it is about."""
 
 
 class ProblemView(View):

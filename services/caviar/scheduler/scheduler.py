@@ -317,6 +317,16 @@ class Scheduler:
                 for worker in self._fleet.workers(now)
             ]
 
+    def leases(self) -> frozenset[str]:
+        """The trials whose workers have called within the lease."""
+        with self._lock:
+            return self._fleet.leases()
+
+    def unclaimed(self) -> list[str]:
+        """The trials that nobody takes though a slot is free."""
+        with self._lock:
+            return self._tickets.unclaimed()
+
     def outlook(self, study_id: str) -> tuple[int, float | None]:
         """Slots of the study's class, and the estimated seconds that it still needs."""
         with self._lock:

@@ -176,6 +176,9 @@ class _Back:
                     row = read_trial(run, self.entry, self.study)
                 except Damaged as error:
                     self._pass_over(run, str(error))
+                    if not (run.ended or run.params or run.metrics):
+                        # Begun in the moment in which all ended: its number is given out anew, with another run.
+                        self.books.set_aside(run.run_id, str(error), run.start_ms / 1000)
                     continue
                 rival = found.get(row.number)
                 if rival is not None and _rank(*rival) >= _rank(row, run):

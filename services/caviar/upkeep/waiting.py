@@ -88,15 +88,15 @@ def _without_lease(store: Store, facts: Facts, mend: bool, now: float) -> Iterat
 
 def _unshipped(store: Store, facts: Facts, now: float) -> Iterator[Finding]:
     calling = {worker.host for worker in facts.workers}
-    for study, host, count, since in store.waiting_runs():
-        if now - since <= PATIENCE_S:
+    for runs in store.waiting_runs():
+        if now - runs.since <= PATIENCE_S:
             continue
-        here = host in calling
+        here = runs.host in calling
         yield Finding(
             kind="waiting-runs",
-            where=f"host {host}",
-            what=f"{count} ended trials of study {study} are not complete in MLflow, "
-            f"the oldest for {_duration(now - since)}",
+            where=f"host {runs.host}",
+            what=f"{runs.count} ended trials of study {runs.study_id} are not complete in MLflow, "
+            f"the oldest for {_duration(now - runs.since)}",
             why="What they logged is on that host's disk only." if here else "The host is gone.",
             way_out="Look into its worker's log, and whether MLflow answers it."
             if here

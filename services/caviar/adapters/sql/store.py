@@ -13,15 +13,16 @@ from typing import Any
 from sqlalchemy import Engine, Row, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from caviar.adapters.sql import ledger, moves
+from caviar.adapters.sql import ledger, looks, moves
 from caviar.adapters.sql import priors as priors_of
+from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rows import PriorRow, RoundRow, StudyRecord, TrialRow
 from caviar.adapters.sql.tables import attempts, studies, trials
 from caviar.contract.messages import Finish, ParameterValue
 from caviar.contract.names import trial_id
 from caviar.contract.views import StudyState, TrialKind, TrialState
-from caviar.studies.life import ENDED, FINAL, OPEN, TRIAL_STATES, Verdict
+from caviar.studies.life import ENDED, FINAL, TRIAL_STATES, Verdict
 from caviar.studies.mapping import Known
 
 
@@ -179,14 +180,18 @@ class Store:
 
     def waiting_points(self) -> dict[str, set[int]]:
         """Numbers of the points of people that have not ended and of which no run is known, by study."""
-        query = select(trials.c.study_id, trials.c.number).where(
-            trials.c.state.in_(OPEN), trials.c.kind == "added", trials.c.run_id.is_(None)
-        )
-        found: dict[str, set[int]] = {}
         with self._reader.begin() as connection:
-            for study, number in connection.execute(query):
-                found.setdefault(study, set()).add(int(number))
-        return found
+            return looks.waiting_points(connection)
+
+    def waiting_runs(self) -> list[WaitingRuns]:
+        """Ended trials whose MLflow runs are not complete, by study and host."""
+        with self._reader.begin() as connection:
+            return looks.waiting_runs(connection)
+
+    def marks(self, study_id: str) -> dict[str, TrialMark]:
+        """Every trial of a study by its id, as far as its run in MLflow is concerned."""
+        with self._reader.begin() as connection:
+            return looks.marks(connection, study_id)
 
     def counts(self, study_id: str) -> dict[TrialState, int]:
         """Trials by state, zeros included."""

@@ -8,7 +8,7 @@ from rich.text import Text
 from caviar.cli.numbers import count
 from caviar.cli.views.parts import clean, stacked, state_text
 from caviar.cli.views.tables import new_table
-from caviar.contract.views import PassedOver, Rebuilt
+from caviar.contract.views import Finding, PassedOver, Rebuilt
 
 MOST_SHOWN = 20
 
@@ -50,3 +50,23 @@ def _passed(passed: list[PassedOver]) -> list[RenderableType]:
     if len(passed) > MOST_SHOWN:
         lines.append(Text(f"  and {len(passed) - MOST_SHOWN:,} more: --json has them all"))
     return lines
+
+
+def findings_view(findings: list[Finding]) -> RenderableType:
+    """What is wrong first, then what was mended, then what is only worth knowing."""
+    if not findings:
+        return Text("Nothing is wrong.", style="green")
+    lines: list[RenderableType] = []
+    for each in sorted(findings, key=lambda each: (each.note, each.mended)):
+        word, style = ("mended", "green") if each.mended else ("wrong", "red")
+        if each.note:
+            word, style = "note", "dim"
+        line = Text.assemble((f"{word:<7}", style), (f"{clean(each.where)}: ", "bold"))
+        lines.append(line.append(clean(each.what)))
+        if each.why:
+            lines.append(Text(f"       {clean(each.why)}", style="dim"))
+        if each.way_out and not each.mended:
+            lines.append(Text(f"       {clean(each.way_out)}"))
+    wrong = sum(not (each.mended or each.note) for each in findings)
+    lines += [] if wrong else [Text("Nothing else is wrong.", style="green")]
+    return stacked(*lines)
