@@ -21,7 +21,7 @@ from caviar.settings import Settings
 from caviar.upkeep.facts import Answer, Question
 
 DOCTOR_S = 900.0
-"""The doctor reads every run of every study: a minute for 50,000."""
+"""The doctor reads every run of every study: one to two minutes for 50,000."""
 
 
 def configure_logging() -> None:

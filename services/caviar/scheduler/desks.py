@@ -36,8 +36,10 @@ class Desks:
         return iter(list(self._desks.values()))
 
     def load(self, now: float) -> None:
-        """Every study that goes on; each running trial gets one whole lease."""
-        for record in self._store.studies(states=("running", "paused")):
+        """Every study that goes on, or has trials that still run; each running trial gets one whole lease."""
+        for record in self._store.studies(closed=False):
+            if record.state in ENDED and not self._store.counts(record.id)["running"]:
+                continue
             try:
                 study = load_study(record.source, record.filename)
             except InputError as error:  # written for another version: the others go on without it

@@ -123,7 +123,7 @@ class _Study:
 
 
 def disagreements(store: Store, books: Books, *, mend: bool, now: float) -> Iterator[Finding]:
-    """Every run of every study is read: about a minute for 50,000.
+    """Every run of every study is read: about one to two minutes for 50,000.
 
     Raises ServiceError while MLflow does not answer.
     """
