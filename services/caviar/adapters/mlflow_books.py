@@ -150,6 +150,9 @@ def _reachable() -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        raise ServiceError(f"MLflow: {str(error).splitlines()[0][:300]}") from error
+        said = str(error).splitlines()[0][:300]
+        raise ServiceError(
+            "MLflow does not answer" if _away(error) else f"MLflow: {said}"
+        ) from error
     except OSError as error:
         raise ServiceError(f"MLflow does not answer ({type(error).__name__})") from error

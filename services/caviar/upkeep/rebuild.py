@@ -52,7 +52,8 @@ def rebuild(engine: Engine, books: Books, *, missing: bool, tell: Tell) -> Rebui
         known = writer.known()
         if known and not missing:
             raise NotAllowed(
-                f"The store has {len(known)} studies. `--missing` leaves them alone and brings back the others."
+                f"The store has studies already, {min(known)} among them. "
+                "`--missing` leaves them alone and brings back the others."
             )
         studies: list[RebuiltStudy] = []
         passed: list[PassedOver] = []
