@@ -100,6 +100,35 @@ def test_a_study_goes_on_where_mlflow_saw_it(service: Service, trained: int) -> 
     assert sum(service.claims.values()) == 16 + 2
 
 
+def test_the_leaders_go_on_with_their_new_seeds(service: Service) -> None:
+    """Lost in the middle of the confirmation, with a crash, failures and early stops behind it: the same leaders."""
+    study = service.submit(ALL_KINDS)
+    service.work(
+        of_all_kinds, trials=18 + 2 + 1
+    )  # the search, two more attempts of number 3, one new seed
+    service.settle()
+    running = service.claim()
+    assert running is not None
+    assert running[1].repeats is not None
+    service.trains(running[0])
+    service.ship()
+    service.wipe()
+    service.rebuild()
+    service.start()
+    service.scheduler.resume(study)
+    service.work(of_all_kinds)
+    service.settle()
+    service.check_books(study, 24)
+    shown = service.dump(study)
+    assert shown["study"]["mlflow"]["closed"]
+    assert shown["study"]["best"]["confirmed"]["runs"] == 2
+    confirms = [trial for trial in shown["trials"] if trial["kind"] == "confirm"]
+    assert len(confirms) == 6
+    assert len({trial["repeats"] for trial in confirms}) == 3
+    states = {trial["number"]: trial["state"] for trial in shown["trials"]}
+    assert states[3] == "quarantined"
+
+
 def test_what_a_worker_still_holds_doubles_nothing(service: Service) -> None:
     """Trials that MLflow never saw are forgotten: their numbers go to other trials, and their spools to nobody."""
     study = service.submit("budget: {trials: 8}\nstop: none")

@@ -42,6 +42,7 @@ from caviar.contract.views import (
 )
 from caviar.errors import CaviarError, InputError, NotAllowed
 from caviar.scheduler import Scheduler
+from caviar.studies.spec import MAX_TRIALS
 
 PAGE = 500
 
@@ -129,7 +130,8 @@ def _client_routes(
 
     @router.get("/studies/{study_id}/trials/{number}")
     def trial_of_study(study_id: str, number: int) -> TrialView:
-        row = store.numbered(found(study_id).id, number)
+        there = 0 <= number < MAX_TRIALS  # beyond it, a database refuses the number
+        row = store.numbered(found(study_id).id, number) if there else None
         if row is None:
             raise HTTPException(404, f"There is no trial {number} in study {study_id}.")
         return presenter.trial(row, with_output=True)
