@@ -49,16 +49,11 @@ def test_a_study_goes_on_after_its_database_was_lost(caviar: Caviar) -> None:
     (caviar.folder / "study.yaml").write_text(STUDY)
     first = caviar.start("run", "study.yaml", "--workers", "2", "--json")
 
-    def complete() -> list[str]:
-        found = mlflow_trial_runs(caviar.home, study_id(caviar))
-        return [run["tags"]["caviar.trial"] for run in found if run["status"] == "FINISHED"]
-
     wait_for(lambda: len(shipped(caviar)) == FREE, "six complete runs")
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
     wait_for(lambda: not caviar.processes(), "the guard ends every part", 60)
-    study, before = study_id(caviar), complete()
-    assert len(before) == FREE
+    study, before = study_id(caviar), shipped(caviar)
     for path in caviar.home.glob("caviar.db*"):
         path.unlink()
 

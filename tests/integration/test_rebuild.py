@@ -100,6 +100,37 @@ def test_a_study_goes_on_where_mlflow_saw_it(service: Service, trained: int) -> 
     assert sum(service.claims.values()) == 16 + 2
 
 
+def test_a_study_that_was_stopped_stays_stopped(service: Service) -> None:
+    """What was cancelled comes back too; the trial that nobody ends any more is written off, and the study closed."""
+    study = service.submit("budget: {trials: 8}\nstop: none")
+    service.work(trials=3)
+    service.settle()
+    running = service.claim()
+    assert running is not None
+    service.trains(running[0])
+    service.ship()
+    service.scheduler.tick()
+    service.scheduler.stop(study)
+    service.keeper.turn()
+    before = service.dump(study)
+    assert (
+        before["study"]["counts"] | {"done": 3, "running": 1, "cancelled": 1}
+        == before["study"]["counts"]
+    )
+    service.wipe()
+    service.rebuild()
+    service.start()
+    service.settle()
+    after = service.dump(study)
+    assert [trial["id"] for trial in after["trials"]] == [trial["id"] for trial in before["trials"]]
+    assert after["trials"][4] == before["trials"][4]
+    assert (after["study"]["state"], after["study"]["reason"]) == ("stopped", "stopped by hand")
+    assert after["study"]["counts"]["cancelled"] == 2
+    assert after["study"]["mlflow"]["closed"]
+    run = service.client.get_run(after["trials"][3]["run_id"])
+    assert (run.info.status, run.data.tags[names.TAG_STATE]) == ("FAILED", "cancelled")
+
+
 def test_the_leaders_go_on_with_their_new_seeds(service: Service) -> None:
     """Lost in the middle of the confirmation, with a crash, failures and early stops behind it: the same leaders."""
     study = service.submit(ALL_KINDS)
