@@ -14,7 +14,7 @@ from types import FrameType
 
 from caviar import settings as settings_module
 from caviar.adapters.sql import Store, migrate, open_engine
-from caviar.contract.views import Finding, Rebuilt
+from caviar.contract.upkeep import Finding, Rebuilt
 from caviar.errors import ServiceError
 from caviar.refinement.refiner import Recorded
 from caviar.settings import Settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from caviar.adapters.mlflow_books import ASIDE, Books
 from caviar.adapters.queue import ask_broker
 from caviar.adapters.sql.tables import trials
 from caviar.contract import names
-from caviar.contract.views import Finding, WorkerView
+from caviar.contract.upkeep import Finding
+from caviar.contract.views import WorkerView
 from caviar.errors import ServiceError
 from caviar.upkeep.doctor import examine
 from caviar.upkeep.facts import Facts, Question
@@ -30,8 +32,10 @@ HERE = Facts(workers=(WorkerView(host="host-1", resource_class="cpu", slots=2, f
 
 
 @pytest.fixture
-def service(tmp_path: Path, mlflow_server: MlflowServer) -> Service:
-    return Service(tmp_path, mlflow_server.uri, f"doctor-{uuid.uuid4().hex[:8]}")
+def service(tmp_path: Path, mlflow_server: MlflowServer) -> Iterator[Service]:
+    made = Service(tmp_path, mlflow_server.uri, f"doctor-{uuid.uuid4().hex[:8]}")
+    yield made
+    made.close()
 
 
 def seen(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,10 @@ warm_start: {points: [{x: 0.25, layers: 2, solver: adam}]}
 
 
 @pytest.fixture
-def service(tmp_path: Path, mlflow_server: MlflowServer) -> Service:
-    return Service(tmp_path, mlflow_server.uri, f"books-{uuid.uuid4().hex[:8]}")
+def service(tmp_path: Path, mlflow_server: MlflowServer) -> Iterator[Service]:
+    made = Service(tmp_path, mlflow_server.uri, f"books-{uuid.uuid4().hex[:8]}")
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize("more", [RANDOM, ZOOM, ALL_KINDS], ids=["random", "zoom", "all kinds"])

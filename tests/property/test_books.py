@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from caviar.adapters.mlflow_books import Seen
 from caviar.contract import names
-from caviar.contract.record import StudyEntry, TrialEnd
+from caviar.contract.ending import TrialEnd
+from caviar.contract.record import StudyEntry
 from caviar.search import first_round
 from caviar.studies.life import FINAL, trial_seed
 from caviar.studies.spec import load_study

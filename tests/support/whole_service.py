@@ -33,7 +33,8 @@ from caviar.contract.messages import (
     ShipTarget,
     Ticket,
 )
-from caviar.contract.views import Rebuilt, Submission
+from caviar.contract.upkeep import Rebuilt
+from caviar.contract.views import Submission
 from caviar.refinement import Refiner
 from caviar.refinement.keeper import Keeper
 from caviar.refinement.refiner import Recorded
@@ -145,6 +146,13 @@ class Service:
             self.store, self.scheduler, mlflow_uri="http://mlflow", token="t" * 20, worker_token="w"
         )
         self.api = TestClient(app, headers={"Authorization": f"Bearer {'t' * 20}"})
+
+    def close(self) -> None:
+        """Take its studies out of the server's sight: other tests read all that is there."""
+        self.engine.dispose()
+        experiment = self.client.get_experiment_by_name(self.project)
+        if experiment is not None:
+            self.client.delete_experiment(experiment.experiment_id)
 
     def restart_shipper(self) -> None:
         self.shipper = Shipper(self.settings, _ToScheduler(self), self.runs)  # type: ignore[arg-type]

@@ -7,8 +7,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caviar.contract.ending import MOST_TEXT, TrialEnd
 from caviar.contract.names import rebuilt_of, study_of, trial_id
-from caviar.contract.record import MOST_TEXT, RoundEntry, TrialEnd
+from caviar.contract.record import RoundEntry
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 errors = st.text(st.characters(codec="utf-8"), max_size=8000)

@@ -6,8 +6,8 @@ import logging
 import time
 from typing import Any
 
+from caviar.contract.ending import TrialEnd
 from caviar.contract.messages import Finish
-from caviar.contract.record import TrialEnd
 from caviar_worker import spool
 from caviar_worker.files import read_tail, write_json
 from caviar_worker.folders import AttemptFolder

@@ -40,7 +40,7 @@ class End:
     value: float | None
     metrics: dict[str, float]
     record: str = ""
-    """The same and more as ``contract.record.TrialEnd`` in JSON, for the run's tag."""
+    """The same and more as ``contract.ending.TrialEnd`` in JSON, for the run's tag."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from fastapi import APIRouter, Depends
 
 from caviar.api.app import bearer, worker_views
-from caviar.contract.views import Finding
+from caviar.contract.upkeep import Finding
 from caviar.errors import NotAllowed
 from caviar.scheduler import Scheduler
 from caviar.upkeep.facts import Facts, Question

@@ -14,10 +14,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from caviar.cli.home import default_home
 from caviar.contract.names import ENV_API
+from caviar.contract.upkeep import Finding
 from caviar.contract.views import (
     AddedTrial,
     Branch,
-    Finding,
     NewTrial,
     ProblemView,
     RoundView,

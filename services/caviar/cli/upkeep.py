@@ -14,7 +14,7 @@ from caviar.cli.home import default_home
 from caviar.cli.reading import console, print_json
 from caviar.cli.views.parts import clean
 from caviar.cli.views.upkeep import findings_view, rebuilt_view
-from caviar.contract.views import Rebuilt
+from caviar.contract.upkeep import Rebuilt
 from caviar.errors import NotAllowed
 
 ANSWERS_S = 2.0

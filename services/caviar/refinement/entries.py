@@ -7,14 +7,8 @@ from collections.abc import Sequence
 from caviar.adapters.mlflow import Record
 from caviar.adapters.sql import RoundRow, Store, StudyRecord, TrialRow
 from caviar.contract import names
-from caviar.contract.record import (
-    RECORD,
-    Prior,
-    RoundEntry,
-    StudyEntry,
-    TrialEnd,
-    TrialWithoutRun,
-)
+from caviar.contract.ending import TrialEnd
+from caviar.contract.record import RECORD, Prior, RoundEntry, StudyEntry, TrialWithoutRun
 from caviar.contract.views import Importance, Note, TrialState
 from caviar.studies.life import ENDED, OPEN
 

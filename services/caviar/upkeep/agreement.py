@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from caviar.adapters.mlflow_books import Books, Seen
 from caviar.adapters.sql import Store, StudyRecord, TrialMark
 from caviar.contract import names
-from caviar.contract.views import Finding
+from caviar.contract.upkeep import Finding
 from caviar.studies.life import FINAL
 from caviar.upkeep.waiting import PATIENCE_S
 

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from caviar.adapters.mlflow_books import Seen
 from caviar.adapters.sql import TrialRow
 from caviar.contract import names
+from caviar.contract.ending import TrialEnd
 from caviar.contract.messages import Identifier
-from caviar.contract.record import RoundEntry, StudyEntry, TrialEnd
+from caviar.contract.record import RoundEntry, StudyEntry
 from caviar.contract.views import TrialKind, TrialState
 from caviar.errors import CaviarError, InputError
 from caviar.search import Round

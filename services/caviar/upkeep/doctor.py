@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from caviar.adapters.mlflow_books import Books
 from caviar.adapters.sql import Store
-from caviar.contract.views import Finding
+from caviar.contract.upkeep import Finding
 from caviar.errors import ServiceError
 from caviar.upkeep.agreement import disagreements
 from caviar.upkeep.facts import Facts

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from caviar.contract.views import Finding, WorkerView
+from caviar.contract.upkeep import Finding
+from caviar.contract.views import WorkerView
 
 
 class Facts(BaseModel):

@@ -24,7 +24,7 @@ from caviar.adapters.sql import PriorRow, StudyRecord, TrialRow
 from caviar.adapters.sql.restoring import Restoring, restoring
 from caviar.contract import names
 from caviar.contract.record import RECORD, ROUND, RoundEntry, StudyEntry
-from caviar.contract.views import PassedOver, Rebuilt, RebuiltStudy
+from caviar.contract.upkeep import PassedOver, Rebuilt, RebuiltStudy
 from caviar.errors import NotAllowed
 from caviar.studies.life import ENDED, FINAL, LEARNT_FROM
 from caviar.studies.spec import Study

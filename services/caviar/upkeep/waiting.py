@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from caviar.adapters.sql import Store, StudyRecord
-from caviar.contract.views import Finding
+from caviar.contract.upkeep import Finding
 from caviar.errors import InputError
 from caviar.studies.life import ENDED, OPEN, after_loss
 from caviar.studies.spec import load_study

@@ -13,7 +13,8 @@ from caviar.adapters.sql import Store, migrate, open_engine
 from caviar.api import create_app
 from caviar.api.upkeep import doctor_routes
 from caviar.contract.messages import ClaimRequest, Hello, Ticket
-from caviar.contract.views import Finding, Submission
+from caviar.contract.upkeep import Finding
+from caviar.contract.views import Submission
 from caviar.scheduler import Scheduler
 from caviar.upkeep.facts import Question
 

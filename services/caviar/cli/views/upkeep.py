@@ -8,7 +8,7 @@ from rich.text import Text
 from caviar.cli.numbers import count
 from caviar.cli.views.parts import clean, stacked, state_text
 from caviar.cli.views.tables import new_table
-from caviar.contract.views import Finding, PassedOver, Rebuilt
+from caviar.contract.upkeep import Finding, PassedOver, Rebuilt
 
 MOST_SHOWN = 20
 
