@@ -8,12 +8,20 @@ import signal
 import socket
 import sys
 import threading
+import time
+from collections.abc import Callable
 from types import FrameType
 
 from caviar import settings as settings_module
 from caviar.adapters.sql import Store, migrate, open_engine
+from caviar.contract.upkeep import Finding, Rebuilt
+from caviar.errors import ServiceError
 from caviar.refinement.refiner import Recorded
 from caviar.settings import Settings
+from caviar.upkeep.facts import Answer, Question
+
+DOCTOR_S = 900.0
+"""The doctor reads every run of every study: one to two minutes for 50,000."""
 
 
 def configure_logging() -> None:
@@ -41,6 +49,7 @@ def run_scheduler() -> None:
 
     from caviar.adapters.queue import ticket_sender
     from caviar.api import create_app
+    from caviar.api.upkeep import doctor_routes
     from caviar.scheduler import Scheduler
     from caviar.scheduler.loop import Loop
 
@@ -61,6 +70,8 @@ def run_scheduler() -> None:
         token=settings.token.get_secret_value(),
         worker_token=settings.worker_token.get_secret_value(),
     )
+    token = settings.token.get_secret_value()
+    app.include_router(doctor_routes(scheduler, _ask_doctor, token))
     loop = Loop(scheduler)
     loop.start()
     config = uvicorn.Config(
@@ -97,6 +108,65 @@ def run_refiner() -> None:
     keeper = threading.Thread(target=_keep, args=(store, settings, recorded, stop), daemon=True)
     keeper.start()
     Refiner(store, recorded.get).run(stop)
+
+
+def _ask_doctor(question: Question) -> tuple[Finding, ...]:
+    """Start the doctor's process and wait for what it says."""
+    import subprocess
+
+    command = [sys.executable, "-c", "from caviar.bootstrap import run_doctor; run_doctor()"]
+    try:
+        done = subprocess.run(
+            command,
+            input=question.model_dump_json().encode(),
+            stdout=subprocess.PIPE,
+            timeout=DOCTOR_S,
+            check=True,
+        )
+        return Answer.model_validate_json(done.stdout).findings
+    except subprocess.TimeoutExpired:
+        raise ServiceError(f"the doctor was not done after {DOCTOR_S:g} s") from None
+    except (subprocess.CalledProcessError, ValueError) as error:
+        raise ServiceError("the doctor failed: see the scheduler's log") from error
+
+
+def run_doctor() -> None:
+    """The doctor: a Question on standard input, an Answer on standard output."""
+    configure_logging()
+    settings = settings_module.from_environment()
+    question = Question.model_validate_json(sys.stdin.buffer.read())
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+    from caviar.adapters.mlflow_books import Books
+    from caviar.adapters.queue import ask_broker
+    from caviar.upkeep.doctor import examine
+
+    findings = examine(
+        open_store(settings),
+        Books(settings.mlflow_uri),
+        lambda: ask_broker(settings.broker_url),
+        question.facts,
+        mend=question.mend,
+        now=time.time(),
+    )
+    sys.stdout.write(Answer(findings=tuple(findings)).model_dump_json())
+
+
+def rebuild_store(
+    database_url: str, mlflow_uri: str, *, missing: bool, tell: Callable[[str], None]
+) -> Rebuilt:
+    """Write the store again from MLflow: see :mod:`caviar.upkeep.rebuild`."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+    from caviar.adapters.mlflow_books import Books
+    from caviar.upkeep.rebuild import rebuild
+
+    engine = open_engine(database_url)
+    try:
+        migrate(engine)
+        return rebuild(engine, Books(mlflow_uri), missing=missing, tell=tell)
+    finally:
+        engine.dispose()
 
 
 def _keep(

@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Any
 
+from caviar.contract.ending import TrialEnd
 from caviar.contract.messages import Finish
 from caviar_worker import spool
 from caviar_worker.files import read_tail, write_json
@@ -42,7 +43,16 @@ def write_down(folder: AttemptFolder, nonce: str, ending: Ending, seconds: float
         output=read_tail(folder.output, _OUTPUT_TAIL),
         seconds=seconds,
     )
-    spool.append_end(folder.spool, spool.End(now_ms, ending.outcome, ending.value, ending.metrics))
+    about = TrialEnd(
+        value=finish.value,
+        metrics=finish.metrics,
+        steps=finish.steps,
+        curve=finish.curve,
+        error=finish.error,
+        seconds=seconds,
+    )
+    end = spool.End(now_ms, ending.outcome, ending.value, ending.metrics, about.to_tag())
+    spool.append_end(folder.spool, end)
     write_json(folder.finish, finish.model_dump(mode="json"))
     return finish
 

@@ -34,6 +34,10 @@ PASSING = ("crashed", "released")
 """Outcomes after which another attempt may follow: checkpoints and state are kept."""
 
 
+class Forgotten(Exception):
+    """The service lost its store before anything of this trial was in MLflow: another trial has its number."""
+
+
 def ship(
     runs: Runs, folder: AttemptFolder, claim: Mapping[str, Any], target: ShipTarget
 ) -> tuple[str, bool]:
@@ -41,7 +45,7 @@ def ship(
 
     How the attempt ended is shipped only when the scheduler has taken it: a fenced attempt must not
     end the run of the one that replaced it. Raises MlflowAway or MlflowRefused; what was shipped until
-    then is remembered.
+    then is remembered. Raises Forgotten where nothing of the trial may be shipped.
     """
     assignment = Assignment.model_validate(claim["assignment"])
     path = state_of(folder.root, folder.trial)
@@ -69,6 +73,8 @@ def ship(
             points += finals
             last = ship_state.newest(last, finals)
             tags[names.TAG_STATE] = ending.outcome
+            if ending.record:
+                tags[names.TAG_END] = ending.record
             if ending.outcome == "stopped" and (note := folder.stop_note()):
                 tags[names.TAG_STOPPED] = note
         if points or tags or params:
@@ -105,13 +111,16 @@ def _run_of(
             runs.reopen(run_id)
         return state, run_id
     found = assignment.run_id
-    if found is None and (state.intent or assignment.attempt > 1):
+    forgotten = names.rebuilt_of(assignment.trial) < target.rebuilt
+    if found is None and (state.intent or assignment.attempt > 1 or forgotten):
         found = runs.find(target.experiment_id, assignment.trial)
     if found is not None:
         if assignment.attempt > 1 and not state.attempts:
             # Another host trained the earlier attempts: what they logged is not logged again.
             state = state.with_attempt(0, AttemptState(last=runs.last_points(found)))
             runs.reopen(found)
+    elif forgotten:
+        raise Forgotten(f"{assignment.trial} was not in MLflow when its study came back from there")
     else:
         state = replace(state, intent=True)
         ship_state.save(path, state)
@@ -129,21 +138,26 @@ def _run_of(
 def _tags(assignment: Assignment, claim: Mapping[str, Any], target: ShipTarget) -> dict[str, str]:
     trainer = assignment.trainer
     again = assignment.repeats
-    return ({} if again is None else {names.TAG_REPEATS: str(again)}) | {
-        names.TAG_KIND: "trial",
-        names.TAG_STUDY: assignment.study,
-        names.TAG_STUDY_NAME: assignment.study_name,
-        names.TAG_ROUND: str(assignment.round),
-        names.TAG_TRIAL: assignment.trial,
-        names.TAG_NUMBER: str(assignment.number),
-        names.TAG_ATTEMPT: str(assignment.attempt),
-        names.TAG_SEED: str(assignment.seed),
-        names.TAG_HOST: str(claim.get("host", "")),
-        names.TAG_VERSION: __version__,
-        names.TAG_PARENT: target.parent_run_id,
-        names.TAG_USER: getpass.getuser(),
-        names.TAG_SOURCE: trainer.function or " ".join(trainer.command or ()),
-    }
+    chosen = {names.TAG_ADDED: "1"} if assignment.added else {}
+    return (
+        ({} if again is None else {names.TAG_REPEATS: str(again)})
+        | chosen
+        | {
+            names.TAG_KIND: "trial",
+            names.TAG_STUDY: assignment.study,
+            names.TAG_STUDY_NAME: assignment.study_name,
+            names.TAG_ROUND: str(assignment.round),
+            names.TAG_TRIAL: assignment.trial,
+            names.TAG_NUMBER: str(assignment.number),
+            names.TAG_ATTEMPT: str(assignment.attempt),
+            names.TAG_SEED: str(assignment.seed),
+            names.TAG_HOST: str(claim.get("host", "")),
+            names.TAG_VERSION: __version__,
+            names.TAG_PARENT: target.parent_run_id,
+            names.TAG_USER: getpass.getuser(),
+            names.TAG_SOURCE: trainer.function or " ".join(trainer.command or ()),
+        }
+    )
 
 
 def _opening(

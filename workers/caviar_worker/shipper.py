@@ -41,6 +41,8 @@ _GONE = ".gone-"
 """Prefix of an attempt's folder that is being removed with all that its trial left."""
 _PASSED = ".passed-"
 """The same where another attempt may follow."""
+_TARGET_S = 30.0
+"""Then the scheduler is asked again where a study's runs go: the study may have come back from MLflow."""
 _REFUSALS = 5
 """Then a run is given up: it was deleted in MLflow, say."""
 
@@ -65,6 +67,7 @@ class Shipper:
         Raises MlflowAway or Away: try again later.
         """
         from caviar_worker.mlflow_client import MlflowRefused
+        from caviar_worker.ship_trial import Forgotten
 
         waiting: set[str] = set()
         for folder in attempts(self.settings.folder):
@@ -89,6 +92,11 @@ class Shipper:
             except MlflowRefused as error:
                 self._refused(folder, error)
                 waiting.add(folder.trial)
+            except Forgotten as error:
+                self.shipped_at[folder] = time.monotonic()
+                if folder.delivered.exists():
+                    log.warning("%s: what it left is removed.", error)
+                    self._remove(folder)
         self._tell()
 
     def _ship(self, folder: AttemptFolder, claim: dict[str, Any], target: ShipTarget) -> None:
@@ -115,22 +123,26 @@ class Shipper:
     def _target(self, study: str) -> ShipTarget | None:
         found = self.targets.get(study)
         now = time.monotonic()
-        if found is None and now >= self.ask_again.get(study, 0.0):
+        if now >= self.ask_again.get(study, 0.0):
             try:
-                found = self.scheduler.ship_target(study)
+                found = self.scheduler.ship_target(study) or found
             except Refused as error:
                 log.error("%s", error)
-            if found is None:
-                self.ask_again[study] = now + 0.5
-            else:
+            except Away:
+                if found is None:
+                    raise
+            if found is not None:
                 self.targets[study] = found
+            self.ask_again[study] = now + (0.5 if found is None else _TARGET_S)
         return found
 
     def _refused(self, folder: AttemptFolder, error: Exception) -> None:
         count = self.refusals[folder] = self.refusals.get(folder, 0) + 1
         log.error("MLflow refuses %s (%d): %s", folder.path.name, count, error)
         claim = folder.read_claim() or {}
-        self.targets.pop(claim.get("assignment", {}).get("study", ""), None)
+        study = claim.get("assignment", {}).get("study", "")
+        self.targets.pop(study, None)
+        self.ask_again.pop(study, None)
         run_id = folder.run_id.read_text() if folder.run_id.exists() else None
         if count >= _REFUSALS and folder.delivered.exists():
             log.error("%s is given up: its run was changed in MLflow.", folder.path.name)

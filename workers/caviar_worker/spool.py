@@ -39,6 +39,8 @@ class End:
     outcome: str
     value: float | None
     metrics: dict[str, float]
+    record: str = ""
+    """The same and more as ``contract.ending.TrialEnd`` in JSON, for the run's tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,12 @@ def append_end(path: Path, end: End) -> None:
     """Close the spool of an attempt whose process is gone."""
     line = {
         "t": end.t_ms,
-        "end": {"outcome": end.outcome, "value": end.value, "metrics": end.metrics},
+        "end": {
+            "outcome": end.outcome,
+            "value": end.value,
+            "metrics": end.metrics,
+            "record": end.record,
+        },
     }
     # A process that was killed in the middle of a write leaves half a line: it is closed first.
     torn = path.exists() and path.stat().st_size > 0 and _last_byte(path) != b"\n"
@@ -143,7 +150,8 @@ def _parse(line: bytes) -> list[Point] | End:
         record = json.loads(line)
         if "end" in record:
             end: dict[str, Any] = record["end"]
-            return End(record["t"], end["outcome"], end["value"], end["metrics"])
+            about = str(end.get("record", ""))
+            return End(record["t"], end["outcome"], end["value"], end["metrics"], about)
         return [
             Point(str(name), int(record["s"]), int(record["t"]), float(value))
             for name, value in record["m"].items()

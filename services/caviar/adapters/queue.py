@@ -12,6 +12,18 @@ from caviar.contract.messages import Ticket
 from caviar.contract.names import TASK_TRIAL
 from caviar.errors import ServiceError
 
+ANSWERS_S = 5
+
+
+def ask_broker(broker_url: str) -> None:
+    """Raises ServiceError where the broker does not answer."""
+    with Celery("caviar", broker=broker_url, set_as_current=False).connection_for_read() as asked:
+        try:
+            asked.transport_options = {"socket_connect_timeout": 2, "socket_timeout": 5}
+            asked.ensure_connection(max_retries=1, interval_start=0, timeout=ANSWERS_S)
+        except (OperationalError, OSError) as error:
+            raise ServiceError(f"the broker does not answer ({type(error).__name__})") from error
+
 
 def ticket_sender(broker_url: str) -> Callable[[Ticket, str], None]:
     """A function that puts a ticket on a named queue, and raises ServiceError while the broker is away.

@@ -30,6 +30,7 @@ from caviar.contract.views import (
 )
 from caviar.errors import CaviarError, InputError, NotAllowed
 from caviar.scheduler import Scheduler
+from caviar.studies.spec import MAX_TRIALS
 
 PAGE = 500
 
@@ -53,7 +54,9 @@ def create_app(
     return app
 
 
-def _bearer(expected: str) -> Callable[[str | None], Awaitable[None]]:
+def bearer(expected: str) -> Callable[[str | None], Awaitable[None]]:
+    """A dependency that wants this token."""
+
     async def check(authorization: Annotated[str | None, Header()] = None) -> None:
         refuse_stranger(authorization, expected)
 
@@ -63,7 +66,7 @@ def _bearer(expected: str) -> Callable[[str | None], Awaitable[None]]:
 def _client_routes(
     store: Store, scheduler: Scheduler, presenter: Presenter, token: str
 ) -> APIRouter:
-    router = APIRouter(prefix="/api/v1", dependencies=[Depends(_bearer(token))])
+    router = APIRouter(prefix="/api/v1", dependencies=[Depends(bearer(token))])
 
     def found(study_id: str) -> StudyRecord:
         record = store.study(study_id)
@@ -114,14 +117,17 @@ def _client_routes(
 
     @router.get("/studies/{study_id}/trials/{number}")
     def trial_of_study(study_id: str, number: int) -> TrialView:
-        return trial(f"{found(study_id).id}-{number}")
+        there = 0 <= number < MAX_TRIALS  # beyond it, a database refuses the number
+        row = store.numbered(found(study_id).id, number) if there else None
+        if row is None:
+            raise HTTPException(404, f"There is no trial {number} in study {study_id}.")
+        return presenter.trial(row, with_output=True)
 
     @router.get("/trials/{trial_id}")
     def trial(trial_id: str) -> TrialView:
         row = store.trial(trial_id)
         if row is None:
-            study_id, _, number = trial_id.rpartition("-")
-            raise HTTPException(404, f"There is no trial {number} in study {study_id}.")
+            raise HTTPException(404, f"There is no trial {trial_id}.")
         return presenter.trial(row, with_output=True)
 
     @router.post("/studies/{study_id}/pause")
@@ -141,18 +147,22 @@ def _client_routes(
 
     @router.get("/workers")
     def workers() -> list[WorkerView]:
-        return [
-            WorkerView(
-                host=worker.host,
-                resource_class=worker.resource_class,
-                slots=worker.slots,
-                free=free,
-                seen_s=seen_s,
-            )
-            for worker, free, seen_s in scheduler.workers()
-        ]
+        return worker_views(scheduler)
 
     return router
+
+
+def worker_views(scheduler: Scheduler) -> list[WorkerView]:
+    return [
+        WorkerView(
+            host=worker.host,
+            resource_class=worker.resource_class,
+            slots=worker.slots,
+            free=free,
+            seen_s=seen_s,
+        )
+        for worker, free, seen_s in scheduler.workers()
+    ]
 
 
 def _problem(view: ProblemView) -> JSONResponse:

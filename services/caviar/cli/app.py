@@ -215,6 +215,35 @@ def workers(as_json: bool) -> int:
 
 
 @app.command()
+@click.option("--mend", is_flag=True, help="Mend what can be mended.")
+@_json_option
+def doctor(mend: bool, as_json: bool) -> int:
+    """Look for what waits, is stuck, doubled or lost; exit code 0 where nothing is wrong."""
+    from caviar.cli.upkeep import see_doctor
+
+    return see_doctor(mend, as_json)
+
+
+@app.command()
+@click.option(
+    "--home",
+    type=_FOLDER,
+    help="Folder of the embedded service. [default: CAVIAR_HOME or ~/.caviar]",
+)
+@click.option("--mlflow", metavar="URI", help="The MLflow to read. [default: the service's own]")
+@click.option("--missing", is_flag=True, help="Bring back what a store with studies has not.")
+@_json_option
+def rebuild(home: Path | None, mlflow: str | None, missing: bool, as_json: bool) -> int:
+    """Write the database again from MLflow, while the service is stopped.
+
+    For the embedded service, or with CAVIAR_DATABASE_URL set and no --home for the one of these settings.
+    """
+    from caviar.cli.upkeep import rebuild_store
+
+    return rebuild_store(home, mlflow, missing, as_json)
+
+
+@app.command()
 def scheduler() -> None:
     """Run the scheduler with its API (a process of the service)."""
     from caviar.bootstrap import run_scheduler

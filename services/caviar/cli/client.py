@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from caviar.cli.home import default_home
 from caviar.contract.names import ENV_API
+from caviar.contract.upkeep import Finding
 from caviar.contract.views import (
     AddedTrial,
     Branch,
@@ -31,6 +32,7 @@ from caviar.contract.views import (
 from caviar.errors import CaviarError, InputError, NotAllowed, Problem, ServiceError
 
 TIMEOUT_S = 30.0
+DOCTOR_S = 1000.0
 PAGE = 200
 """Trials in one answer."""
 STUDIES = 1000
@@ -145,6 +147,11 @@ class Client:
     def workers(self) -> list[WorkerView]:
         return self._call("GET", "/workers", list[WorkerView])
 
+    def doctor(self, mend: bool) -> list[Finding]:
+        """What is wrong, mended where asked. Every run is read: it may take minutes."""
+        method, path = ("POST", "/doctor/mend") if mend else ("GET", "/doctor")
+        return self._call(method, path, list[Finding], timeout_s=DOCTOR_S)
+
     def resolve(self, given: str) -> str:
         """A study's id from its id, its name (the newest of that name) or the start of its id.
 
@@ -174,14 +181,17 @@ class Client:
         answer: type[T],
         body: dict[str, Any] | None = None,
         query: Mapping[str, int | str] | None = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> T:
         try:
-            response = self._http.request(method, f"/api/v1{path}", json=body, params=query)
+            response = self._http.request(
+                method, f"/api/v1{path}", json=body, params=query, timeout=timeout_s
+            )
         except httpx2.ConnectError:
             raise ServiceError(f"No service answers at {self.url}. {HOW_TO_START}") from None
         except httpx2.TimeoutException:
             raise ServiceError(
-                f"The service at {self.url} did not answer in {TIMEOUT_S:g} s"
+                f"The service at {self.url} did not answer in {timeout_s:g} s"
             ) from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ServiceError(f"The connection to {self.url} failed: {error}") from None

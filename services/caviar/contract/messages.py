@@ -118,6 +118,8 @@ class Assignment(Message):
     """None: the trial trains to its end."""
     repeats: int | None = None
     """The number of the trial whose point this one trains again."""
+    added: bool = False
+    """A person chose the point."""
     bounded: tuple[str, ...] = ()
     """Metrics that the study bounds: their last values come back in ``Finish.metrics``."""
 
@@ -208,3 +210,6 @@ class ShipTarget(Message):
 
     experiment_id: str
     parent_run_id: str
+    rebuilt: int = Field(default=0, ge=0)
+    """How many times the study came back from MLflow. Trials of before that have no run there are void: they were not
+    known any more, and others took their numbers."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 TASK_TRIAL = "caviar.trial"
 """The one Celery task: its only argument is a Ticket as JSON."""
 
@@ -9,6 +11,27 @@ TASK_TRIAL = "caviar.trial"
 def queue_name(resource_class: str) -> str:
     """The Celery queue of a resource class (``cpu``, ``gpu`` or a label)."""
     return f"caviar.{resource_class}"
+
+
+def trial_id(study_id: str, number: int, rebuilt: int = 0) -> str:
+    """A function of study and number: creating a trial twice is a conflict, not a second trial.
+
+    ``rebuilt`` is how many times the study had come back from MLflow. A worker may still hold a trial of before that
+    was forgotten with the store; the one that takes its number is another point, and must not meet its checkpoints or
+    its run.
+    """
+    return f"{study_id}-r{rebuilt}-{number}" if rebuilt else f"{study_id}-{number}"
+
+
+def study_of(trial: str) -> str:
+    """The study's id in a trial's."""
+    return trial.partition("-")[0]
+
+
+def rebuilt_of(trial: str) -> int:
+    """How many times the study of a trial, by its id, had come back when the trial was created."""
+    found = re.fullmatch(r"[a-z0-9]+-r([1-9][0-9]{0,8})-[0-9]+", trial)
+    return int(found[1]) if found else 0
 
 
 def study_run_name(study_name: str, study_id: str) -> str:
@@ -37,6 +60,9 @@ TAG_SEED = "caviar.seed"
 TAG_REPEATS = "caviar.repeats"  # the number of the trial whose point a trial trains again
 TAG_HOST = "caviar.host"
 TAG_REASON = "caviar.reason"
+TAG_ADDED = "caviar.added"  # a person chose the point
+TAG_END = "caviar.end"  # how a trial ended: contract.ending.TrialEnd
+TAG_REBUILT = "caviar.rebuilt"  # how many times a study came back from MLflow
 TAG_STOPPED = "caviar.stopped_early"  # where a stopping rule ended the trial
 TAG_BRANCH = "caviar.branched_from"  # STUDY/rN
 TAG_VERSION = "caviar.version"

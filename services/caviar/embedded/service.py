@@ -12,7 +12,6 @@ import os
 import secrets
 import signal
 import socket
-import sqlite3
 import sys
 import tempfile
 import threading
@@ -25,7 +24,7 @@ from types import FrameType
 from typing import IO
 
 from caviar.contract.messages import Trainer
-from caviar.embedded import redis
+from caviar.embedded import record, redis
 from caviar.embedded.parts import Part, Parts
 from caviar.errors import ServiceError
 
@@ -85,10 +84,10 @@ def service(
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (home / "lock").open("a+") as lock:
-        if not _locked(lock):
+        if not locked(lock):
             yield _find(home)
             return
-        with _ended_by_signals():
+        with ended_by_signals():
             embedded = _Embedded(home, workers, notice, only_this_study)
             try:
                 yield embedded.start()
@@ -97,7 +96,7 @@ def service(
                     raise ServiceError(embedded.broken) from None
                 raise
             finally:
-                with _uninterrupted():
+                with uninterrupted():
                     embedded.close()
 
 
@@ -195,37 +194,17 @@ class _Embedded:
             if self._closing.wait(0.1):
                 return
         self._start("refiner", _caviar("refiner"), self._common)
-        self._prepare_mlflow()
+        record.prepare(self._home)
         self._start(
             "mlflow",
-            [
-                *(sys.executable, "-m", "mlflow", "server"),
-                *("--host", "127.0.0.1", "--port", self._mlflow_url.rpartition(":")[2]),
-                *("--backend-store-uri", f"sqlite:///{self._home / 'mlflow.db'}"),
-                *("--artifacts-destination", str(self._home / "artifacts")),
-                *("--workers", "1"),
-            ],
+            record.command(self._home, self._mlflow_url),
             self._common,
             niceness=10,
         )
 
-    def _prepare_mlflow(self) -> None:
-        """Set WAL on MLflow's file, once: its writers then no longer wait for its readers."""
-        (self._home / "artifacts").mkdir(exist_ok=True)
-        connection = sqlite3.connect(self._home / "mlflow.db")
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        finally:
-            connection.close()
-
     def _environment(self, broker: str) -> dict[str, str]:
-        """What every part sees. Settings of another service in the caller's environment are left out."""
-        inherited = {
-            key: value
-            for key, value in os.environ.items()
-            if not key.startswith(("CAVIAR_", "MLFLOW_", "_MLFLOW_"))
-        }
-        return inherited | {
+        """What every part sees."""
+        return record.environment() | {
             "CAVIAR_DATABASE_URL": f"sqlite:///{self._home / 'caviar.db'}",
             "CAVIAR_BROKER_URL": broker,
             "CAVIAR_MLFLOW_URI": self._mlflow_url,
@@ -235,8 +214,6 @@ class _Embedded:
             "CAVIAR_CLAIM_S": str(CLAIM_S),
             "CAVIAR_LOCAL": "1",
             "MLFLOW_TRACKING_URI": self._mlflow_url,
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
             "OMP_NUM_THREADS": "1",
         }
 
@@ -261,7 +238,7 @@ def _caviar(command: str) -> list[str]:
     return [sys.executable, "-m", "caviar.cli", command]
 
 
-def _locked(lock: IO[str]) -> bool:
+def locked(lock: IO[str]) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -348,8 +325,14 @@ def _port_of_mlflow(api: socket.socket) -> int:
         return int(listener.getsockname()[1])
 
 
+def free_url() -> str:
+    """An address on this machine where nothing listens."""
+    with _listen(0) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """SIGTERM and a closed terminal end like Ctrl-C, so that everything is cleaned up."""
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
@@ -366,7 +349,7 @@ def _ended_by_signals() -> Iterator[None]:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
+def uninterrupted() -> Iterator[None]:
     """Cleaning up takes seconds; a second Ctrl-C does not cut it short."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}

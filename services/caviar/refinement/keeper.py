@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from caviar.adapters.mlflow import Record
 from caviar.adapters.sql import Store, StudyRecord, standing
+from caviar.contract.views import TrialState
 from caviar.errors import ServiceError
-from caviar.refinement import priming, publish
+from caviar.refinement import entries, priming, publish
 from caviar.refinement.refiner import Recorded, ended_trials
 from caviar.refinement.setbacks import Setbacks
 from caviar.studies.life import ENDED, OPEN
@@ -35,6 +36,12 @@ class _Case:
     """The newest round that has its run: only later ones are read again."""
     shipped: int = -1
     """Complete runs at the last look: MLflow is only asked when there are more."""
+    told: set[str] = field(default_factory=set)
+    """Trials whose end was told to MLflow because their workers could not."""
+    written: tuple[object, ...] | None = None
+    """The study as it was when its record was last written."""
+    points: set[int] = field(default_factory=set)
+    """Points of people in that record."""
 
 
 class Keeper:
@@ -48,6 +55,8 @@ class Keeper:
         self._cases: dict[str, _Case] = {}
         self._setbacks = Setbacks()
         self._away = False
+        self._priors: dict[str, int] = {}
+        self._points: dict[str, set[int]] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Turn until ``stop`` is set, whatever MLflow does."""
@@ -74,6 +83,7 @@ class Keeper:
                 goes on from it.
         """
         failed: ServiceError | None = None
+        self._priors, self._points = self._store.prior_counts(), self._store.waiting_points()
         for record in self._store.studies(closed=False):
             if self._setbacks.waits(record.id):
                 continue
@@ -101,6 +111,7 @@ class Keeper:
             experiment_id, run_id = publish.open_study(self._record, record, case.study)
             self._store.set_study_run(record.id, experiment_id, run_id)
             return
+        self._write(record, case)
         self._read_results(record.id, record.experiment_id, case)
         for row in self._store.rounds(record.id, after=case.published):
             if row.run_id is None:
@@ -108,6 +119,22 @@ class Keeper:
             case.published = row.index
         if record.state in ENDED and record.importance is not None:
             self._close(record, case)
+
+    def _write(self, record: StudyRecord, case: _Case) -> None:
+        """Write the study's record where it changed."""
+        points = self._points.get(record.id, set())
+        state = (record.state, record.reason, record.ended, record.importance, len(record.notes))
+        now = (*state, record.primed, self._priors.get(record.id, 0))
+        if now == case.written and points <= case.points:
+            return
+        entries.write_study(self._record, self._store, record)
+        case.written, case.points = now, points
+
+    def _tell(self, study_id: str, states: tuple[TrialState, ...], case: _Case) -> None:
+        for row in self._store.trials(study_id, states):
+            if row.run_id is not None and row.id not in case.told:
+                entries.tell_end(self._record, row, row.run_id)
+                case.told.add(row.id)
 
     def _publish(self, record: StudyRecord, case: _Case, index: int) -> None:
         rounds = self._store.rounds(record.id)[: index + 1]
@@ -125,6 +152,7 @@ class Keeper:
         for trial, (run_id, value, ended_ms) in found.items():
             self._recorded[trial] = Recorded(run_id, value, ended_ms)
             case.since_ms = max(case.since_ms, ended_ms)
+        self._tell(study_id, ("quarantined",), case)
         case.shipped = shipped
 
     def _close(self, record: StudyRecord, case: _Case) -> None:
@@ -138,6 +166,8 @@ class Keeper:
         counts = self._store.counts(record.id)
         if any(counts[state] for state in OPEN) or self._store.unshipped(record.id):
             return
+        self._tell(record.id, entries.UNTOLD, case)
+        entries.write_study(self._record, self._store, record)
         publish.close_study(
             self._record,
             record,

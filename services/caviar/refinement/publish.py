@@ -13,8 +13,9 @@ from caviar import __version__
 from caviar.adapters.mlflow import Record
 from caviar.adapters.sql import RoundRow, Standing, StudyRecord, TrialRow
 from caviar.contract import names
+from caviar.contract.record import ROUND
 from caviar.contract.views import TrialState
-from caviar.refinement import notes, pictures
+from caviar.refinement import entries, notes, pictures
 from caviar.search import Round
 from caviar.studies.spec import Study
 
@@ -29,6 +30,8 @@ def _tags(record: StudyRecord, kind: str) -> dict[str, str]:
         names.TAG_VERSION: __version__,
         names.TAG_SOURCE: record.filename,
     }
+    if record.rebuilt:
+        tags[names.TAG_REBUILT] = str(record.rebuilt)
     if record.branched_from:
         tags[names.TAG_BRANCH] = f"{record.branched_from}/r{record.branched_round}"
     if record.user:
@@ -104,6 +107,7 @@ def publish_round(
         step=row.index,
         artifacts={
             "box.json": json.dumps(ledger, indent=2).encode(),
+            ROUND: entries.round_file(row, computed_from),
             "zoom.svg": pictures.zoom(study, boxes, trials),
         },
     )

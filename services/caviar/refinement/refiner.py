@@ -16,7 +16,7 @@ from caviar.adapters.imports import imports_lock
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.refinement.setbacks import Setbacks
 from caviar.search import History, Result, Round, importance, refine
-from caviar.studies.life import ENDED, LEARNT_FROM, trial_id
+from caviar.studies.life import ENDED, LEARNT_FROM
 from caviar.studies.spec import Study, load_study
 
 log = logging.getLogger("caviar.refiner")
@@ -47,8 +47,8 @@ FindRecorded = Callable[[str], Recorded | None]
 @dataclass(slots=True)
 class _Case:
     study: Study
-    ended: set[int] = field(default_factory=set)
-    """Numbers of the trials that ended by themselves."""
+    ended: dict[int, str] = field(default_factory=dict)
+    """Number -> id of the trials that ended by themselves."""
     since: float = 0.0
     """When the newest of them ended: only later ones are read again."""
     counted: float = -math.inf
@@ -128,7 +128,7 @@ class Refiner:
         last = case.rounds[-1].index if case.rounds else -1
         for entry in self._store.rounds(record.id, after=last):
             case.rounds.append(Round.from_json(study.space, entry.data))
-        self._recheck(record, case)
+        self._recheck(case)
         newer = self._store.priors(record.id, after=len(case.prior) - 1)
         case.prior.extend(row.result() for row in newer)
         # After a long absence more than one round may be due.
@@ -137,7 +137,7 @@ class Refiner:
         ):
             sources = []
             for number in sorted(case.history.numbers.tolist()):
-                trial = trial_id(record.id, number)
+                trial = case.ended[number]
                 recorded = self._find_recorded(trial)
                 sources.append((trial, recorded.run_id if recorded else None))
             if not self._store.add_round(record.id, following.index, following.to_json(), sources):
@@ -159,35 +159,35 @@ class Refiner:
             while page := self._store.trials(
                 record.id, LEARNT_FROM, last, limit=PAGE, ended_since=since
             ):
-                self._take(record, case, [row for row in page if row.number not in case.ended])
+                self._take(case, [row for row in page if row.number not in case.ended])
                 last = page[-1].number
         return len(case.ended)
 
-    def _take(self, record: StudyRecord, case: _Case, rows: list[TrialRow]) -> None:
-        case.ended.update(row.number for row in rows)
+    def _take(self, case: _Case, rows: list[TrialRow]) -> None:
+        case.ended.update((row.number, row.id) for row in rows)
         case.since = max([case.since, *(row.ended or 0.0 for row in rows)])
         results = [row.result() for row in rows if row.kind != "confirm"]
-        case.history.extend(self._result(record, result) for result in results)
+        case.history.extend(self._result(case, result) for result in results)
         case.reported.update((result.number, result) for result in results)
 
-    def _result(self, record: StudyRecord, reported: Result) -> Result:
+    def _result(self, case: _Case, reported: Result) -> Result:
         """MLflow is the record of results; the worker's report stands in until the run is complete there."""
-        recorded = self._find_recorded(trial_id(record.id, reported.number))
+        recorded = self._find_recorded(case.ended[reported.number])
         if reported.value is None or recorded is None or recorded.value is None:
             return reported
         return replace(reported, value=recorded.value)
 
-    def _recheck(self, record: StudyRecord, case: _Case) -> None:
+    def _recheck(self, case: _Case) -> None:
         """Where MLflow now has another value than was reported, it counts: the history is encoded anew."""
         if self._clock() - case.rechecked < RECHECK_S:
             return
         case.rechecked = self._clock()
         differs = {}
         for number, reported in list(case.reported.items()):
-            if self._find_recorded(trial_id(record.id, number)) is None:
+            if self._find_recorded(case.ended[number]) is None:
                 continue
             del case.reported[number]
-            result = self._result(record, reported)
+            result = self._result(case, reported)
             if result.value != reported.value:
                 differs[number] = result
         if differs:
@@ -196,7 +196,7 @@ class Refiner:
 
     def _explain(self, record: StudyRecord, case: _Case) -> None:
         self._read_ended(record, case)
-        self._recheck(record, case)
+        self._recheck(case)
         try:
             with imports_lock:
                 shares = importance(case.study.space, case.history, case.study.metric.goal)

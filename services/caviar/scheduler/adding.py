@@ -42,6 +42,7 @@ def add(store: Store, desk: Desk, new: NewTrial) -> AddedTrial:
         trial_seed(study.seed, number),
         kind="added",
         queued=True,
+        rebuilt=desk.record.rebuilt,
     )
     if row is None:
         raise NotAllowed(f"Trial {number} was created by another process. Try again.")

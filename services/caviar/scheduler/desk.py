@@ -66,9 +66,12 @@ class Desk:
     """The leaders' new runs, by number: the search does not learn from them."""
     nearest: TrialRow | None = None
     """Of the trials beyond the study's bounds the one that is least beyond."""
-    next_number: int = 0
     served: int = 0
     """The place in the order of all dispatches of the last one of this study."""
+    gaps: list[int] = field(default_factory=list)
+    """Numbers below the highest that no trial has, the lowest last: MLflow had no run of them when the study came back
+    from there."""
+    highest: int = -1
     exhausted: bool = False
     """The strategy has no further point (a grid that is done)."""
     spent_s: float = 0.0
@@ -107,16 +110,25 @@ class Desk:
     def settings(self) -> Settings:
         return self.study.search_settings
 
+    @property
+    def next_number(self) -> int:
+        """The number of the trial that is created next."""
+        return self.gaps[-1] if self.gaps else self.highest + 1
+
     def put(self, row: TrialRow) -> None:
         """Take over a trial's new state."""
         before = self.open.pop(row.number, None)
         if before is not None:
             del self.by_state[before.state][row.number]
             self.counts[before.state] -= 1
-        elif row.number < self.next_number:
+        elif row.number > self.highest:
+            self.gaps = [*range(row.number - 1, self.highest, -1), *self.gaps]
+            self.highest = row.number
+        elif row.number in self.gaps:
+            self.gaps.remove(row.number)
+        else:
             return  # it has ended already, for good
         self.counts[row.state] += 1
-        self.next_number = max(self.next_number, row.number + 1)
         confirms = row.kind == "confirm"
         if confirms:
             self.again[row.number] = row
@@ -218,5 +230,6 @@ class Desk:
             run_id=row.run_id,
             stop=self._stop(row),
             repeats=row.repeats,
+            added=row.kind == "added",
             bounded=tuple(constraint.metric for constraint in self.study.constraints),
         )

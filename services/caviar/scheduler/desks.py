@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
+from caviar.contract.names import study_of
 from caviar.contract.views import StudyState
 from caviar.errors import InputError, NotAllowed
 from caviar.scheduler.desk import Desk, SearchFailed, over
@@ -38,8 +39,10 @@ class Desks:
         return iter(list(self._desks.values()))
 
     def load(self, now: float) -> None:
-        """Every study that goes on; each running trial gets one whole lease."""
-        for record in self._store.studies(states=("running", "paused")):
+        """Every study that goes on, or has trials that still run; each running trial gets one whole lease."""
+        for record in self._store.studies(closed=False):
+            if record.state in ENDED and not self._store.counts(record.id)["running"]:
+                continue
             try:
                 study = load_study(record.source, record.filename)
             except InputError as error:  # written for another version: the others go on without it
@@ -59,7 +62,7 @@ class Desks:
         return self._desks.get(study_id)
 
     def of_trial(self, identifier: str) -> Desk | None:
-        return self._desks.get(identifier.rpartition("-")[0])
+        return self._desks.get(study_of(identifier))
 
     def get(self, study_id: str) -> Desk:
         """The study in memory; an ended one is there while trials of it still run.

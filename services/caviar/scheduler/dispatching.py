@@ -134,6 +134,7 @@ class Dispatcher:
             trial_seed(desk.study.seed, number),
             "search" if leader is None else "confirm",
             leader,
+            rebuilt=desk.record.rebuilt,
         )
         if row is not None:
             desk.put(row)

@@ -65,6 +65,10 @@ class Fleet:
         self._deadlines[trial] = now + self._lease_s
         self._soonest = min(self._soonest, now + self._lease_s)
 
+    def leases(self) -> frozenset[str]:
+        """The trials that have one."""
+        return frozenset(self._deadlines)
+
     def end_lease(self, trial: str) -> None:
         self._deadlines.pop(trial, None)
         self.progress.pop(trial, None)

@@ -256,7 +256,8 @@ class Scheduler:
             return None
         number = int(held.trial.rpartition("-")[2])
         row = desk.open.get(number)
-        if row is None or row.state != "running" or row.attempt != held.attempt:
+        same = row is not None and row.id == held.trial and row.attempt == held.attempt
+        if row is None or row.state != "running" or not same:
             return None
         return row
 
@@ -304,9 +305,8 @@ class Scheduler:
     def _row(self, identifier: str, desk: Desk | None) -> TrialRow | None:
         """An open trial from memory, any other from the store."""
         number = identifier.rpartition("-")[2]
-        if desk is not None and number.isdecimal() and int(number) in desk.open:
-            return desk.open[int(number)]
-        return self._store.trial(identifier)
+        row = desk.open.get(int(number)) if desk is not None and number.isdecimal() else None
+        return row if row is not None and row.id == identifier else self._store.trial(identifier)
 
     def shipped(self, message: Shipped) -> None:
         self._store.shipped(dict(message.runs))
@@ -316,7 +316,11 @@ class Scheduler:
         record = self._store.study(study_id)
         if record is None or record.experiment_id is None or record.run_id is None:
             return None
-        return ShipTarget(experiment_id=record.experiment_id, parent_run_id=record.run_id)
+        return ShipTarget(
+            experiment_id=record.experiment_id,
+            parent_run_id=record.run_id,
+            rebuilt=record.rebuilt,
+        )
 
     # What the API shows beside the store
 
@@ -346,6 +350,16 @@ class Scheduler:
                 (worker, max(0, worker.slots - busy.get(worker.incarnation, 0)), now - worker.seen)
                 for worker in self._fleet.workers(now)
             ]
+
+    def leases(self) -> frozenset[str]:
+        """The trials whose workers have called within the lease."""
+        with self._lock:
+            return self._fleet.leases()
+
+    def unclaimed(self) -> list[str]:
+        """The trials that nobody takes though a slot is free."""
+        with self._lock:
+            return self._tickets.unclaimed()
 
     def outlook(self, study_id: str) -> tuple[int, float | None]:
         """Slots of the study's class, and the estimated seconds that it still needs."""

@@ -19,6 +19,8 @@ Outgoing = tuple[Ticket, str]
 """A ticket and its queue."""
 
 MAX_BACKOFF = 8
+MANY = 3
+"""Times that a ticket was sent again: then it is no accident."""
 
 
 @dataclass(slots=True)
@@ -49,6 +51,10 @@ class Tickets:
         if sent is None:
             return True
         return slot_is_free and now - sent.at > self._claim_s * min(2**sent.times, MAX_BACKOFF)
+
+    def unclaimed(self) -> list[str]:
+        """Trials whose tickets were sent again and again, each time because a slot was free."""
+        return sorted(trial for trial, sent in self._sent.items() if sent.times >= MANY)
 
     def write(self, row: TrialRow, queue: str, now: float) -> Outgoing:
         """A ticket for :meth:`post`, in the books as sent: its claim may come before ``post`` returns."""

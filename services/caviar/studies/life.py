@@ -71,8 +71,3 @@ def trial_seed(study_seed: int, number: int) -> int:
     """A trial's own seed in [0, 2**31): a hash, so that neighbouring numbers share nothing."""
     digest = hashlib.sha256(f"{study_seed}:{number}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
-
-
-def trial_id(study_id: str, number: int) -> str:
-    """A function of study and number: creating a trial twice is a conflict, not a second trial."""
-    return f"{study_id}-{number}"

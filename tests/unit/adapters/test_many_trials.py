@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event, insert
 
 from caviar.adapters.sql import Store, migrate, open_engine
 from caviar.adapters.sql.tables import trials
-from caviar.studies.life import trial_id
+from caviar.contract.names import trial_id
 
 STATES = ("done", "done", "failed", "quarantined", "running", "cancelled", "stopped")
 

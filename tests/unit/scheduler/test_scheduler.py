@@ -448,3 +448,15 @@ def test_a_client_folder_is_refused_where_the_service_is_not_local(tmp_path: Pat
     with pytest.raises(InputError, match="folder"):
         remote.submit(Submission(text=STUDY % (1, ""), folder="/home/somebody"))
     assert bench.store.studies() == []
+
+
+def test_a_trial_of_a_stopped_study_is_taken_back_after_a_restart(bench: Bench) -> None:
+    """The study ended while its trial ran, then the scheduler was restarted, then the host went away."""
+    study = bench.submit()
+    bench.hello()
+    bench.scheduler.tick()
+    bench.claim(bench.tickets[0])
+    bench.scheduler.stop(study)
+    bench.restart()
+    bench.silence()
+    assert bench.state(study) == "cancelled"

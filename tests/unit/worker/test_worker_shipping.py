@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,25 @@ from caviar.contract.messages import Assignment, ShipTarget, Trainer
 from caviar_worker import ship_state, spool
 from caviar_worker.files import write_json
 from caviar_worker.folders import AttemptFolder
+from caviar_worker.scheduler import Away
+from caviar_worker.settings import WorkerSettings
 from caviar_worker.ship_state import AttemptState, ShipState, final_points, unrepeated
-from caviar_worker.ship_trial import ship
+from caviar_worker.ship_trial import Forgotten, ship
+from caviar_worker.shipper import Shipper
 from caviar_worker.spool import End, Point
 
 TARGET = ShipTarget(experiment_id="1", parent_run_id="parent")
+WORKER = WorkerSettings(
+    url="http://127.0.0.1:9",
+    token="a-token",
+    broker="redis://nowhere",
+    mlflow="http://127.0.0.1:9",
+    host="host-1",
+    slots=1,
+    resource_class="cpu",
+    folder=Path("nowhere"),
+    run_dir=Path("nowhere"),
+)
 
 
 @dataclass
@@ -226,3 +240,59 @@ def test_the_state_survives_its_file(tmp_path: Path) -> None:
     assert unrepeated([Point("a", 1, 9, 7.0), Point("a", 2, 9, 7.0)], points) == [
         Point("a", 2, 9, 7.0)
     ]
+
+
+def test_what_was_forgotten_with_the_store_gets_no_run(tmp_path: Path) -> None:
+    """The study came back from MLflow, which had no run of this trial: another one has its number by now."""
+    folder, claim = attempt(tmp_path)
+    folder.mark_delivered("lost")
+    recorder = Recorder()
+    with pytest.raises(Forgotten):
+        ship(recorder, folder, claim, TARGET.model_copy(update={"rebuilt": 1}))  # type: ignore[arg-type]
+    assert recorder.calls == [("find", "t-1")]
+
+
+def test_what_mlflow_knew_is_shipped_into_its_run(tmp_path: Path) -> None:
+    """Its trial came back with its study: the run is found by its tag, and no other is made."""
+    folder, claim = attempt(tmp_path)
+    folder.mark_delivered("lost")
+    recorder = Recorder(existing="run-9")
+    run_id, _ = ship(recorder, folder, claim, TARGET.model_copy(update={"rebuilt": 1}))  # type: ignore[arg-type]
+    assert run_id == "run-9"
+    assert "create" not in recorder.names()
+
+
+@dataclass
+class Targets:
+    """Stands where the scheduler stands and says where a study's runs go."""
+
+    target: ShipTarget | None = None
+    away: bool = False
+
+    def ship_target(self, _study: str) -> ShipTarget | None:
+        if self.away:
+            raise Away("away")
+        return self.target
+
+
+def test_a_shipper_hears_that_a_study_came_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks again from time to time; while the scheduler is away, what it knew still holds."""
+    now = 1000.0
+    monkeypatch.setattr("caviar_worker.shipper.time.monotonic", lambda: now)
+    asked = Targets(TARGET)
+    settings = replace(WORKER, folder=tmp_path)
+    shipper = Shipper(settings, asked, Recorder())  # type: ignore[arg-type]
+    assert shipper._target("s-1") == TARGET
+    asked.target = TARGET.model_copy(update={"rebuilt": 1})
+    assert shipper._target("s-1") == TARGET, "one request for many trials"
+    now += 31
+    asked.away = True
+    assert shipper._target("s-1") == TARGET
+    now += 31
+    asked.away = False
+    assert shipper._target("s-1") == asked.target
+    asked.target = None  # the store was lost, and is not back yet
+    now += 31
+    assert shipper._target("s-1") is not None

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, func, insert, select, update
 from caviar.adapters.sql.rows import PriorRow
 from caviar.adapters.sql.tables import priors, studies, trials
 from caviar.contract.messages import ParameterValue
+from caviar.contract.names import trial_id
 from caviar.contract.views import Note
-from caviar.studies.life import GOING_ON, trial_id
+from caviar.studies.life import GOING_ON
 from caviar.studies.mapping import Known as Known
 
 BY_HAND = "by hand"

@@ -36,6 +36,8 @@ class StudyRecord:
     branched_from: str | None = None
     branched_round: int | None = None
     """The study and its round that this one goes on from."""
+    rebuilt: int = 0
+    """How many times it came back from MLflow."""
     notes: list[dict[str, Any]] = field(default_factory=list)
     """What came of each source of the warm start, as ``contract.views.Note`` in JSON."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from caviar.adapters.sql.rows import StudyRecord, TrialRow
 from caviar.adapters.sql.store import Store
 from caviar.search.confirming import Confirmation, confirmed
-from caviar.studies.life import ENDED, trial_id
+from caviar.studies.life import ENDED
 from caviar.studies.spec import Study
 
 
@@ -28,7 +28,7 @@ def standing(store: Store, record: StudyRecord, study: Study) -> Standing:
         rows = store.trials(record.id, kind="confirm")
         verdict = confirmed(_runs(rows), goal) if _complete(rows, study) else None
         if verdict is not None:
-            return Standing(store.trial(trial_id(record.id, verdict.trial)), verdict)
+            return Standing(store.numbered(record.id, verdict.trial), verdict)
     return Standing(store.best(record.id, goal == "maximize"))
 
 

@@ -13,14 +13,16 @@ from typing import Any
 from sqlalchemy import Engine, Row, and_, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from caviar.adapters.sql import ledger, moves
+from caviar.adapters.sql import ledger, looks, moves
 from caviar.adapters.sql import priors as priors_of
+from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rows import PriorRow, RoundRow, StudyRecord, TrialRow
 from caviar.adapters.sql.tables import DONE, attempts, studies, trials
 from caviar.contract.messages import Finish, ParameterValue
+from caviar.contract.names import trial_id
 from caviar.contract.views import StudyState, TrialKind, TrialState
-from caviar.studies.life import ENDED, FINAL, GOING_ON, TRIAL_STATES, Verdict, trial_id
+from caviar.studies.life import ENDED, FINAL, GOING_ON, TRIAL_STATES, Verdict
 from caviar.studies.mapping import Known
 
 
@@ -201,6 +203,21 @@ class Store:
         with self._reader.begin() as connection:
             return {study: end for study, end in connection.execute(query) if end is not None}
 
+    def waiting_points(self) -> dict[str, set[int]]:
+        """Numbers of the points of people that have not ended and of which no run is known, by study."""
+        with self._reader.begin() as connection:
+            return looks.waiting_points(connection)
+
+    def waiting_runs(self) -> list[WaitingRuns]:
+        """Ended trials whose MLflow runs are not complete, by study and host."""
+        with self._reader.begin() as connection:
+            return looks.waiting_runs(connection)
+
+    def marks(self, study_id: str) -> dict[str, TrialMark]:
+        """Every trial of a study by its id, as far as its run in MLflow is concerned."""
+        with self._reader.begin() as connection:
+            return looks.marks(connection, study_id)
+
     def counts(self, study_id: str) -> dict[TrialState, int]:
         """Trials by state, zeros included."""
         return self.counts_of([study_id])[study_id]
@@ -240,6 +257,13 @@ class Store:
     def trial(self, identifier: str) -> TrialRow | None:
         with self._reader.begin() as connection:
             row = connection.execute(select(trials).where(trials.c.id == identifier)).first()
+        return _trial(row) if row else None
+
+    def numbered(self, study_id: str, number: int) -> TrialRow | None:
+        """A study's trial of that number."""
+        query = select(trials).where(trials.c.study_id == study_id, trials.c.number == number)
+        with self._reader.begin() as connection:
+            row = connection.execute(query).first()
         return _trial(row) if row else None
 
     def trials(
@@ -307,13 +331,14 @@ class Store:
         kind: TrialKind = "search",
         repeats: int | None = None,
         queued: bool = False,
+        rebuilt: int = 0,
     ) -> TrialRow | None:
         """Create trial ``number`` and dispatch its first attempt; None where the number is taken.
 
-        ``queued``: it waits to be dispatched instead.
+        ``queued``: it waits to be dispatched instead. ``rebuilt``: as in ``contract.names.trial_id``.
         """
         values: dict[str, Any] = {
-            "id": trial_id(study_id, number),
+            "id": trial_id(study_id, number, rebuilt),
             "study_id": study_id,
             "number": number,
             "round": round_index,
@@ -393,10 +418,10 @@ class Store:
 
     # Rounds
 
-    def rounds(self, study_id: str, after: int = -1) -> list[RoundRow]:
-        """By index; ``after`` is the last one that is known already."""
+    def rounds(self, study_id: str, after: int = -1, until: int | None = None) -> list[RoundRow]:
+        """By index; ``after`` is the last one that is known already, ``until`` the last one that is wanted."""
         with self._reader.begin() as connection:
-            return ledger.read(connection, study_id, after)
+            return ledger.read(connection, study_id, after, until)
 
     def round_runs(self, study_id: str) -> dict[int, str | None]:
         """The run in MLflow of each round that a study has."""

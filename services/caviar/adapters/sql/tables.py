@@ -53,6 +53,7 @@ studies = Table(
     Column("branched_from", String(64)),
     Column("branched_round", Integer),
     Column("notes", JSON, nullable=False, default=list),
+    Column("rebuilt", Integer, nullable=False, default=0),
     Index(None, "fingerprint"),
     Index(None, "state"),
 )

@@ -24,7 +24,8 @@ from caviar.cli.views.parts import (
 from caviar.contract.views import StudyRow, StudyView, TrialView, WorkerView
 
 
-def _table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
+    """A table without lines; a column whose title starts with ``>`` is set to the right."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for column in columns:
         right = column.startswith(">")
@@ -41,7 +42,7 @@ def studies_table(rows: list[StudyRow], limit: int | None = None) -> RenderableT
     """``limit`` is how many were asked for: with as many there may be more."""
     if not rows:
         return Text("No studies yet. `caviar submit STUDY.yaml` adds one.")
-    table = _table("study", "name", "state", ">trials", ">best", "strategy", "created")
+    table = new_table("study", "name", "state", ">trials", ">best", "strategy", "created")
     for row in rows:
         table.add_row(
             Text(row.id),
@@ -113,7 +114,7 @@ def _section(title: str, body: RenderableType | None) -> list[RenderableType]:
 def workers_table(workers: list[WorkerView]) -> RenderableType:
     if not workers:
         return Text("No worker has called. `caviar worker` starts one.")
-    table = _table("host", "class", ">slots", ">free", "seen")
+    table = new_table("host", "class", ">slots", ">free", "seen")
     for worker in workers:
         table.add_row(
             Text(clean(worker.host)),

@@ -1,0 +1,94 @@
+"""Writing whole studies that come from elsewhere, in one transaction for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, insert, select
+
+from caviar.adapters.sql.rows import PriorRow, StudyRecord, TrialRow
+from caviar.adapters.sql.tables import attempts, priors, rounds, studies, trials
+from caviar.contract.record import RoundEntry
+
+CHUNK = 1000
+"""Rows of one statement."""
+
+
+class Restoring:
+    """Everything is there after the transaction, or nothing of it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def known(self) -> set[str]:
+        """The ids of the studies that are there."""
+        return set(self._connection.execute(select(studies.c.id)).scalars())
+
+    def write(
+        self,
+        record: StudyRecord,
+        ledger: Sequence[RoundEntry],
+        runs: dict[int, str],
+        rows: Sequence[TrialRow],
+        known: Sequence[PriorRow],
+        lost: Sequence[TrialRow],
+    ) -> None:
+        """A study with its rounds (``runs``: index -> run), trials and results from elsewhere.
+
+        ``lost`` are those of its trials whose last attempt nobody holds any more.
+        """
+        self._insert(studies, [_values(record)])
+        self._insert(
+            rounds,
+            (
+                {
+                    "study_id": record.id,
+                    "index": entry.index,
+                    "data": entry.data,
+                    "computed_from": [list(pair) for pair in entry.computed_from],
+                    "created": entry.created,
+                    "run_id": runs.get(entry.index),
+                }
+                for entry in ledger
+            ),
+        )
+        self._insert(trials, map(_values, rows))
+        self._insert(priors, map(_values, known))
+        self._insert(
+            attempts,
+            (
+                {
+                    "trial_id": row.id,
+                    "attempt": row.attempt,
+                    "host": row.host,
+                    "started": row.started or row.created,
+                    "ended": row.ended or row.created,
+                    "outcome": "lost",
+                    "detail": "the store was lost",
+                }
+                for row in lost
+            ),
+        )
+
+    def _insert(self, table: Any, values: Iterable[dict[str, Any]]) -> None:
+        chunk: list[dict[str, Any]] = []
+        for row in values:
+            chunk.append(row)
+            if len(chunk) == CHUNK:
+                self._connection.execute(insert(table), chunk)
+                chunk = []
+        if chunk:
+            self._connection.execute(insert(table), chunk)
+
+
+def _values(row: StudyRecord | TrialRow | PriorRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in type(row).__slots__}
+
+
+@contextmanager
+def restoring(engine: Engine) -> Iterator[Restoring]:
+    """One transaction, for as long as MLflow is read: nobody else writes meanwhile."""
+    with engine.begin() as connection:
+        yield Restoring(connection)

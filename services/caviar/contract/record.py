@@ -1,0 +1,86 @@
+"""What MLflow holds beside what people read there, so that the SQL store can be written again from MLflow alone.
+
+    run of a study    artifact ``record.json``    StudyEntry
+    run of a round    artifact ``round.json``     RoundEntry
+    run of a trial    tag ``caviar.end``          ending.TrialEnd; its parameters, other tags and times say the rest
+
+Each has a version. A reader refuses one that it does not know, and checks the rest: whoever may write to MLflow may
+have written it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from caviar.contract.ending import Entry, Whole
+from caviar.contract.messages import Identifier, Number, ParameterValue
+from caviar.contract.views import Importance, Note, StudyState, TrialKind
+
+RECORD = "record.json"
+ROUND = "round.json"
+
+Seconds = Annotated[float, Field(allow_inf_nan=False, ge=0)]
+"""Since the epoch."""
+StudyId = Annotated[str, Field(pattern=r"^[a-z0-9]{1,32}$")]
+
+
+class Prior(Entry):
+    """A result from elsewhere."""
+
+    source: str = Field(max_length=255)
+    params: dict[str, ParameterValue]
+    value: Number
+
+
+class TrialWithoutRun(Entry):
+    """A trial that MLflow has no run of: a person's point, or one that was cancelled before it started."""
+
+    id: Identifier
+    number: Whole
+    round: Whole
+    attempt: Whole
+    state: Literal["queued", "cancelled"]
+    kind: TrialKind
+    params: dict[str, ParameterValue]
+    seed: Whole
+    repeats: Whole | None = None
+    created: Seconds
+    ended: Seconds | None = None
+
+
+class StudyEntry(Entry):
+    """A study as the service has it. ``source`` is the study file itself."""
+
+    id: StudyId
+    source: str
+    filename: str = Field(max_length=255)
+    folder: str | None = None
+    code_version: str | None = Field(default=None, max_length=255)
+    user: str | None = Field(default=None, max_length=255)
+    state: StudyState
+    reason: str = ""
+    created: Seconds
+    ended: Seconds | None = None
+    importance: tuple[Importance, ...] | None = None
+    primed: bool = True
+    notes: tuple[Note, ...] = ()
+    branched_from: StudyId | None = None
+    branched_round: Whole | None = None
+    rebuilt: int = Field(default=0, ge=0, le=1_000_000)
+    first_round: dict[str, Any]
+    """As in RoundEntry: a study without any round cannot go on."""
+    priors: tuple[Prior, ...] = ()
+    without_run: tuple[TrialWithoutRun, ...] = ()
+
+
+class RoundEntry(Entry):
+    """A round of the ledger."""
+
+    index: Whole
+    created: Seconds
+    data: dict[str, Any]
+    """The search's own JSON: ``caviar.search.Round``."""
+    computed_from: tuple[tuple[str, str | None], ...] = ()
+    """(trial, run)"""

@@ -1,0 +1,193 @@
+"""From a run in MLflow to a row of the store, or the reason why it is none. Nothing in MLflow is believed unchecked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from caviar.adapters.mlflow_books import Seen
+from caviar.adapters.sql import TrialRow
+from caviar.contract import names
+from caviar.contract.ending import TrialEnd
+from caviar.contract.messages import Identifier
+from caviar.contract.record import RoundEntry, StudyEntry
+from caviar.contract.views import TrialKind, TrialState
+from caviar.errors import CaviarError, InputError
+from caviar.search import Round
+from caviar.space import Space
+from caviar.studies.constraints import violation
+from caviar.studies.life import FINAL
+from caviar.studies.mapping import untexted
+from caviar.studies.spec import Study, load_study
+
+MOST_SEED = 2**31 - 1
+MOST_ATTEMPT = 10_000_000
+_IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
+
+
+class Damaged(CaviarError):
+    """A run is not what Caviar wrote; says in what."""
+
+
+class _RoundData(BaseModel):
+    """The search's JSON of a round, as far as it can be checked without the search."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    index: int
+    box: dict[str, Any]
+    kind: str
+    reason: str
+    changes: dict[str, str]
+    parent: int | None
+    support: list[int]
+    results: int
+    best: float | None
+    incumbent: int | None
+    memory: dict[str, Any]
+    edges: dict[str, str]
+
+
+def read_study(run: Seen, content: bytes) -> tuple[StudyEntry, Study]:
+    """A study from its ``record.json``. Raises Damaged."""
+    try:
+        entry = StudyEntry.model_validate_json(content)
+    except ValidationError as error:
+        raise Damaged(f"its record cannot be read: {_first(error)}") from None
+    if entry.id != run.tags.get(names.TAG_STUDY):
+        raise Damaged("its record is that of another study")
+    try:
+        study = load_study(entry.source, entry.filename)
+    except InputError as error:
+        raise Damaged(f"its study file cannot be read: {error.problems[0]}") from None
+    for prior in entry.priors:
+        _point(study.space, prior.params)
+    for trial in entry.without_run:
+        if trial.number >= study.budget.trials:
+            raise Damaged(f"trial {trial.number} is beyond its budget")
+        if trial.id != names.trial_id(entry.id, trial.number, names.rebuilt_of(trial.id)):
+            raise Damaged(f"trial {trial.number} is called {trial.id}")
+        _point(study.space, trial.params)
+    check_round(study.space, entry.first_round, 0)
+    return entry, study
+
+
+def read_round(run: Seen, content: bytes, space: Space) -> RoundEntry:
+    """A round from its ``round.json``. Raises Damaged."""
+    try:
+        entry = RoundEntry.model_validate_json(content)
+    except ValidationError as error:
+        raise Damaged(f"its record cannot be read: {_first(error)}") from None
+    if str(entry.index) != run.tags.get(names.TAG_ROUND):
+        raise Damaged("its record is that of another round")
+    check_round(space, entry.data, entry.index)
+    return entry
+
+
+def check_round(space: Space, data: Mapping[str, Any], index: int) -> None:
+    """Raises Damaged where ``data`` is no round ``index`` of a search in ``space``."""
+    try:
+        checked = _RoundData.model_validate(data)
+        Round.from_json(space, data)
+    except ValidationError as error:
+        raise Damaged(f"round {index} cannot be read: {_first(error)}") from None
+    except (InputError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:
+        raise Damaged(f"round {index} does not fit the space: {e}") from None
+    if checked.index != index or not (checked.parent is None or 0 <= checked.parent < index):
+        raise Damaged(
+            f"round {index} says that it is another, or that it descends from a later one"
+        )
+
+
+def read_trial(run: Seen, entry: StudyEntry, study: Study) -> TrialRow:
+    """A trial from its run; one that did not end is queued. Raises Damaged."""
+    number = _whole(run.tags, names.TAG_NUMBER, study.budget.trials - 1)
+    identifier = run.tags.get(names.TAG_TRIAL, "")
+    if identifier != names.trial_id(entry.id, number, names.rebuilt_of(identifier)):
+        raise Damaged(f"its trial is called {identifier[:80]!r}")
+    attempt = max(1, _whole(run.tags, names.TAG_ATTEMPT, MOST_ATTEMPT))
+    repeats = None
+    if names.TAG_REPEATS in run.tags:
+        repeats = _whole(run.tags, names.TAG_REPEATS, study.budget.trials - 1)
+    kind: TrialKind = "search" if names.TAG_ADDED not in run.tags else "added"
+    state, end = _ending(run)
+    started = run.start_ms / 1000
+    return TrialRow(
+        id=_IDENTIFIER.validate_python(identifier),
+        study_id=entry.id,
+        number=number,
+        round=_whole(run.tags, names.TAG_ROUND, study.budget.trials),
+        state=state,
+        attempt=attempt,
+        crashes=0,
+        lost=0,
+        params=_point(study.space, _typed(study.space, run.params)),
+        seed=_whole(run.tags, names.TAG_SEED, MOST_SEED),
+        value=end.value,
+        metrics=end.metrics,
+        steps=end.steps,
+        nonce=None,
+        host=run.tags.get(names.TAG_HOST, "")[:128] or None,
+        incarnation=None,
+        slot=None,
+        created=started,
+        started=started,
+        ended=_ended_s(run, end) if state in FINAL else None,
+        seconds=end.seconds if state in FINAL else None,
+        error=end.error[:8000],
+        output="",
+        run_id=run.run_id,
+        shipped=state in FINAL,
+        kind="confirm" if repeats is not None else kind,
+        repeats=repeats,
+        violation=violation(study.constraints, end.metrics),
+        curve=list(end.curve),
+    )
+
+
+def _ending(run: Seen) -> tuple[TrialState, TrialEnd]:
+    """What counts is what its worker, or the service, said of its end: not that somebody ended the run."""
+    told = run.tags.get(names.TAG_STATE, "running")
+    states: dict[str, TrialState] = {state: state for state in FINAL}
+    if told not in states:
+        return "queued", TrialEnd()
+    text = run.tags.get(names.TAG_END)
+    if text is None:
+        raise Damaged(f"it is {told} without a record of how it ended")
+    try:
+        end = TrialEnd.model_validate_json(text)
+    except ValidationError as error:
+        raise Damaged(f"how it ended cannot be read: {_first(error)}") from None
+    if told == "done" and end.value is None:
+        raise Damaged("it is done without a value")
+    return states[told], end
+
+
+def _ended_s(run: Seen, end: TrialEnd) -> float:
+    return run.start_ms / 1000 + end.seconds if run.end_ms is None else run.end_ms / 1000
+
+
+def _typed(space: Space, params: Mapping[str, str]) -> dict[str, object]:
+    """MLflow has text; a script may have logged parameters of its own beside the trial's."""
+    return {name: untexted(space[name], params[name]) for name in space.names if name in params}
+
+
+def _point(space: Space, given: Mapping[str, object]) -> dict[str, Any]:
+    try:
+        return dict(space.check_point(given))
+    except InputError as error:
+        raise Damaged(f"its parameters are no point of the space: {error.problems[0]}") from None
+
+
+def _whole(tags: Mapping[str, str], key: str, most: int) -> int:
+    text = tags.get(key, "")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) <= most):
+        raise Damaged(f"its tag {key} is {text[:40]!r}, no number up to {most}")
+    return int(text)
+
+
+def _first(error: ValidationError) -> str:
+    found = error.errors(include_input=False, include_url=False)[0]
+    place = ".".join(map(str, found["loc"]))
+    return f"{place}: {found['msg']}" if place else str(found["msg"])
