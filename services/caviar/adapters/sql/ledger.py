@@ -25,7 +25,7 @@ def read(connection: Connection, study_id: str, after: int) -> list[RoundRow]:
 def runs(connection: Connection, study_id: str) -> dict[int, str | None]:
     """By index; None where the round has no run yet."""
     query = select(rounds.c["index"], rounds.c.run_id).where(rounds.c.study_id == study_id)
-    return dict(connection.execute(query))
+    return {int(row[0]): row[1] for row in connection.execute(query)}
 
 
 def computed_from(connection: Connection, study_id: str, index: int) -> list[list[Any]]:
