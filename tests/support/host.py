@@ -90,7 +90,7 @@ class Host:
         """The oldest process that runs ``python -m caviar_worker.<module>``."""
 
         def look() -> psutil.Process | None:
-            found = [p for p in self.processes() if f"caviar_worker.{module}" in p.cmdline()]
+            found = [p for p in self.processes() if f"caviar_worker.{module}" in _command(p)]
             return min(found, key=lambda p: (p.create_time(), p.pid)) if found else None
 
         return wait_until(look, why=f"{module} runs")  # type: ignore[return-value]
@@ -104,8 +104,16 @@ class Host:
         wait_until(
             lambda: not self.processes(),
             30,
-            f"no process is left: {[(p.pid, p.cmdline()) for p in self.processes()]}",
+            f"no process is left: {[(p.pid, _command(p)) for p in self.processes()]}",
         )
+
+
+def _command(process: psutil.Process) -> list[str]:
+    """Its argv; empty where it ended since it was found."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def test_every_trial_ends_once_though_workers_die(simulation: Any, tmp_path: Pat
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
         run = simulation.Simulation(
-            tmp_path / name, 8, 6, seed=3, life_s=60.0, most_trials=25, typical_s=5.0
+            tmp_path / name, 8, 6, seed=3, life_s=40.0, most_trials=12, typical_s=4.0
         )
         run.run(2_000)
         runs.append(run)
