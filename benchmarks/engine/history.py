@@ -12,8 +12,8 @@ from sqlalchemy import Engine, insert, update
 
 from caviar.adapters.sql import Store, migrate, open_engine
 from caviar.adapters.sql.tables import attempts, studies, trials
-from caviar.search import first_round
 from caviar.contract.names import trial_id
+from caviar.search import first_round
 from caviar.studies.life import trial_seed
 from caviar.studies.spec import load_study
 

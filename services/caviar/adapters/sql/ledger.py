@@ -12,13 +12,17 @@ from caviar.adapters.sql.tables import rounds, studies
 from caviar.studies.life import GOING_ON
 
 
-def read(connection: Connection, study_id: str, after: int) -> list[RoundRow]:
-    """By index; ``after`` is the last one that is known already."""
+def read(
+    connection: Connection, study_id: str, after: int, until: int | None = None
+) -> list[RoundRow]:
+    """By index; ``after`` is the last one that is known already, ``until`` the last one that is wanted."""
     query = (
         select(*(rounds.c[name] for name in RoundRow.__slots__))
         .where(rounds.c.study_id == study_id, rounds.c["index"] > after)
         .order_by(rounds.c["index"])
     )
+    if until is not None:
+        query = query.where(rounds.c["index"] <= until)
     return [RoundRow(**row._mapping) for row in connection.execute(query)]
 
 
