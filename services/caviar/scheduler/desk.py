@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.messages import Assignment, ParameterValue, StopRule, Trainer
 from caviar.errors import CaviarError, NotAllowed
+from caviar.scheduler.budget import Clocks, Spending
 from caviar.scheduler.rungs import Rungs
 from caviar.search import Exhausted, History, Result, Round, Settings, propose
 from caviar.studies.life import FINAL, OPEN
@@ -61,6 +62,7 @@ class Desk:
     """The strategy has no further point (a grid that is done)."""
     spent_s: float = 0.0
     """Seconds of finished trials, for the estimate of the time left."""
+    spending: Spending = field(kw_only=True)
     rungs: Rungs = field(init=False)
     history: History = field(init=False)
     """``results`` for the search, encoded once; it catches up when a point is proposed."""
@@ -73,10 +75,13 @@ class Desk:
         self.history, self.prior = History(space, goal), History(space, goal)
 
     @classmethod
-    def load(cls, store: Store, record: StudyRecord, study: Study) -> Desk:
+    def load(cls, store: Store, record: StudyRecord, study: Study, now: Clocks) -> Desk:
         newest = store.rounds(record.id)[-1]
-        desk = cls(record, study, Round.from_json(study.space, newest.data))
-        for row in store.trials(record.id):
+        rows = store.trials(record.id)
+        running = [row for row in rows if row.state == "running"]
+        spending = Spending.load(store, record, study.budget, running, now)
+        desk = cls(record, study, Round.from_json(study.space, newest.data), spending=spending)
+        for row in rows:
             desk.put(row)
         desk.read_priors(store)
         return desk
@@ -109,6 +114,11 @@ class Desk:
         beyond = row.state == "done" and row.violation > 0
         if beyond and (near is None or row.violation < near.violation):
             self.nearest = row
+
+    def row(self, identifier: str) -> TrialRow | None:
+        """An open trial by its id."""
+        number = identifier.rpartition("-")[2]
+        return self.open.get(int(number)) if number.isdecimal() else None
 
     def count(self, state: str) -> int:
         return sum(row.state == state for row in self.open.values())
@@ -197,4 +207,5 @@ class Desk:
             stop=self._stop(row),
             repeats=row.repeats,
             bounded=tuple(constraint.metric for constraint in self.study.constraints),
+            gpu=row.gpu,
         )

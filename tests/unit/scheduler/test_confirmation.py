@@ -140,15 +140,12 @@ def test_a_study_that_is_stopped_confirms_nothing(bench: Confirming) -> None:
     assert (best.trial, best.confirmed) == (5, None)
 
 
-def test_a_study_without_time_confirms_nothing(
-    bench: Confirming, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_study_without_time_confirms_nothing(bench: Confirming) -> None:
     """Hours are a promise: they end the study at once, in its search or after it."""
     study = bench.begin(budget=", hours: 1")
     for _ in range(7):
         bench.step(falling)
-    late = bench.record(study).created + 3601
-    monkeypatch.setattr("caviar.scheduler.scheduler.time.time", lambda: late)
+    bench.now += 3601
     bench.scheduler.tick()
     record = bench.record(study)
     assert (record.state, record.reason) == ("done", "1 hours are over")
