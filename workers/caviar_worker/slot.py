@@ -34,6 +34,9 @@ log = logging.getLogger("caviar.worker")
 
 CLAIM_PATIENCE_S = 60.0
 """Then the ticket is dropped: the scheduler sends another."""
+ROOM_PATIENCE_S = 10.0
+"""How long a ticket is kept where no GPU of the host has room; then another host may have it."""
+AGAIN_S = 0.5
 FORKSERVER_PATIENCE_S = 30.0
 STOP_GRACE_S = 10.0
 """Between asking a trial to stop and ending it: room for one epoch and a checkpoint."""
@@ -94,13 +97,17 @@ def _claim(slot: Slot, ticket: Ticket, nonce: str) -> Assignment | None:
         host=slot.settings.host,
         incarnation=slot.incarnation,
         slot=slot.index,
+        gpus=slot.settings.gpus,
+        slots_per_gpu=slot.settings.slots_per_gpu,
     )
     deadline = time.monotonic() + CLAIM_PATIENCE_S
+    patience = time.monotonic() + ROOM_PATIENCE_S
     pause = 0.1
     while True:
         try:
             answer = slot.scheduler.claim(request)
-            break
+            if not (answer.again and time.monotonic() < patience) or _rest(slot, AGAIN_S):
+                break
         except Refused as error:
             log.warning("The claim of %s was refused: %s", ticket.trial, error)
             return None
@@ -110,6 +117,7 @@ def _claim(slot: Slot, ticket: Ticket, nonce: str) -> Assignment | None:
                 return None
             time.sleep(pause)
             pause = min(5.0, pause * 2)
+    _rest(slot, answer.pause_s)
     assignment = answer.assignment
     if not answer.granted or assignment is None:
         return None
@@ -117,6 +125,17 @@ def _claim(slot: Slot, ticket: Ticket, nonce: str) -> Assignment | None:
         log.error("The claim of %s was answered with another trial: dropped.", ticket.trial)
         return None
     return assignment
+
+
+def _rest(slot: Slot, seconds: float) -> bool:
+    """Wait. True, at once, where the host shuts down."""
+    until = time.monotonic() + seconds
+    while not slot.settings.closing_file.exists():
+        left = until - time.monotonic()
+        if left <= 0:
+            return False
+        time.sleep(min(left, POLL_S))
+    return True
 
 
 def _write_claim(
@@ -141,13 +160,14 @@ def _train(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> Ending:
     refusal = refuse(assignment.trainer, slot.settings)
     if refusal:
         return Ending("failed", error=refusal)
-    environ: dict[str, str] = {}
+    # Set in the trial's own process: nothing before it has looked at a GPU.
+    environ = {"CUDA_VISIBLE_DEVICES": assignment.gpu} if assignment.gpu else {}
     command = assignment.trainer.command is not None
     if command:
         run_id = _wait_for_run(slot, folder)
         if run_id is None:
             return Ending("stopped" if folder.stop_reason() == "stop" else "released")
-        environ = {"MLFLOW_RUN_ID": run_id, ENV_MLFLOW: slot.settings.mlflow}
+        environ |= {"MLFLOW_RUN_ID": run_id, ENV_MLFLOW: slot.settings.mlflow}
     exit = _run(slot, folder, assignment.trainer, environ)
     asked = folder.stop_reason()
     result = read_json(folder.result)

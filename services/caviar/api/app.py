@@ -25,6 +25,7 @@ from caviar.contract.views import (
     Submission,
     Submitted,
     TrialView,
+    TrustedHost,
     Undo,
     WorkerView,
 )
@@ -113,6 +114,11 @@ def _client_routes(
     def trial_of_study(study_id: str, number: int) -> TrialView:
         return trial(f"{found(study_id).id}-{number}")
 
+    @router.post("/studies/{study_id}/trials/{number}/stop")
+    def stop_trial(study_id: str, number: int) -> TrialView:
+        before = trial_of_study(study_id, number)
+        return presenter.trial(scheduler.stop_trial(found(study_id).id, before.number))
+
     @router.get("/trials/{trial_id}")
     def trial(trial_id: str) -> TrialView:
         row = store.trial(trial_id)
@@ -138,16 +144,12 @@ def _client_routes(
 
     @router.get("/workers")
     def workers() -> list[WorkerView]:
-        return [
-            WorkerView(
-                host=worker.host,
-                resource_class=worker.resource_class,
-                slots=worker.slots,
-                free=free,
-                seen_s=seen_s,
-            )
-            for worker, free, seen_s in scheduler.workers()
-        ]
+        return presenter.workers()
+
+    @router.post("/workers/trust")
+    def trust(trusted: TrustedHost) -> list[WorkerView]:
+        scheduler.trust(trusted.host)
+        return presenter.workers()
 
     return router
 

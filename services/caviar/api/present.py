@@ -17,9 +17,12 @@ from caviar.contract.views import (
     StudyRow,
     StudyView,
     TrialView,
+    Use,
+    WorkerView,
 )
 from caviar.errors import InputError
 from caviar.scheduler import Scheduler
+from caviar.scheduler.budget import HOUR_S, uses
 from caviar.search import Round, in_force
 from caviar.studies.constraints import Constraint, beyond
 from caviar.studies.life import ENDED
@@ -101,6 +104,7 @@ class Presenter:
             ended=record.ended,
             left_s=left_s,
             slots=slots,
+            uses=self._uses(record, study),
             branched_from=record.branched_from,
             branched_round=record.branched_round,
             mlflow=MlflowView(
@@ -111,6 +115,34 @@ class Presenter:
                 closed=record.closed,
             ),
         )
+
+    def _uses(self, record: StudyRecord, study: Study) -> list[Use]:
+        known = self._scheduler.uses(record.id)
+        if known is not None:
+            return known
+        budget = study.budget
+        limited = budget.slot_hours is not None or budget.gpu_hours is not None
+        slot_s, gpu_s = self._store.slot_seconds(record.id) if limited else (0.0, 0.0)
+        lasted_s = max(0.0, (record.ended or record.created) - record.created)
+        return uses(budget, lasted_s / HOUR_S, slot_s / HOUR_S, gpu_s / HOUR_S)
+
+    def workers(self) -> list[WorkerView]:
+        views = []
+        for worker, free, seen_s in self._scheduler.workers():
+            aside = self._scheduler.aside(worker.host)
+            views.append(
+                WorkerView(
+                    host=worker.host,
+                    resource_class=worker.resource_class,
+                    slots=worker.slots,
+                    free=free,
+                    seen_s=seen_s,
+                    gpus=worker.gpus,
+                    aside=aside.reason if aside else "",
+                    aside_since=aside.since if aside else None,
+                )
+            )
+        return views
 
     def rounds(self, record: StudyRecord) -> list[RoundView]:
         study = specification(record.source, record.filename)
@@ -151,6 +183,8 @@ class Presenter:
             started=row.started,
             ended=row.ended,
             host=row.host,
+            gpu=row.gpu,
+            stop_asked=row.stop_asked,
             error=row.error,
             output=row.output if with_output else "",
             run_id=row.run_id,

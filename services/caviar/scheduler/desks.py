@@ -62,8 +62,6 @@ class Desks:
                 if row.state == "running":
                     self._fleet.lease(row.id, now)
                     self._places.took(row, not study.resources.share_gpu)
-                elif row.state == "dispatched":
-                    self._tickets.sent_before(row.id)
 
     def open(self, record: StudyRecord, study: Study) -> Desk:
         desk = self._desks[record.id] = Desk.load(self._store, record, study, self._clocks())

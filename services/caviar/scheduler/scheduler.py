@@ -27,6 +27,7 @@ from caviar.contract.messages import (
     ShipTarget,
     StopRule,
 )
+from caviar.contract.names import queue_name
 from caviar.contract.views import AddedTrial, NewTrial, StudyState, Submission, Submitted, Use
 from caviar.errors import InputError, NotAllowed, Problem
 from caviar.scheduler import adding, ledger
@@ -417,6 +418,11 @@ class Scheduler:
                 return 0, None
             slots = self._fleet.slots(desk.study.resources.resource_class, self._clock())
             return slots, desk.left_s(slots) if desk.record.state == "running" else None
+
+    def queues(self) -> set[str]:
+        """The queues of the studies that go on."""
+        with self._lock:
+            return {queue_name(desk.study.resources.resource_class) for desk in self._desks}
 
     # The loop
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -39,10 +38,6 @@ class Tickets:
         self._claim_s = claim_s
         self._sent: dict[str, _Sent] = {}
         self.broker_is_down = False
-
-    def sent_before(self, trial: str) -> None:
-        """An earlier process sent it. It may be lost: sent again as soon as a slot is free, not before."""
-        self._sent[trial] = _Sent(-math.inf, 0)
 
     def forget(self, trial: str) -> None:
         """It was claimed, or is not wanted any more."""
