@@ -90,7 +90,9 @@ class Fleet:
             )
         )
 
-    def submit(self, budget: str = "trials: 20", name: str = "parabola", resources: str = "") -> str:
+    def submit(
+        self, budget: str = "trials: 20", name: str = "parabola", resources: str = ""
+    ) -> str:
         resources = resources or f"class: {self.resource_class}"
         text = STUDY.format(name=name, budget=budget, resources=resources)
         return self.scheduler.submit(Submission(text=text)).id

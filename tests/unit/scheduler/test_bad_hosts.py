@@ -62,7 +62,9 @@ def test_one_bad_host_costs_a_study_a_handful_of_trials(tmp_path: Path, outcome:
     assert burnt(fleet, study) <= IN_A_ROW
     (aside,) = fleet.store.hosts_aside().items()
     assert aside[0] == "sick"
-    assert f"failed in a row, of study {study}, whose trials succeed on other hosts" in aside[1].reason
+    assert (
+        f"failed in a row, of study {study}, whose trials succeed on other hosts" in aside[1].reason
+    )
 
 
 def test_what_failed_on_a_host_in_doubt_is_trained_elsewhere(tmp_path: Path) -> None:

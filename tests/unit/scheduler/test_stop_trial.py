@@ -21,7 +21,9 @@ def fleet(tmp_path: Path, host: Machine) -> Fleet:
     return Fleet(tmp_path / "caviar.db", host)
 
 
-def test_a_trial_that_waits_is_cancelled_and_its_ticket_is_void(fleet: Fleet, host: Machine) -> None:
+def test_a_trial_that_waits_is_cancelled_and_its_ticket_is_void(
+    fleet: Fleet, host: Machine
+) -> None:
     """Its number in the budget is used: the study goes on with the next one."""
     study = fleet.submit("trials: 2")
     fleet.scheduler.tick()
