@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from caviar.contract.messages import ClaimAnswer, Trainer
+from caviar_worker.gpus import hold
 from tests.support import wait_until
 from tests.support.desk import Desk
 from tests.support.host import Host
@@ -70,3 +71,20 @@ def test_a_slot_of_a_host_that_is_set_aside_rests(gpu_host: Host, code: Path, de
     wait_until(lambda: len(desk.beats) > 3, 60, "time has passed")
     assert [claim.trial for claim in desk.claims] == ["one", "two"]
     assert gpu_host.stop() == 0  # a slot that rests ends with its host
+
+
+def test_a_gpu_is_waited_for_that_an_earlier_trial_has_not_left(
+    gpu_host: Host, code: Path, desk: Desk
+) -> None:
+    """The scheduler gave that trial up for want of heartbeats, but its process still runs out its grace."""
+    gpu_host.settings.run_dir.mkdir(mode=0o700)
+    earlier = hold(gpu_host.settings.run_dir, GPUS[0], alone=True)
+    assert earlier is not None
+    gpu_host.start()
+    gpu_host.train("quick", trainer(code, "quick"), gpu=GPUS[0])
+    gpu_host.train("other", trainer(code, "quick"), gpu=GPUS[1])
+    assert gpu_host.finish_of("other").outcome == "done"
+    wait_until(lambda: gpu_host.attempt_folder("quick").exists(), why="the other slot has claimed")
+    assert not (gpu_host.attempt_folder("quick") / "result.json").exists()
+    earlier.close()
+    assert gpu_host.finish_of("quick").outcome == "done"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 from caviar.errors import InputError, Problem
 
@@ -68,6 +72,23 @@ def _parts(handle: object) -> tuple[str, ...]:
         except pynvml.NVMLError:
             continue  # indices may have gaps
     return tuple(found)
+
+
+def hold(folder: Path, gpu: str | None, alone: bool) -> IO[bytes] | None:
+    """A lock on ``gpu`` among this host's slots, until the file is closed or the process ends; None where it is taken.
+
+    The scheduler decides who gets which GPU. This only bridges the seconds in which a trial that it has given up, for
+    want of heartbeats, still runs here. Without a GPU there is nothing to wait for.
+    """
+    name = os.devnull if gpu is None else folder / f"{gpu.replace('/', '_')}.lock"
+    lock = Path(name).open("ab")  # noqa: SIM115
+    if gpu is not None:
+        try:
+            fcntl.flock(lock, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return None
+    return lock
 
 
 def _text(uuid: str | bytes) -> str:

@@ -14,6 +14,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from pydantic import ValidationError
 
@@ -23,6 +24,7 @@ from caviar_worker import spool
 from caviar_worker.client import Conversation, ForkServerGone
 from caviar_worker.files import read_json, write_json
 from caviar_worker.folders import AttemptFolder
+from caviar_worker.gpus import hold
 from caviar_worker.outcome import Ending, Exit, judge, judge_command, with_bounded
 from caviar_worker.processes import boot_id, kill_group, started_at
 from caviar_worker.reporting import Outbox, deliver, write_down
@@ -102,12 +104,14 @@ def _claim(slot: Slot, ticket: Ticket, nonce: str) -> Assignment | None:
     )
     deadline = time.monotonic() + CLAIM_PATIENCE_S
     patience = time.monotonic() + ROOM_PATIENCE_S
+    again = 0.02  # often the report of the trial that had the GPU is on its way
     pause = 0.1
     while True:
         try:
             answer = slot.scheduler.claim(request)
-            if not (answer.again and time.monotonic() < patience) or _rest(slot, AGAIN_S):
+            if not answer.again or time.monotonic() > patience or _rest(slot, again):
                 break
+            again = min(AGAIN_S, again * 2)
         except Refused as error:
             log.warning("The claim of %s was refused: %s", ticket.trial, error)
             return None
@@ -160,6 +164,27 @@ def _train(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> Ending:
     refusal = refuse(assignment.trainer, slot.settings)
     if refusal:
         return Ending("failed", error=refusal)
+    lock = _hold_gpu(slot, folder, assignment)
+    if lock is None:
+        return Ending("stopped" if folder.stop_reason() == "stop" else "released")
+    with lock:
+        return _run_trainer(slot, folder, assignment)
+
+
+def _hold_gpu(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> IO[bytes] | None:
+    """The trial's GPU, once whatever the scheduler gave up there has really ended; None when asked to stop before."""
+    while True:
+        lock = hold(slot.settings.run_dir, assignment.gpu, assignment.gpu_alone)
+        if lock is not None:
+            return lock
+        if slot.settings.closing_file.exists():
+            folder.ask_to_stop("release")
+        if folder.stop_reason() is not None:
+            return None
+        time.sleep(POLL_S / 4)
+
+
+def _run_trainer(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> Ending:
     # Set in the trial's own process: nothing before it has looked at a GPU.
     environ = {"CUDA_VISIBLE_DEVICES": assignment.gpu} if assignment.gpu else {}
     command = assignment.trainer.command is not None

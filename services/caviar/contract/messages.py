@@ -128,6 +128,8 @@ class Assignment(Message):
     """Metrics that the study bounds: their last values come back in ``Finish.metrics``."""
     gpu: Gpu | None = None
     """The only GPU that the trial may see; None where its host pins none."""
+    gpu_alone: bool = True
+    """Whether no other trial is to be on that GPU."""
 
 
 class ClaimAnswer(Message):

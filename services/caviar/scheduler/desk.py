@@ -62,7 +62,7 @@ class Desk:
     """The strategy has no further point (a grid that is done)."""
     spent_s: float = 0.0
     """Seconds of finished trials, for the estimate of the time left."""
-    spending: Spending = field(kw_only=True)
+    spending: Spending = field(init=False)
     rungs: Rungs = field(init=False)
     history: History = field(init=False)
     """``results`` for the search, encoded once; it catches up when a point is proposed."""
@@ -77,12 +77,11 @@ class Desk:
     @classmethod
     def load(cls, store: Store, record: StudyRecord, study: Study, now: Clocks) -> Desk:
         newest = store.rounds(record.id)[-1]
-        rows = store.trials(record.id)
-        running = [row for row in rows if row.state == "running"]
-        spending = Spending.load(store, record, study.budget, running, now)
-        desk = cls(record, study, Round.from_json(study.space, newest.data), spending=spending)
-        for row in rows:
+        desk = cls(record, study, Round.from_json(study.space, newest.data))
+        for row in store.trials(record.id):
             desk.put(row)
+        running = [row for row in desk.open.values() if row.state == "running"]
+        desk.spending = Spending.load(store, record, study.budget, running, now)
         desk.read_priors(store)
         return desk
 
@@ -208,4 +207,5 @@ class Desk:
             repeats=row.repeats,
             bounded=tuple(constraint.metric for constraint in self.study.constraints),
             gpu=row.gpu,
+            gpu_alone=not self.study.resources.share_gpu,
         )

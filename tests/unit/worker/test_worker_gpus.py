@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from caviar.errors import InputError
-from caviar_worker.gpus import Gpu, chosen, nvml_gpus
+from caviar_worker.gpus import Gpu, chosen, hold, nvml_gpus
 from caviar_worker.settings import WorkerSettings
 from tests.support.nvml import fake_nvml
 
@@ -121,3 +121,21 @@ def test_more_slots_than_places_are_refused(nvml: ModuleType, short_path: Path) 
     """They could never train."""
     with pytest.raises(InputError, match="CAVIAR_WORKER_SLOTS_PER_GPU"):
         WorkerSettings.from_environ(environ(short_path, CAVIAR_WORKER_SLOTS="4"))
+
+
+def test_a_gpu_is_held_by_one_alone_or_by_several_that_share(short_path: Path) -> None:
+    """Across processes, and given back with the process: it is the kernel that knows. No GPU, no lock."""
+    first, second = hold(short_path, ONE.uuid, alone=False), hold(short_path, ONE.uuid, alone=False)
+    assert first is not None
+    assert second is not None
+    assert hold(short_path, ONE.uuid, alone=True) is None
+    first.close()
+    second.close()
+    alone = hold(short_path, ONE.uuid, alone=True)
+    assert alone is not None
+    assert hold(short_path, ONE.uuid, alone=False) is None
+    for gpu in (TWO.uuid, None, None):
+        lock = hold(short_path, gpu, alone=True)
+        assert lock is not None
+        lock.close()
+    alone.close()
