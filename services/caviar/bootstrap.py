@@ -47,7 +47,7 @@ def run_scheduler() -> None:
     settings = settings_module.from_environment()
     import uvicorn
 
-    from caviar.adapters.queue import ticket_sender
+    from caviar.adapters.queue import drop_tickets, ticket_sender
     from caviar.api import create_app
     from caviar.api.upkeep import doctor_routes
     from caviar.scheduler import Scheduler
@@ -61,6 +61,7 @@ def run_scheduler() -> None:
         claim_s=settings.claim_s,
         local=settings.local,
     )
+    drop_tickets(settings.broker_url, scheduler.queues())
     if settings.start_paused:
         scheduler.pause_all()
     app = create_app(

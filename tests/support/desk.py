@@ -43,6 +43,9 @@ class Desk:
     """(trial, attempt) -> nonce"""
     finished: dict[tuple[str, int], Finish] = field(default_factory=dict)
     duplicates: int = 0
+    claims: list[ClaimRequest] = field(default_factory=list)
+    refusals: list[ClaimAnswer] = field(default_factory=list)
+    """What the next claims are answered with, whatever they are for."""
     hellos: list[Hello] = field(default_factory=list)
     beats: list[Heartbeat] = field(default_factory=list)
     rules: dict[str, StopRule] = field(default_factory=dict)
@@ -67,6 +70,7 @@ class Desk:
         metric: str = "score",
         stop: StopRule | None = None,
         bounded: tuple[str, ...] = (),
+        gpu: str | None = None,
     ) -> dict[str, Any]:
         """Dispatch an attempt; the ticket for the queue."""
         assignment = Assignment(
@@ -85,6 +89,7 @@ class Desk:
             run_id=run_id,
             stop=stop,
             bounded=bounded,
+            gpu=gpu,
         )
         with self.lock:
             self.assignments[trial] = assignment
@@ -100,6 +105,9 @@ class Desk:
 
     def claim(self, body: bytes) -> Message:
         request = ClaimRequest.model_validate_json(body)
+        self.claims.append(request)
+        if self.refusals:
+            return self.refusals.pop(0)
         assignment = self.assignments.get(request.trial)
         if assignment is None or assignment.attempt != request.attempt:
             return ClaimAnswer(granted=False, reason="not dispatched")

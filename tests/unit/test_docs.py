@@ -21,6 +21,8 @@ REFERENCE = ROOT / "docs" / "reference"
 def commands(group: click.Group, prefix: str) -> Iterator[tuple[str, click.Command]]:
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
+            if command.invoke_without_command:
+                yield f"{prefix} {name}", command
             yield from commands(command, f"{prefix} {name}")
         else:
             yield f"{prefix} {name}", command

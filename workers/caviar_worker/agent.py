@@ -21,6 +21,7 @@ from pathlib import Path
 
 from caviar.errors import CaviarError, InputError, Problem
 from caviar_worker.children import Child, forkserver_command, reap_strangers
+from caviar_worker.cores import usable_cores
 from caviar_worker.environment import trial_environment
 from caviar_worker.files import read_json
 from caviar_worker.folders import attempts, held
@@ -66,8 +67,9 @@ class Agent:
             **settings.environ(),
             "CAVIAR_WORKER_INCARNATION": self.incarnation,
         }
-        cores = os.cpu_count() or 1
-        user = trial_environment(os.environ, settings.trial_env, cores=cores, slots=settings.slots)
+        user = trial_environment(
+            os.environ, settings.trial_env, cores=usable_cores(), slots=settings.slots
+        )
         python = sys.executable
         me = str(os.getpid())
         self.forkserver = Child(

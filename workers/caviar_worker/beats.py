@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from caviar.contract.messages import Finish, Heartbeat, Held, Hello
 from caviar_worker import spool
-from caviar_worker.files import read_json
+from caviar_worker.files import read_json, read_tail
 from caviar_worker.folders import AttemptFolder, held
 from caviar_worker.outcome import Ending
 from caviar_worker.processes import kill_group
@@ -28,6 +28,10 @@ _LOOK_S = 1.0
 """Between two looks for reports that are due and slots that died."""
 
 
+_OUTPUT_TAIL = 2000
+"""Bytes of a trial's output that a heartbeat carries, where there is more of it than the one before knew."""
+
+
 class Beats:
     """Runs in a thread of the agent until ``ended``. The scheduler may be away for as long as it likes."""
 
@@ -37,6 +41,8 @@ class Beats:
         self.ended = ended
         self.scheduler = Scheduler(settings.url, settings.token)
         self.lease_s: float | None = None
+        self.outputs: dict[AttemptFolder, str] = {}
+        """The output that the scheduler knows of each attempt."""
         self.unknown: set[AttemptFolder] = set()
         """Seen once with a dead slot and no report; the slot may have ended between two looks."""
 
@@ -72,6 +78,7 @@ class Beats:
                 incarnation=self.incarnation,
                 resource_class=self.settings.resource_class,
                 slots=self.settings.slots,
+                gpus=len(self.settings.gpus),
             )
         )
         self.lease_s = answer.lease_s
@@ -79,6 +86,7 @@ class Beats:
 
     def beat(self) -> None:
         holding: list[Held] = []
+        outputs: dict[AttemptFolder, str] = {}
         running = 0
         for folder in held(self.settings.folder):
             claim = folder.read_claim()
@@ -86,6 +94,8 @@ class Beats:
                 continue
             step, value = spool.last_step(folder.spool, claim["assignment"]["metric"])
             curve = tuple(curve_so_far(folder))
+            output = read_tail(folder.output, _OUTPUT_TAIL)
+            outputs[folder] = output
             holding.append(
                 Held(
                     trial=folder.trial,
@@ -93,6 +103,7 @@ class Beats:
                     step=step,
                     value=value,
                     curve=curve,
+                    output=output if output != self.outputs.get(folder, "") else None,
                 )
             )
             running += not folder.finish.exists()
@@ -104,7 +115,9 @@ class Beats:
                 held=tuple(holding),
             )
         )
+        self.outputs = outputs
         if not answer.known:
+            self.outputs = {}
             self.lease_s = None
             self.greet()
         for one in answer.stop:

@@ -48,6 +48,7 @@ def main(folder: Path, request: dict[str, Any], function: Callable[[Trial], obje
         trainer = request["trainer"]
         if trainer.get("folder"):
             os.chdir(trainer["folder"])
+        os.environ.update(request["environ"])
         if function is None:
             environ = {**request["environ"], "CAVIAR_SEED": str(assignment["seed"])}
             _become_command(trainer["command"], assignment["params"], environ)

@@ -18,6 +18,9 @@ _THREADS = (
     "OPENBLAS_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "RAYON_NUM_THREADS",  # tokenizers, polars
+    "TF_NUM_INTRAOP_THREADS",
 )
 
 
@@ -27,7 +30,8 @@ def trial_environment(
     """What user code sees: the allowed names of ``environ``, those in ``extra``, and thread counts.
 
     The numeric libraries read their thread count when they are imported; without one, every slot would
-    start a thread per core. A count that the operator set is kept.
+    start a thread per core. A count that the operator set is kept. PyTorch takes its own from OMP_NUM_THREADS and
+    MKL_NUM_THREADS. ``cores`` are those that the host may use, shared by all its ``slots``.
     """
     allowed = _NAMES | set(_THREADS) | set(extra)
     chosen = {

@@ -12,7 +12,11 @@ from urllib.parse import urlsplit
 
 from caviar.contract.names import ENV_API, ENV_BROKER, ENV_MLFLOW, ENV_WORKER_TOKEN
 from caviar.errors import InputError, Problem
+from caviar_worker.cores import usable_cores
+from caviar_worker.gpus import usable_gpus
 
+CPU = "cpu"
+"""The class of workers that pin no trial to a GPU."""
 _PLACEHOLDERS = {"changeme", "change-me", "secret", "password", "token", "todo", "xxx"}
 _CLASS = re.compile(r"^[a-z0-9][a-z0-9_.-]{0,63}$")
 _TRUE = {"1", "true", "yes", "on"}
@@ -37,6 +41,9 @@ class WorkerSettings:
     """Claims, spools, checkpoints: what must survive a restart."""
     run_dir: Path
     """Sockets; a short path, its owner's alone."""
+    gpus: tuple[str, ...] = ()
+    """What trials are pinned to, by UUID. None where the class is ``cpu``."""
+    slots_per_gpu: int = 1
     allow_folders: bool = False
     """Train functions out of folders that a study names. That is running the submitter's code."""
     allow_commands: bool = False
@@ -80,13 +87,35 @@ class WorkerSettings:
                 )
             )
         mlflow = needed(ENV_MLFLOW, "It is the address of the MLflow server.")
-        slots = environ.get("CAVIAR_WORKER_SLOTS", "").strip() or str(os.cpu_count() or 1)
-        if not slots.isdecimal() or not 1 <= int(slots) <= 4096:
+
+        def number(name: str, default: int, most: int) -> int:
+            value = environ.get(name, "").strip() or str(default)
+            if not (value.isascii() and value.isdecimal()) or not 1 <= int(value) <= most:
+                problems.append(
+                    Problem((name,), f"is {value!r}", f"Write a number from 1 to {most}.")
+                )
+                return 1
+            return int(value)
+
+        resource_class = environ.get("CAVIAR_WORKER_CLASS", "").strip()
+        gpus: tuple[str, ...] = ()
+        if resource_class != CPU:
+            try:
+                gpus = usable_gpus(environ)
+            except InputError as error:
+                problems += error.problems
+        resource_class = resource_class or ("gpu" if gpus else CPU)
+        slots_per_gpu = number("CAVIAR_WORKER_SLOTS_PER_GPU", 1, 64)
+        places = len(gpus) * slots_per_gpu
+        slots = number("CAVIAR_WORKER_SLOTS", min(places, 4096) or usable_cores(), 4096)
+        if gpus and slots > places:
             problems.append(
-                Problem(("CAVIAR_WORKER_SLOTS",), f"is {slots!r}", "Write a number from 1 to 4096.")
+                Problem(
+                    ("CAVIAR_WORKER_SLOTS",),
+                    f"is {slots}, but {len(gpus)} GPUs with {slots_per_gpu} slots each are {places}",
+                    "Leave it out, or raise CAVIAR_WORKER_SLOTS_PER_GPU.",
+                )
             )
-            slots = "1"
-        resource_class = environ.get("CAVIAR_WORKER_CLASS", "").strip() or "cpu"
         if not _CLASS.match(resource_class):
             problems.append(
                 Problem(
@@ -112,10 +141,12 @@ class WorkerSettings:
             broker=broker,
             mlflow=mlflow,
             host=(environ.get("CAVIAR_WORKER_HOST") or socket.gethostname())[:128],
-            slots=int(slots),
+            slots=slots,
             resource_class=resource_class,
             folder=folder,
             run_dir=run_dir,
+            gpus=gpus,
+            slots_per_gpu=slots_per_gpu,
             allow_folders=flag("CAVIAR_WORKER_ALLOW_FOLDERS"),
             allow_commands=flag("CAVIAR_WORKER_ALLOW_COMMANDS"),
             trial_env=tuple(environ.get("CAVIAR_TRIAL_ENV", "").replace(",", " ").split()),
@@ -134,12 +165,13 @@ class WorkerSettings:
             "CAVIAR_WORKER_HOST": self.host,
             "CAVIAR_WORKER_SLOTS": str(self.slots),
             "CAVIAR_WORKER_CLASS": self.resource_class,
+            "CAVIAR_WORKER_SLOTS_PER_GPU": str(self.slots_per_gpu),
             "CAVIAR_WORKER_DIR": str(self.folder),
             "CAVIAR_WORKER_RUN": str(self.run_dir),
             "CAVIAR_WORKER_ALLOW_FOLDERS": "1" if self.allow_folders else "0",
             "CAVIAR_WORKER_ALLOW_COMMANDS": "1" if self.allow_commands else "0",
             "CAVIAR_TRIAL_ENV": " ".join(self.trial_env),
-        }
+        } | ({"CUDA_VISIBLE_DEVICES": ",".join(self.gpus)} if self.gpus else {})
 
     @property
     def forkserver_socket(self) -> Path:

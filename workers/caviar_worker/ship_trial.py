@@ -93,7 +93,8 @@ def ship(
 
 def _superseded(runs: Runs, run_id: str, folder: AttemptFolder, ending: spool.End) -> bool:
     """Whether a later attempt, on any host, has the run already: its end is what counts."""
-    return ending.outcome in PASSING and runs.attempt_of(run_id) > folder.attempt
+    # A trial that failed is tried again where the scheduler holds the host to be at fault.
+    return ending.outcome in (*PASSING, "failed") and runs.attempt_of(run_id) > folder.attempt
 
 
 def _run_of(

@@ -14,6 +14,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from pydantic import ValidationError
 
@@ -23,6 +24,7 @@ from caviar_worker import spool
 from caviar_worker.client import Conversation, ForkServerGone
 from caviar_worker.files import read_json, write_json
 from caviar_worker.folders import AttemptFolder
+from caviar_worker.gpus import hold
 from caviar_worker.outcome import Ending, Exit, judge, judge_command, with_bounded
 from caviar_worker.processes import boot_id, kill_group, started_at
 from caviar_worker.reporting import Outbox, deliver, write_down
@@ -34,6 +36,9 @@ log = logging.getLogger("caviar.worker")
 
 CLAIM_PATIENCE_S = 60.0
 """Then the ticket is dropped: the scheduler sends another."""
+ROOM_PATIENCE_S = 10.0
+"""How long a ticket is kept where no GPU of the host has room; then another host may have it."""
+AGAIN_S = 0.5
 FORKSERVER_PATIENCE_S = 30.0
 STOP_GRACE_S = 10.0
 """Between asking a trial to stop and ending it: room for one epoch and a checkpoint."""
@@ -94,13 +99,19 @@ def _claim(slot: Slot, ticket: Ticket, nonce: str) -> Assignment | None:
         host=slot.settings.host,
         incarnation=slot.incarnation,
         slot=slot.index,
+        gpus=slot.settings.gpus,
+        slots_per_gpu=slot.settings.slots_per_gpu,
     )
     deadline = time.monotonic() + CLAIM_PATIENCE_S
+    patience = time.monotonic() + ROOM_PATIENCE_S
+    again = 0.02  # often the report of the trial that had the GPU is on its way
     pause = 0.1
     while True:
         try:
             answer = slot.scheduler.claim(request)
-            break
+            if not answer.again or time.monotonic() > patience or _rest(slot, again):
+                break
+            again = min(AGAIN_S, again * 2)
         except Refused as error:
             log.warning("The claim of %s was refused: %s", ticket.trial, error)
             return None
@@ -110,6 +121,7 @@ def _claim(slot: Slot, ticket: Ticket, nonce: str) -> Assignment | None:
                 return None
             time.sleep(pause)
             pause = min(5.0, pause * 2)
+    _rest(slot, answer.pause_s)
     assignment = answer.assignment
     if not answer.granted or assignment is None:
         return None
@@ -117,6 +129,17 @@ def _claim(slot: Slot, ticket: Ticket, nonce: str) -> Assignment | None:
         log.error("The claim of %s was answered with another trial: dropped.", ticket.trial)
         return None
     return assignment
+
+
+def _rest(slot: Slot, seconds: float) -> bool:
+    """Wait. True, at once, where the host shuts down."""
+    until = time.monotonic() + seconds
+    while not slot.settings.closing_file.exists():
+        left = until - time.monotonic()
+        if left <= 0:
+            return False
+        time.sleep(min(left, POLL_S))
+    return True
 
 
 def _write_claim(
@@ -141,13 +164,35 @@ def _train(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> Ending:
     refusal = refuse(assignment.trainer, slot.settings)
     if refusal:
         return Ending("failed", error=refusal)
-    environ: dict[str, str] = {}
+    lock = _hold_gpu(slot, folder, assignment)
+    if lock is None:
+        return Ending("stopped" if folder.stop_reason() == "stop" else "released")
+    with lock:
+        return _run_trainer(slot, folder, assignment)
+
+
+def _hold_gpu(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> IO[bytes] | None:
+    """The trial's GPU, once whatever the scheduler gave up there has really ended; None when asked to stop before."""
+    while True:
+        lock = hold(slot.settings.run_dir, assignment.gpu, assignment.gpu_alone)
+        if lock is not None:
+            return lock
+        if slot.settings.closing_file.exists():
+            folder.ask_to_stop("release")
+        if folder.stop_reason() is not None:
+            return None
+        time.sleep(POLL_S / 4)
+
+
+def _run_trainer(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> Ending:
+    # Set in the trial's own process: nothing before it has looked at a GPU.
+    environ = {"CUDA_VISIBLE_DEVICES": assignment.gpu} if assignment.gpu else {}
     command = assignment.trainer.command is not None
     if command:
         run_id = _wait_for_run(slot, folder)
         if run_id is None:
             return Ending("stopped" if folder.stop_reason() == "stop" else "released")
-        environ = {"MLFLOW_RUN_ID": run_id, ENV_MLFLOW: slot.settings.mlflow}
+        environ |= {"MLFLOW_RUN_ID": run_id, ENV_MLFLOW: slot.settings.mlflow}
     exit = _run(slot, folder, assignment.trainer, environ)
     asked = folder.stop_reason()
     result = read_json(folder.result)

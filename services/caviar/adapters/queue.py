@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -11,6 +12,8 @@ from kombu.exceptions import OperationalError
 from caviar.contract.messages import Ticket
 from caviar.contract.names import TASK_TRIAL
 from caviar.errors import ServiceError
+
+log = logging.getLogger("caviar.scheduler")
 
 ANSWERS_S = 5
 
@@ -53,3 +56,24 @@ def ticket_sender(broker_url: str) -> Callable[[Ticket, str], None]:
             raise ServiceError(f"the broker does not answer ({type(error).__name__})") from error
 
     return send
+
+
+def drop_tickets(broker_url: str, queues: Iterable[str]) -> None:
+    """Empty the queues. A scheduler that starts sends every ticket again that is still wanted: without this they would
+    pile up with each start while no worker takes them. Where the broker is away there is nothing to empty yet."""
+    queues = list(queues)
+    if not queues:
+        return
+    app = Celery("caviar", broker=broker_url, set_as_current=False)
+    app.conf.update(
+        broker_connection_timeout=2,
+        broker_transport_options={"socket_connect_timeout": 2, "socket_timeout": 5},
+    )
+    with app.connection_for_write() as connection:
+        away = (OperationalError, OSError, *connection.recoverable_connection_errors)
+        try:
+            with connection.channel() as channel:
+                for queue in queues:
+                    channel.queue_purge(queue)
+        except away as error:
+            log.warning("Old tickets could not be dropped: %s.", error)

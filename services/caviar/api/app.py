@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from caviar import __version__
 from caviar.adapters.sql import Store, StudyRecord
-from caviar.api.present import STUDIES, Presenter
+from caviar.api.present import STUDIES, Presenter, worker_views
 from caviar.api.workers import refuse_stranger, worker_routes
 from caviar.contract.views import (
     AddedTrial,
@@ -25,6 +25,7 @@ from caviar.contract.views import (
     Submission,
     Submitted,
     TrialView,
+    TrustedHost,
     Undo,
     WorkerView,
 )
@@ -123,6 +124,11 @@ def _client_routes(
             raise HTTPException(404, f"There is no trial {number} in study {study_id}.")
         return presenter.trial(row, with_output=True)
 
+    @router.post("/studies/{study_id}/trials/{number}/stop")
+    def stop_trial(study_id: str, number: int) -> TrialView:
+        before = trial_of_study(study_id, number)
+        return presenter.trial(scheduler.stop_trial(found(study_id).id, before.number))
+
     @router.get("/trials/{trial_id}")
     def trial(trial_id: str) -> TrialView:
         row = store.trial(trial_id)
@@ -149,20 +155,12 @@ def _client_routes(
     def workers() -> list[WorkerView]:
         return worker_views(scheduler)
 
+    @router.post("/workers/trust")
+    def trust(trusted: TrustedHost) -> list[WorkerView]:
+        scheduler.trust(trusted.host)
+        return worker_views(scheduler)
+
     return router
-
-
-def worker_views(scheduler: Scheduler) -> list[WorkerView]:
-    return [
-        WorkerView(
-            host=worker.host,
-            resource_class=worker.resource_class,
-            slots=worker.slots,
-            free=free,
-            seen_s=seen_s,
-        )
-        for worker, free, seen_s in scheduler.workers()
-    ]
 
 
 def _problem(view: ProblemView) -> JSONResponse:

@@ -19,9 +19,12 @@ from caviar.contract.views import (
     StudyView,
     TrialState,
     TrialView,
+    Use,
+    WorkerView,
 )
 from caviar.errors import InputError
 from caviar.scheduler import Scheduler
+from caviar.scheduler.budget import HOUR_S, uses
 from caviar.search import Round, in_force
 from caviar.studies.constraints import Constraint, beyond
 from caviar.studies.life import ENDED, OPEN
@@ -126,6 +129,7 @@ class Presenter:
             ended=record.ended,
             left_s=left_s,
             slots=slots,
+            uses=self._uses(record, study),
             branched_from=record.branched_from,
             branched_round=record.branched_round,
             mlflow=MlflowView(
@@ -136,6 +140,16 @@ class Presenter:
                 closed=record.closed,
             ),
         )
+
+    def _uses(self, record: StudyRecord, study: Study) -> list[Use]:
+        known = self._scheduler.uses(record.id)
+        if known is not None:
+            return known
+        budget = study.budget
+        limited = budget.slot_hours is not None or budget.gpu_hours is not None
+        slot_s, gpu_s = self._store.slot_seconds(record.id) if limited else (0.0, 0.0)
+        lasted_s = max(0.0, (record.ended or record.created) - record.created)
+        return uses(budget, lasted_s / HOUR_S, slot_s / HOUR_S, gpu_s / HOUR_S)
 
     def rounds(self, record: StudyRecord) -> list[RoundView]:
         """By number. A round never changes: those that were shown before are not read again, but for their runs."""
@@ -185,10 +199,32 @@ class Presenter:
             started=row.started,
             ended=row.ended,
             host=row.host,
+            gpu=row.gpu,
+            stop_asked=row.stop_asked,
             error=row.error,
             output=row.output if with_output else "",
             run_id=row.run_id,
         )
+
+
+def worker_views(scheduler: Scheduler) -> list[WorkerView]:
+    """The workers that called within the lease."""
+    views = []
+    for worker, free, seen_s in scheduler.workers():
+        aside = scheduler.aside(worker.host)
+        views.append(
+            WorkerView(
+                host=worker.host,
+                resource_class=worker.resource_class,
+                slots=worker.slots,
+                free=free,
+                seen_s=seen_s,
+                gpus=worker.gpus,
+                aside=aside.reason if aside else "",
+                aside_since=aside.since if aside else None,
+            )
+        )
+    return views
 
 
 def _best(stands: Standing) -> Best | None:

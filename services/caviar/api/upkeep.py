@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, Depends
 
-from caviar.api.app import bearer, worker_views
+from caviar.api.app import bearer
+from caviar.api.present import worker_views
 from caviar.contract.upkeep import Finding
 from caviar.errors import NotAllowed
 from caviar.scheduler import Scheduler

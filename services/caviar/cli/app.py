@@ -147,7 +147,7 @@ def rounds(
 
 @app.group()
 def trial() -> None:
-    """Look at single trials, or add one."""
+    """Look at single trials, add one, or stop one."""
 
 
 @trial.command("show")
@@ -158,6 +158,16 @@ def trial_show(trial_name: str, as_json: bool) -> int:
     from caviar.cli import reading
 
     return reading.trial(trial_name, as_json)
+
+
+@trial.command("stop")
+@click.argument("trial_name", metavar="STUDY/NUMBER")
+@_json_option
+def trial_stop(trial_name: str, as_json: bool) -> int:
+    """Stop one trial: it ends with its last value, the study goes on."""
+    from caviar.cli import reading
+
+    return reading.stop_trial(trial_name, as_json)
 
 
 @trial.command("add")
@@ -205,13 +215,26 @@ def stop(study: str, as_json: bool) -> int:
     return reading.change("stop", study, as_json)
 
 
-@app.command()
+@app.group(invoke_without_command=True)
 @_json_option
-def workers(as_json: bool) -> int:
-    """List the workers that called, and their free slots."""
+@click.pass_context
+def workers(context: click.Context, as_json: bool) -> int:
+    """List the workers that called, their free slots, and who gets no work."""
+    if context.invoked_subcommand is not None:
+        return 0
     from caviar.cli import reading
 
     return reading.workers(as_json)
+
+
+@workers.command("trust")
+@click.argument("host", metavar="HOST")
+@_json_option
+def workers_trust(host: str, as_json: bool) -> int:
+    """Give a host work again that was set aside because trials failed there."""
+    from caviar.cli import reading
+
+    return reading.trust(host, as_json)
 
 
 @app.command()

@@ -26,6 +26,7 @@ from caviar.contract.views import (
     Submission,
     Submitted,
     TrialView,
+    TrustedHost,
     Undo,
     WorkerView,
 )
@@ -143,6 +144,13 @@ class Client:
     def add_trial(self, study_id: str, new: NewTrial) -> AddedTrial:
         body = new.model_dump(mode="json")
         return self._call("POST", f"/studies/{study_id}/trials", AddedTrial, body=body)
+
+    def stop_trial(self, study_id: str, number: int) -> TrialView:
+        return self._call("POST", f"/studies/{study_id}/trials/{number}/stop", TrialView)
+
+    def trust(self, trusted: TrustedHost) -> list[WorkerView]:
+        body = trusted.model_dump(mode="json")
+        return self._call("POST", "/workers/trust", list[WorkerView], body=body)
 
     def workers(self) -> list[WorkerView]:
         return self._call("GET", "/workers", list[WorkerView])

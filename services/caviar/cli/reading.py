@@ -18,7 +18,7 @@ from caviar.cli.views.ledger import rounds_view
 from caviar.cli.views.parts import clean
 from caviar.cli.views.progress import progress, round_line
 from caviar.cli.views.result import exit_code, result, result_object
-from caviar.contract.views import Branch, RoundView, Undo
+from caviar.contract.views import Branch, RoundView, TrustedHost, Undo
 from caviar.errors import InputError, Problem
 
 Answer = BaseModel | Sequence[BaseModel]
@@ -94,15 +94,29 @@ def branch_off(given: str, number: int, name: str | None, as_json: bool) -> int:
 
 
 def trial(given: str, as_json: bool) -> int:
+    name, number = _trial_name(given)
+    with Client(find_service()) as client:
+        study = client.study(client.resolve(name))
+        found = client.trial(study.id, number)
+    return _print(as_json, found, tables.trial_view(study, found))
+
+
+def stop_trial(given: str, as_json: bool) -> int:
+    name, number = _trial_name(given)
+    with Client(find_service()) as client:
+        stopped = client.stop_trial(client.resolve(name), number)
+    said = "is cancelled" if stopped.state == "cancelled" else "is asked to stop"
+    return _print(as_json, stopped, Text(f"Trial {number} of {clean(name)} {said}."))
+
+
+def _trial_name(given: str) -> tuple[str, int]:
+    """The study and the number in ``digits-mlp/17``."""
     name, slash, number = given.rpartition("/")
-    if not slash or not number.isdecimal():
+    if not slash or not (number.isascii() and number.isdecimal()):
         raise InputError(
             Problem(("STUDY/NUMBER",), f"{given!r} names no trial", "For instance digits-mlp/17.")
         )
-    with Client(find_service()) as client:
-        study = client.study(client.resolve(name))
-        found = client.trial(study.id, int(number))
-    return _print(as_json, found, tables.trial_view(study, found))
+    return name, int(number)
 
 
 def change(what: Literal["pause", "resume", "stop"], given: str, as_json: bool) -> int:
@@ -122,3 +136,9 @@ def workers(as_json: bool) -> int:
     with Client(find_service()) as client:
         known = client.workers()
     return _print(as_json, known, tables.workers_table(known))
+
+
+def trust(host: str, as_json: bool) -> int:
+    with Client(find_service()) as client:
+        known = client.trust(TrustedHost(host=host))
+    return _print(as_json, known, Text(f"{clean(host)} gets work again."))

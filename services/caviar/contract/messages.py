@@ -23,6 +23,9 @@ Step = Annotated[int, Field(ge=0, lt=2**63)]
 Curve = Annotated[tuple[tuple[Step, Number | None], ...], Field(max_length=256)]
 """(step, metric) where trials are compared, steps rising; None where the metric was no finite number."""
 
+Gpu = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")]
+"""A GPU or a part of one (MIG), by NVML's UUID, as CUDA_VISIBLE_DEVICES takes it."""
+
 Outcome = Literal["done", "failed", "stopped", "crashed", "released"]
 """How one attempt ended.
 
@@ -95,6 +98,9 @@ class ClaimRequest(Message):
     host: str = Field(min_length=1, max_length=128)
     incarnation: str = Field(min_length=1, max_length=64)
     slot: int = Field(ge=0)
+    gpus: tuple[Gpu, ...] = Field(default=(), max_length=256)
+    """The host's GPUs; none where it does not pin trials to GPUs."""
+    slots_per_gpu: int = Field(default=1, ge=1, le=64)
 
 
 class Assignment(Message):
@@ -122,11 +128,19 @@ class Assignment(Message):
     """A person chose the point."""
     bounded: tuple[str, ...] = ()
     """Metrics that the study bounds: their last values come back in ``Finish.metrics``."""
+    gpu: Gpu | None = None
+    """The only GPU that the trial may see; None where its host pins none."""
+    gpu_alone: bool = True
+    """Whether no other trial is to be on that GPU."""
 
 
 class ClaimAnswer(Message):
     granted: bool
     reason: str = ""
+    again: bool = False
+    """No GPU of the host has room now: the slot asks again with the same ticket."""
+    pause_s: float = Field(default=0.0, ge=0)
+    """Seconds in which the slot takes no other ticket: the host is not to train now, and others are to get it."""
     assignment: Assignment | None = None
 
 
@@ -137,6 +151,7 @@ class Hello(Message):
     incarnation: str = Field(min_length=1, max_length=64)
     resource_class: str = "cpu"
     slots: int = Field(ge=1, le=4096)
+    gpus: int = Field(default=0, ge=0, le=256)
 
 
 class HelloAnswer(Message):
@@ -153,6 +168,8 @@ class Held(BaseModel):
     """Last reported value of the study's metric."""
     curve: Curve = ()
     """As far as it has come, where a stopping rule compares trials."""
+    output: str | None = Field(default=None, max_length=4_000)
+    """Tail of its output, kept should the host be lost; None where it is as it was."""
 
 
 class Heartbeat(Message):

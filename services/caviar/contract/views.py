@@ -92,6 +92,10 @@ class TrialView(View):
     ended: float | None = None
     """Seconds since the epoch."""
     host: str | None = None
+    gpu: str | None = None
+    """The GPU that it was pinned to, by its UUID."""
+    stop_asked: bool = False
+    """Somebody asked this one trial to stop."""
     error: str = ""
     """Why it ended as it did: what it raised, or where it was stopped early."""
     output: str = ""
@@ -142,6 +146,14 @@ class MlflowView(View):
     """The study's own run is complete: rounds, summary, pictures."""
 
 
+class Use(View):
+    """What a study has spent of one part of its budget of time, in hours."""
+
+    name: Literal["hours", "slot_hours", "gpu_hours"]
+    spent: float
+    limit: float | None = None
+
+
 class Note(View):
     """One line on a source of a study's warm start: what was read from it and what was not."""
 
@@ -182,6 +194,8 @@ class StudyView(View):
     left_s: float | None = None
     """Estimated seconds until the budget is spent."""
     slots: int = 0
+    uses: list[Use] = []
+    """What is spent of the budget of time, where the study limits it."""
     branched_from: str | None = None
     branched_round: int | None = None
     """The study, by its id, and its round that this one goes on from."""
@@ -210,6 +224,11 @@ class WorkerView(View):
     free: int
     seen_s: float
     """Seconds since its last sign of life."""
+    gpus: int = 0
+    aside: str = ""
+    """Why it gets no work; empty where it does."""
+    aside_since: float | None = None
+    """Seconds since the epoch."""
 
 
 class Submission(BaseModel):
@@ -258,6 +277,13 @@ class NewTrial(BaseModel):
     params: dict[str, ParameterValue]
     value: float | None = None
     """Its result where it is known: then nothing is trained."""
+
+
+class TrustedHost(BaseModel):
+    """A host that gets work again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    host: Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
 class AddedTrial(View):

@@ -105,7 +105,7 @@ class _Embedded:
         self, home: Path, workers: int | None, notice: Callable[[str], None], only: bool
     ) -> None:
         self._home = home
-        self._slots = workers or os.cpu_count() or 1
+        self._slots = workers
         self._only = only
         self._notice = notice
         self._late = threading.Thread(target=self._start_late, name="late-parts", daemon=True)
@@ -219,14 +219,18 @@ class _Embedded:
 
     def _worker_environment(self, common: dict[str, str]) -> dict[str, str]:
         (self._runtime / "worker").mkdir(mode=0o700)
-        kept = {name: os.environ[name] for name in ("CAVIAR_TRIAL_ENV",) if name in os.environ}
+        theirs = ("CAVIAR_TRIAL_ENV", "CAVIAR_WORKER_CLASS", "CAVIAR_WORKER_SLOTS_PER_GPU")
+        kept = {name: os.environ[name] for name in theirs if name in os.environ}
+        slots = {} if self._slots is None else {"CAVIAR_WORKER_SLOTS": str(self._slots)}
         unset = {"CAVIAR_TOKEN", "CAVIAR_DATABASE_URL", "OMP_NUM_THREADS"}
         threads = {n: os.environ[n] for n in ("OMP_NUM_THREADS",) if n in os.environ}
         return {key: value for key, value in common.items() if key not in unset} | {
+            # What studies name where they name nothing: on a machine with GPUs too.
+            "CAVIAR_WORKER_CLASS": "cpu",
             **kept,
             **threads,
+            **slots,
             "CAVIAR_URL": self._url,
-            "CAVIAR_WORKER_SLOTS": str(self._slots),
             "CAVIAR_WORKER_DIR": str(self._home / "worker"),
             "CAVIAR_WORKER_RUN": str(self._runtime / "worker"),
             "CAVIAR_WORKER_ALLOW_FOLDERS": "1",

@@ -12,6 +12,7 @@ from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.messages import Assignment, ParameterValue, StopRule, Trainer
 from caviar.contract.views import TrialState
 from caviar.errors import CaviarError, NotAllowed
+from caviar.scheduler.budget import Clocks, Spending
 from caviar.scheduler.rungs import Rungs
 from caviar.search import Exhausted, History, Result, Round, Settings, propose
 from caviar.studies.life import FINAL, OPEN, TRIAL_STATES
@@ -76,6 +77,7 @@ class Desk:
     """The strategy has no further point (a grid that is done)."""
     spent_s: float = 0.0
     """Seconds of finished trials, for the estimate of the time left."""
+    spending: Spending = field(init=False)
     rungs: Rungs = field(init=False)
     history: History = field(init=False)
     """``results`` for the search, encoded once; it catches up when a point is proposed."""
@@ -90,7 +92,7 @@ class Desk:
         self.history, self.prior = History(space, goal), History(space, goal)
 
     @classmethod
-    def load(cls, store: Store, record: StudyRecord, study: Study) -> Desk:
+    def load(cls, store: Store, record: StudyRecord, study: Study, now: Clocks) -> Desk:
         newest = store.rounds(record.id)[-1]
         desk = cls(record, study, Round.from_json(study.space, newest.data))
         last = -1
@@ -98,6 +100,8 @@ class Desk:
             for row in page:
                 desk.put(row)
             last = page[-1].number
+        running = list(desk.by_state["running"].values())
+        desk.spending = Spending.load(store, record, study.budget, running, now)
         desk.read_priors(store)
         return desk
 
@@ -148,6 +152,12 @@ class Desk:
         beyond = row.state == "done" and row.violation > 0
         if beyond and (near is None or row.violation < near.violation):
             self.nearest = row
+
+    def row(self, identifier: str) -> TrialRow | None:
+        """An open trial by its id."""
+        number = identifier.rpartition("-")[2]
+        row = self.open.get(int(number)) if number.isdecimal() else None
+        return row if row is not None and row.id == identifier else None
 
     def may_create(self) -> bool:
         """Whether the search may go on. What is left of the budget then is for the leaders' new runs."""
@@ -232,4 +242,6 @@ class Desk:
             repeats=row.repeats,
             added=row.kind == "added",
             bounded=tuple(constraint.metric for constraint in self.study.constraints),
+            gpu=row.gpu,
+            gpu_alone=not self.study.resources.share_gpu,
         )

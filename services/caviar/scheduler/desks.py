@@ -10,9 +10,12 @@ from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.names import study_of
 from caviar.contract.views import StudyState
 from caviar.errors import InputError, NotAllowed
+from caviar.scheduler.budget import Clocks
 from caviar.scheduler.desk import Desk, SearchFailed, over
 from caviar.scheduler.ending import ending
 from caviar.scheduler.fleet import Fleet
+from caviar.scheduler.hosts import Hosts
+from caviar.scheduler.places import Places
 from caviar.scheduler.tickets import Tickets
 from caviar.search import Round
 from caviar.studies.life import ENDED, after_loss
@@ -25,13 +28,20 @@ class Desks:
     """Study id -> its desk. All of it is called under the scheduler's lock."""
 
     def __init__(
-        self, store: Store, fleet: Fleet, tickets: Tickets, wall: Callable[[], float]
+        self,
+        store: Store,
+        fleet: Fleet,
+        tickets: Tickets,
+        hosts: Hosts,
+        places: Places,
+        clocks: Callable[[], Clocks],
     ) -> None:
-        """``wall`` gives seconds since the epoch."""
-        self._wall = wall
         self._store = store
         self._fleet = fleet
         self._tickets = tickets
+        self._hosts = hosts
+        self._places = places
+        self._clocks = clocks
         self._desks: dict[str, Desk] = {}
 
     def __iter__(self) -> Iterator[Desk]:
@@ -53,9 +63,10 @@ class Desks:
             desk = self.open(record, study)
             for row in desk.by_state["running"].values():
                 self._fleet.lease(row.id, now)
+                self._places.took(row, not study.resources.share_gpu)
 
     def open(self, record: StudyRecord, study: Study) -> Desk:
-        desk = self._desks[record.id] = Desk.load(self._store, record, study)
+        desk = self._desks[record.id] = Desk.load(self._store, record, study, self._clocks())
         return desk
 
     def find(self, study_id: str) -> Desk | None:
@@ -99,13 +110,24 @@ class Desks:
 
     def lose(self, desk: Desk, row: TrialRow, detail: str) -> None:
         """The lease of a running trial is lost."""
-        verdict = after_loss(row.crashes, row.lost, cancelled=desk.record.state in ENDED)
-        if self._store.lose(row, verdict, detail):
+        ended = desk.record.state in ENDED
+        verdict = after_loss(row.crashes, row.lost, cancelled=ended or row.stop_asked)
+        slot_s = desk.spending.ends(row.id, self._clocks().monotonic)
+        if self._store.lose(row, verdict, detail, slot_s, self._fleet.output(row.id)):
             log.warning(
                 "trial %s attempt %d: %s; now %s", row.id, row.attempt, detail, verdict.state
             )
         self._fleet.end_lease(row.id)
+        self._places.leave(row.host, row.id)
         self._take(desk, row.id)
+
+    def stop_trial(self, desk: Desk, row: TrialRow) -> TrialRow | None:
+        """One trial: it is cancelled where no worker has it, else asked to end. None: it is over already."""
+        moved = self._store.stop_trial(row.id)
+        if moved is not None:
+            self._tickets.forget(row.id)
+            desk.put(moved)
+        return moved
 
     def _take(self, desk: Desk, identifier: str) -> None:
         row = self._store.trial(identifier)
@@ -137,13 +159,17 @@ class Desks:
     def settle(self) -> None:
         """End studies whose budget is spent; forget those that have ended and hold nothing."""
         for desk in self:
-            if desk.record.state in ENDED:
-                if not desk.open:
-                    del self._desks[desk.record.id]
-                continue
-            try:
-                ends = ending(desk, self._store, self._wall())
-            except SearchFailed as error:
-                ends = ("failed", str(error))
-            if ends is not None:
-                self.end(desk, *ends)
+            if desk.record.state not in ENDED:
+                self.settle_one(desk)
+            elif not desk.open:
+                del self._desks[desk.record.id]
+                self._hosts.forget(desk.record.id)
+
+    def settle_one(self, desk: Desk) -> None:
+        """End the study where it is over."""
+        try:
+            ends = ending(desk, self._store, self._clocks().monotonic)
+        except SearchFailed as error:
+            ends = ("failed", str(error))
+        if ends is not None:
+            self.end(desk, *ends)

@@ -11,9 +11,10 @@ from caviar.studies.life import study_after
 
 
 def ending(desk: Desk, store: Store, now: float) -> tuple[StudyState, str] | None:
-    """The state and the reason of a study that ends now, ``now`` in seconds since the epoch; None while it goes on.
+    """The state and the reason of a study that ends now, ``now`` in monotonic seconds; None while it goes on.
 
-    The end of its hours cuts everything short. A target ends the search, and the study once its leaders are confirmed.
+    The end of its hours, of slots and GPUs too, cuts everything short. A target ends the search, and the study once
+    its leaders are confirmed.
     Raises SearchFailed.
     """
     budget = desk.study.budget
@@ -21,8 +22,8 @@ def ending(desk: Desk, store: Store, now: float) -> tuple[StudyState, str] | Non
     if desk.reached_target() and (over or not desk.study.confirm):
         return "done", f"target {budget.target:g} reached"
     reasons = []
-    if budget.hours is not None and now - desk.record.created > budget.hours * 3600:
-        reasons.append(f"{budget.hours:g} hours are over")
+    if (spent := desk.spending.over(now)) is not None:
+        reasons.append(spent)
     elif not over:
         return None
     elif desk.exhausted:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from caviar.contract.messages import Hello
+from caviar.contract.messages import Held, Hello
+from caviar.scheduler.hosts import Hosts
+from caviar.scheduler.places import Places
 
 
 @dataclass(slots=True)
@@ -19,17 +21,22 @@ class Worker:
     slots: int
     seen: float
     """Monotonic seconds of its last sign of life."""
+    gpus: int = 0
 
 
 @dataclass(slots=True)
 class Progress:
     step: int | None
     value: float | None
+    output: str | None = None
+    """The last that was heard of it."""
 
 
 class Fleet:
-    def __init__(self, lease_s: float) -> None:
+    def __init__(self, lease_s: float, hosts: Hosts, places: Places) -> None:
         self._lease_s = lease_s
+        self._hosts = hosts
+        self._places = places
         self._workers: dict[str, Worker] = {}
         self._deadlines: dict[str, float] = {}
         self._soonest = math.inf
@@ -41,7 +48,12 @@ class Fleet:
         """Register a worker. Returns the incarnation that it replaces on its host, if there was another."""
         before = self._workers.get(message.host)
         self._workers[message.host] = Worker(
-            message.host, message.incarnation, message.resource_class, message.slots, now
+            message.host,
+            message.incarnation,
+            message.resource_class,
+            message.slots,
+            now,
+            message.gpus,
         )
         return before.incarnation if before and before.incarnation != message.incarnation else None
 
@@ -58,7 +70,36 @@ class Fleet:
         return [worker for worker in self._workers.values() if now - worker.seen <= self._lease_s]
 
     def slots(self, resource_class: str, now: float) -> int:
-        return sum(w.slots for w in self.workers(now) if w.resource_class == resource_class)
+        """Slots that can train now: not those of a host that is set aside, nor beside a trial with a GPU alone."""
+        return sum(self.usable(w) for w in self.workers(now) if w.resource_class == resource_class)
+
+    def usable(self, worker: Worker) -> int:
+        if worker.host in self._hosts.aside:
+            return 0
+        if not worker.gpus:
+            return worker.slots
+        return worker.slots - self._places.blocked(worker.host, worker.slots // worker.gpus)
+
+    def others(self, host: str, resource_class: str, now: float) -> list[str]:
+        """Hosts that could train instead of ``host``."""
+        return [
+            worker.host
+            for worker in self.workers(now)
+            if worker.resource_class == resource_class
+            and worker.host != host
+            and worker.host not in self._hosts.aside
+        ]
+
+    def heard(self, held: Held) -> None:
+        """What a running trial has come to."""
+        before = self.progress.get(held.trial)
+        output = before.output if held.output is None and before else held.output
+        self.progress[held.trial] = Progress(held.step, held.value, output)
+
+    def output(self, trial: str) -> str | None:
+        """The last output that was heard of a running trial; None where there was none."""
+        known = self.progress.get(trial)
+        return known.output if known else None
 
     def lease(self, trial: str, now: float) -> None:
         """Grant or extend a lease."""

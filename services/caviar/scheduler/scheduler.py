@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from caviar.adapters.sql import Store, StudyRecord, TrialRow
+from caviar.adapters.sql import Aside, Store, StudyRecord, TrialRow
 from caviar.contract.messages import (
     ClaimAnswer,
     ClaimRequest,
@@ -27,6 +27,7 @@ from caviar.contract.messages import (
     ShipTarget,
     StopRule,
 )
+from caviar.contract.names import queue_name
 from caviar.contract.views import (
     AddedTrial,
     NewTrial,
@@ -34,13 +35,18 @@ from caviar.contract.views import (
     Submission,
     Submitted,
     TrialState,
+    Use,
 )
-from caviar.errors import InputError, Problem
+from caviar.errors import InputError, NotAllowed, Problem
 from caviar.scheduler import adding, ledger
+from caviar.scheduler.budget import Clocks
 from caviar.scheduler.desk import Desk, over
 from caviar.scheduler.desks import Desks
 from caviar.scheduler.dispatching import Dispatcher
 from caviar.scheduler.fleet import Fleet, Progress, Worker
+from caviar.scheduler.gate import Gate, Place
+from caviar.scheduler.hosts import Hosts
+from caviar.scheduler.places import Places
 from caviar.scheduler.starting import start_of
 from caviar.scheduler.tickets import SendTicket, Tickets
 from caviar.search import Round, first_round
@@ -79,8 +85,18 @@ class Scheduler:
         self._lock = threading.RLock()
         self._wake = threading.Condition(self._lock)
         self._tickets = Tickets(send, claim_s)
-        self._fleet = Fleet(lease_s)
-        self._desks = Desks(store, self._fleet, self._tickets, wall)
+        self._hosts = Hosts(store.hosts_aside())
+        self._places = Places()
+        self._fleet = Fleet(lease_s, self._hosts, self._places)
+        self._desks = Desks(
+            store,
+            self._fleet,
+            self._tickets,
+            self._hosts,
+            self._places,
+            lambda: Clocks(clock(), wall()),
+        )
+        self._gate = Gate(store, self._fleet, self._hosts, self._places, self._tickets, lease_s)
         self._dispatcher = Dispatcher(store, self._desks, self._fleet, self._tickets, clock)
         self._ticked: float | None = None
         self._rounds_read = -math.inf
@@ -168,6 +184,22 @@ class Scheduler:
             self._desks.end(desk, "stopped", reason)
             self._wake.notify_all()
 
+    def stop_trial(self, study_id: str, number: int) -> TrialRow:
+        """Cancel one trial that waits, or ask one that runs to end: its worker hears it with its next heartbeat.
+
+        Raises NotAllowed: there is no such trial, or it has ended.
+        """
+        with self._lock:
+            desk = self._desks.find(study_id)
+            row = desk.open.get(number) if desk else None
+            moved = self._desks.stop_trial(desk, row) if desk and row else None
+            if moved is None:
+                known = self._store.numbered(study_id, number)
+                state = f"is {known.state}" if known else "does not exist"
+                raise NotAllowed(f"Trial {number} of study {study_id} {state}.")
+            self._wake.notify_all()
+            return moved
+
     def undo(self, study_id: str, number: int, user: str | None = None) -> Round:
         """Take back round ``number`` and all after it; the next trials come from the box before it."""
         with self._lock:
@@ -208,6 +240,15 @@ class Scheduler:
             if desk is None or desk.record.state != "running":
                 state = desk.record.state if desk else "over"
                 return ClaimAnswer(granted=False, reason=f"the study is {state}")
+            now = self._clock()
+            waiting = desk.row(request.trial)
+            place = Place()
+            if waiting and waiting.state == "dispatched" and waiting.attempt == request.attempt:
+                entered = self._gate.enter(desk, waiting, request, now)
+                if isinstance(entered, ClaimAnswer):
+                    self._wake.notify_all()
+                    return entered
+                place = entered
             row = self._store.claim(
                 request.trial,
                 request.attempt,
@@ -215,11 +256,15 @@ class Scheduler:
                 request.host,
                 request.incarnation,
                 request.slot,
+                place.gpu,
+                place.gpus,
             )
             if row is None:
+                if place.gpu is not None:
+                    self._places.leave(request.host, request.trial)
                 return ClaimAnswer(granted=False, reason="not dispatched with this attempt")
             desk.put(row)
-            now = self._clock()
+            desk.spending.starts(row.id, place.gpus, now)
             self._fleet.seen(request.host, request.incarnation, now)
             self._fleet.lease(row.id, now)
             self._tickets.forget(row.id)
@@ -241,23 +286,19 @@ class Scheduler:
                     stop.append(held)
                     continue
                 self._fleet.lease(row.id, now)
-                self._fleet.progress[row.id] = Progress(held.step, held.value)
+                self._fleet.heard(held)
                 if desk is None:
                     continue
                 desk.rungs.heard(row, held.curve)
-                if desk.record.state in ENDED:
+                if desk.record.state in ENDED or row.stop_asked:
                     stop.append(held)
                 elif row.study_id not in rules and (rule := desk.stop_rule(row.incarnation)):
                     rules[row.study_id] = rule
             return HeartbeatAnswer(known=known, stop=tuple(stop), rules=rules)
 
     def _running(self, held: Held, desk: Desk | None) -> TrialRow | None:
-        if desk is None:
-            return None
-        number = int(held.trial.rpartition("-")[2])
-        row = desk.open.get(number)
-        same = row is not None and row.id == held.trial and row.attempt == held.attempt
-        if row is None or row.state != "running" or not same:
+        row = desk.row(held.trial) if desk else None
+        if row is None or row.state != "running" or row.attempt != held.attempt:
             return None
         return row
 
@@ -272,17 +313,31 @@ class Scheduler:
             if row.state != "running" or not same:
                 replay = same and (row.state in FINAL or row.state == "queued")
                 return FinishAnswer(verdict="duplicate" if replay else "fenced")
+            now = self._clock()
             ended = desk is None or desk.record.state in ENDED
+            blamed = self._gate.blames(desk, row, message, now) if desk and not ended else False
             message, beyond = judged(desk.study.constraints if desk else (), message)
-            verdict = after_finish(message.outcome, row.crashes, row.lost, cancelled=ended)
+            verdict = after_finish(
+                message.outcome,
+                row.crashes,
+                row.lost,
+                cancelled=ended,
+                asked=row.stop_asked,
+                valued=message.value is not None,
+                blamed=blamed,
+            )
             if desk is not None:
                 message = message.model_copy(update={"curve": desk.rungs.heard(row, message.curve)})
-            finished = self._store.finish(message, verdict, beyond)
+            slot_s = desk.spending.ends(row.id, now) if desk else None
+            finished = self._store.finish(message, verdict, beyond, slot_s)
             if finished is None:
                 return FinishAnswer(verdict="fenced")
             self._fleet.end_lease(row.id)
+            self._places.leave(row.host, row.id)
             if desk is not None:
                 desk.put(finished)
+                if not ended and desk.study.budget.target is not None:
+                    self._desks.settle_one(desk)  # at once: no claim comes in between
             if desk is None or self._is_urgent(desk, finished):
                 self._wake.notify_all()
         return FinishAnswer(verdict="accepted")
@@ -302,11 +357,28 @@ class Scheduler:
             or desk.record.state != "running"
         )
 
+    def trust(self, host: str) -> None:
+        """Give a host that was set aside work again. Raises NotAllowed where it was not."""
+        with self._lock:
+            self._gate.trust(host)
+            self._wake.notify_all()
+
+    def aside(self, host: str) -> Aside | None:
+        """Why a host gets no work; None where it does."""
+        with self._lock:
+            return self._hosts.aside.get(host)
+
+    def uses(self, study_id: str) -> list[Use] | None:
+        """What a study has spent of its budget of time; None where it is over."""
+        with self._lock:
+            desk = self._desks.find(study_id)
+            if desk is None or desk.record.state in ENDED:
+                return None
+            return desk.spending.uses(self._clock())
+
     def _row(self, identifier: str, desk: Desk | None) -> TrialRow | None:
         """An open trial from memory, any other from the store."""
-        number = identifier.rpartition("-")[2]
-        row = desk.open.get(int(number)) if desk is not None and number.isdecimal() else None
-        return row if row is not None and row.id == identifier else self._store.trial(identifier)
+        return (desk.row(identifier) if desk else None) or self._store.trial(identifier)
 
     def shipped(self, message: Shipped) -> None:
         self._store.shipped(dict(message.runs))
@@ -347,7 +419,11 @@ class Scheduler:
                     if row.incarnation:
                         busy[row.incarnation] = busy.get(row.incarnation, 0) + 1
             return [
-                (worker, max(0, worker.slots - busy.get(worker.incarnation, 0)), now - worker.seen)
+                (
+                    worker,
+                    max(0, self._fleet.usable(worker) - busy.get(worker.incarnation, 0)),
+                    now - worker.seen,
+                )
                 for worker in self._fleet.workers(now)
             ]
 
@@ -369,6 +445,11 @@ class Scheduler:
                 return 0, None
             slots = self._fleet.slots(desk.study.resources.resource_class, self._clock())
             return slots, desk.left_s(slots) if desk.record.state == "running" else None
+
+    def queues(self) -> set[str]:
+        """The queues of the studies that go on."""
+        with self._lock:
+            return {queue_name(desk.study.resources.resource_class) for desk in self._desks}
 
     # The loop
 

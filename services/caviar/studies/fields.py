@@ -116,6 +116,13 @@ class Fields:
             return value
         return low
 
+    def truth(self, key: str, default: bool) -> bool:
+        value = self._data.get(key, default)
+        if not isinstance(value, bool):
+            self.problem(key, f"true or false belongs here, not {_shown(value)}")
+            return default
+        return value
+
     def real(self, key: str, above: float = -math.inf) -> float | None:
         """a finite number larger than ``above``; None where the key is absent."""
         value = self._data.get(key)

@@ -37,18 +37,33 @@ class Verdict:
     lost: int
 
 
-def after_finish(outcome: Outcome, crashes: int, lost: int, cancelled: bool) -> Verdict:
+def after_finish(
+    outcome: Outcome,
+    crashes: int,
+    lost: int,
+    cancelled: bool,
+    *,
+    asked: bool = False,
+    valued: bool = False,
+    blamed: bool = False,
+) -> Verdict:
     """The trial's state after an attempt ended with ``outcome``.
 
     ``cancelled`` says that the study was stopped: nothing goes back to the queue, and what ended early was cancelled.
+    ``asked`` says that somebody stopped this one trial: it does not come back, and it is a result only where it is
+    ``valued``, has a value. ``blamed`` says that its host is held to be at fault: the trial is tried again, within
+    the budget for lost hosts.
     """
+    again = not (cancelled or asked)
+    if blamed and again and outcome in ("failed", "crashed") and lost + 1 < LOST_BUDGET:
+        return Verdict("queued", crashes, lost + 1)
     if outcome == "crashed":
         crashes += 1
         if crashes >= CRASH_BUDGET:
             return Verdict("quarantined", crashes, lost)
     if outcome in ("crashed", "released"):
-        return Verdict("cancelled" if cancelled else "queued", crashes, lost)
-    if outcome == "stopped" and cancelled:
+        return Verdict("queued" if again else "cancelled", crashes, lost)
+    if outcome == "stopped" and (cancelled or (asked and not valued)):
         return Verdict("cancelled", crashes, lost)
     states: dict[Outcome, TrialState] = {"done": "done", "failed": "failed", "stopped": "stopped"}
     return Verdict(states[outcome], crashes, lost)

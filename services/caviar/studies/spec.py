@@ -34,9 +34,9 @@ KEYS: dict[str, tuple[str, ...]] = {
     "metric": ("name", "goal"),
     "trainer": ("function", "command"),
     "search": ("strategy", "seed"),
-    "budget": ("trials", "hours", "target"),
+    "budget": ("trials", "hours", "slot_hours", "gpu_hours", "target"),
     "stop": STOP_KEYS,
-    "resources": ("class", "slots"),
+    "resources": ("class", "slots", "share_gpu"),
     "constraints": ("max", "min"),
     "warm_start": warm_start.KEYS,
 }
@@ -64,11 +64,14 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """When a study ends: after ``trials``, after ``hours`` of wall time, or once ``target`` is reached."""
+    """When a study ends: after ``trials``, after ``hours`` of wall time, after the hours of slots or GPUs that all of
+    its attempts took together, or once ``target`` is reached."""
 
     trials: int
     hours: float | None = None
     target: float | None = None
+    slot_hours: float | None = field(default=None, kw_only=True)
+    gpu_hours: float | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ class Resources:
 
     resource_class: str = "cpu"
     slots: int = 1
+    share_gpu: bool = False
+    """Whether a trial may sit beside others on one GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +324,8 @@ def _budget(root: Fields) -> Budget:
         trials=fields.whole("trials", 1, MAX_TRIALS),
         hours=fields.real("hours", above=0.0),
         target=fields.real("target"),
+        slot_hours=fields.real("slot_hours", above=0.0),
+        gpu_hours=fields.real("gpu_hours", above=0.0),
     )
 
 
@@ -333,7 +340,7 @@ def _resources(root: Fields) -> Resources:
             "A trial takes one slot in this version",
             "Give the worker fewer slots, CAVIAR_WORKER_SLOTS or --workers: each then has more threads.",
         )
-    return Resources(label, slots)
+    return Resources(label, slots, fields.truth("share_gpu", default=False))
 
 
 def _confirm(root: Fields, budget: Budget, problems: list[Problem]) -> int:

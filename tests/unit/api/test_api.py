@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from caviar.adapters.sql import Store, migrate, open_engine
 from caviar.api import create_app
+from caviar.contract.messages import Hello
 from caviar.scheduler import Scheduler
 from caviar.search import Searcher
 from caviar.studies.spec import load_study
@@ -204,3 +205,34 @@ def test_a_branch_is_made_by_a_request(api: TestClient) -> None:
     assert (
         api.post("/api/v1/studies/zz/rounds/0/branch", json={}, headers=CLIENT).status_code == 404
     )
+
+
+def test_one_trial_is_stopped(api: TestClient, store: Store) -> None:
+    """A trial that waits is cancelled at once; a second time there is nothing to stop."""
+    study = api.post("/api/v1/studies", json={"text": STUDY}, headers=CLIENT).json()["id"]
+    api.post(f"/api/v1/studies/{study}/trials", json={"params": {"x": 0.5}}, headers=CLIENT)
+    path = f"/api/v1/studies/{study}/trials"
+    stopped = api.post(f"{path}/0/stop", headers=CLIENT)
+    assert (stopped.status_code, stopped.json()["state"]) == (200, "cancelled")
+    assert api.post(f"{path}/0/stop", headers=CLIENT).status_code == 409
+    assert api.post(f"{path}/9/stop", headers=CLIENT).status_code == 404
+    assert api.post(f"{path}/0/stop", headers=WORKER).status_code == 401
+
+
+def test_workers_are_listed_with_what_is_held_against_them(store: Store) -> None:
+    """A host that is set aside says so until it is trusted; trusting another one is refused."""
+    store.set_aside("sick", "its last 4 trials failed in a row")
+    scheduler = Scheduler(store, lambda *_: None, lease_s=10, claim_s=5)
+    app = create_app(store, scheduler, mlflow_uri="", token="client-token", worker_token="w")
+    api = TestClient(app)
+    for host in ("sick", "well"):
+        scheduler.hello(Hello(host=host, incarnation="one", slots=4, gpus=4))
+    listed = api.get("/api/v1/workers", headers=CLIENT).json()
+    assert [(w["host"], w["free"], w["gpus"], w["aside"]) for w in listed] == [
+        ("sick", 0, 4, "its last 4 trials failed in a row"),
+        ("well", 4, 4, ""),
+    ]
+    refused = api.post("/api/v1/workers/trust", json={"host": "well"}, headers=CLIENT)
+    assert (refused.status_code, refused.json()["detail"]) == (409, "Host well is not set aside.")
+    trusted = api.post("/api/v1/workers/trust", json={"host": "sick"}, headers=CLIENT).json()
+    assert [(w["free"], w["aside"]) for w in trusted] == [(4, ""), (4, "")]

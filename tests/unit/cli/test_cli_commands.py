@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from caviar.cli import main
-from caviar.contract.views import MlflowView, StudyRow
+from caviar.contract.views import MlflowView, StudyRow, WorkerView
 from tests.support.answering_service import Service
 from tests.support.studies_made_up import digits_study, trial
 
@@ -192,3 +192,39 @@ def test_a_point_that_is_none_is_not_sent(
     assert main(["trial", "add", "digits-mlp", *words]) == 2
     assert known.requests == []
     assert capsys.readouterr().err
+
+
+def test_one_trial_is_stopped(known: Service, capsys: Printed) -> None:
+    """What becomes of it is said: a trial that waits is gone, one that runs ends soon."""
+    route = f"POST /studies/{digits_study().id}/trials/17/stop"
+    for state, words in (("running", "is asked to stop"), ("cancelled", "is cancelled")):
+        stopped = trial(17).model_copy(update={"state": state})
+        known.answers[route] = (200, stopped.model_dump(mode="json"))
+        assert main(["trial", "stop", "digits-mlp/17"]) == 0
+        assert words in capsys.readouterr().out
+    assert main(["trial", "stop", "digits-mlp"]) == 2
+
+
+def test_a_host_that_gets_no_work_is_shown_and_trusted(known: Service, capsys: Printed) -> None:
+    """With the reason and the command that takes it back."""
+    worker = WorkerView(
+        host="h1",
+        resource_class="gpu",
+        slots=2,
+        free=0,
+        seen_s=1.0,
+        gpus=2,
+        aside="its last 4 trials failed in a row",
+        aside_since=0.0,
+    )
+    known.answers["GET /workers"] = (200, [worker.model_dump(mode="json")])
+    known.answers["POST /workers/trust"] = (200, [])
+    assert main(["workers"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "h1 gets no work since" in shown
+    assert "its last 4 trials failed in a row." in shown
+    assert "`caviar workers trust h1`" in shown
+    assert main(["workers", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["gpus"] == 2
+    assert main(["workers", "trust", "h1"]) == 0
+    assert "h1 gets work again." in capsys.readouterr().out

@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from caviar.cli.views import tables
 from caviar.cli.views.progress import progress, round_line, trial_line
 from caviar.cli.views.result import exit_code, result, result_object, thinned
-from caviar.contract.views import Best, RoundView, StudyRow, WorkerView
+from caviar.contract.views import Best, RoundView, StudyRow, Use, WorkerView
 from tests.support.studies_made_up import digits_study, importance, rounds, trial
 
 
@@ -193,3 +193,14 @@ def test_tables_of_things() -> None:
     worker = WorkerView(host="h1", resource_class="cpu", slots=2, free=1, seen_s=0.5)
     assert "h1" in text_of(tables.workers_table([worker]))
     assert "caviar worker" in text_of(tables.workers_table([]))
+
+
+def test_what_is_spent_of_the_hours_is_on_the_screen() -> None:
+    """Beside the trials, while the study runs and after it; nothing where no hours are limited."""
+    uses = [
+        Use(name="hours", spent=0.51, limit=2),
+        Use(name="slot_hours", spent=1.2345, limit=8),
+    ]
+    for shown in (progress(digits_study(uses=uses), 100), result(digits_study(uses=uses), 100)):
+        assert "0.51 of 2 hours, 1.23 of 8 slot-hours" in text_of(shown)
+    assert "hours" not in text_of(progress(digits_study(), 100))

@@ -27,6 +27,15 @@ def problems(text: str) -> list[Problem]:
 @pytest.mark.parametrize(
     "before, after, place, line, words",
     [
+        ("trials: 10", "trials: 10, slot_hours: 0", "budget.slot_hours", 8, "not above 0"),
+        ("trials: 10", "trials: 10, gpu_hours: many", "budget.gpu_hours", 8, "a number"),
+        (
+            "budget:",
+            "resources: {share_gpu: 1}\nbudget:",
+            "resources.share_gpu",
+            8,
+            "true or false",
+        ),
         ("name: small", "nmae: small", "nmae", 1, "did you mean name?"),
         ("name: small", "name: 'a b'", "name", 1, "letters"),
         ("name: small", "name: 3", "name", 1, "quotes"),

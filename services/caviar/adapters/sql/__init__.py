@@ -3,11 +3,12 @@
 from caviar.adapters.sql.engine import migrate, open_engine
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import Read, Start
-from caviar.adapters.sql.rows import PriorRow, RoundRow, StudyRecord, TrialRow
+from caviar.adapters.sql.rows import Aside, PriorRow, RoundRow, StudyRecord, TrialRow
 from caviar.adapters.sql.standing import Standing, standing
 from caviar.adapters.sql.store import Store
 
 __all__ = [
+    "Aside",
     "PriorRow",
     "Read",
     "RoundRow",

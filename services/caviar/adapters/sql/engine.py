@@ -10,7 +10,7 @@ from sqlalchemy import Engine, create_engine, event, inspect, text
 from caviar.adapters.sql.tables import metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration. A test compares it with the scripts in ``migrations/versions``."""
 
 

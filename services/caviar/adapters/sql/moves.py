@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, insert, select, update
 
 from caviar.adapters.sql.rows import TrialRow
 from caviar.adapters.sql.tables import attempts, trials
 from caviar.contract.messages import Finish
-from caviar.studies.life import FINAL, Verdict
+from caviar.studies.life import FINAL, OPEN, Verdict
 
 # Built once: to build a statement takes as long as to run it.
 _THIS = (trials.c.id == bindparam("this_trial"), trials.c.attempt == bindparam("this_attempt"))
@@ -28,7 +28,9 @@ _DISPATCH = (
 _CLAIM = (
     update(trials)
     .where(*_THIS, trials.c.state == "dispatched")
-    .values({name: bindparam(f"new_{name}") for name in ("nonce", "host", "incarnation", "slot")})
+    .values(
+        {name: bindparam(f"new_{name}") for name in ("nonce", "host", "incarnation", "slot", "gpu")}
+    )
     .values(state="running", started=bindparam("now"))
     .returning(trials)
 )
@@ -52,7 +54,7 @@ _END_ATTEMPT = (
         attempts.c.trial_id == bindparam("this_trial"),
         attempts.c.attempt == bindparam("this_attempt"),
     )
-    .values({name: bindparam(f"new_{name}") for name in ("ended", "outcome", "detail")})
+    .values({name: bindparam(f"new_{name}") for name in ("ended", "outcome", "detail", "seconds")})
 )
 
 
@@ -81,6 +83,8 @@ def claim(
     incarnation: str,
     slot: int,
     now: float,
+    gpu: str | None,
+    gpus: float,
 ) -> TrialRow | None:
     """dispatched -> running for exactly this attempt, once; the same nonce gets the same answer again."""
     given = {
@@ -90,6 +94,7 @@ def claim(
         "new_host": host,
         "new_incarnation": incarnation,
         "new_slot": slot,
+        "new_gpu": gpu,
         "now": now,
     }
     moved = connection.execute(_CLAIM, given).first()
@@ -97,13 +102,25 @@ def claim(
         return _trial(connection.execute(_CLAIMED, given).first())
     connection.execute(
         _ATTEMPT,
-        {"trial_id": identifier, "attempt": attempt, "host": host, "started": now, "detail": ""},
+        {
+            "trial_id": identifier,
+            "attempt": attempt,
+            "host": host,
+            "started": now,
+            "detail": "",
+            "gpus": gpus,
+        },
     )
     return _trial(moved)
 
 
 def finish(
-    connection: Connection, message: Finish, verdict: Verdict, violation: float, now: float
+    connection: Connection,
+    message: Finish,
+    verdict: Verdict,
+    violation: float,
+    now: float,
+    slot_s: float | None,
 ) -> TrialRow | None:
     """running -> ``verdict.state`` for exactly this attempt and nonce."""
     moved = connection.execute(
@@ -128,12 +145,20 @@ def finish(
     ).first()
     if moved is not None:
         _end_attempt(
-            connection, message.trial, message.attempt, now, message.outcome, message.error
+            connection, message.trial, message.attempt, now, message.outcome, message.error, slot_s
         )
     return _trial(moved)
 
 
-def lose(connection: Connection, row: TrialRow, verdict: Verdict, detail: str, now: float) -> bool:
+def lose(
+    connection: Connection,
+    row: TrialRow,
+    verdict: Verdict,
+    detail: str,
+    now: float,
+    slot_s: float | None,
+    output: str | None,
+) -> bool:
     """running -> ``verdict.state`` because the lease of ``row.attempt`` was lost."""
     moved = connection.execute(
         update(trials)
@@ -148,12 +173,29 @@ def lose(connection: Connection, row: TrialRow, verdict: Verdict, detail: str, n
             lost=verdict.lost,
             nonce=None,
             error=detail if verdict.state == "quarantined" else trials.c.error,
+            output=trials.c.output if output is None else output,
             ended=None if verdict.state == "queued" else now,
         )
     ).rowcount
     if moved:
-        _end_attempt(connection, row.id, row.attempt, now, "lost", detail)
+        _end_attempt(connection, row.id, row.attempt, now, "lost", detail, slot_s)
     return bool(moved)
+
+
+def stop_one(connection: Connection, identifier: str, now: float) -> TrialRow | None:
+    """queued, dispatched -> cancelled; running: noted as asked to end."""
+    waits = trials.c.state.in_(("queued", "dispatched"))
+    moved = connection.execute(
+        update(trials)
+        .where(trials.c.id == identifier, trials.c.state.in_(OPEN))
+        .values(
+            stop_asked=True,
+            state=case((waits, "cancelled"), else_=trials.c.state),
+            ended=case((waits, now), else_=trials.c.ended),
+        )
+        .returning(trials)
+    ).first()
+    return _trial(moved)
 
 
 def cancel_waiting(connection: Connection, study_id: str, now: float) -> None:
@@ -183,7 +225,13 @@ def write_off(connection: Connection, identifier: str, run_id: str | None) -> No
 
 
 def _end_attempt(
-    connection: Connection, identifier: str, attempt: int, now: float, outcome: str, detail: str
+    connection: Connection,
+    identifier: str,
+    attempt: int,
+    now: float,
+    outcome: str,
+    detail: str,
+    seconds: float | None,
 ) -> None:
     connection.execute(
         _END_ATTEMPT,
@@ -193,5 +241,6 @@ def _end_attempt(
             "new_ended": now,
             "new_outcome": outcome,
             "new_detail": detail,
+            "new_seconds": seconds,
         },
     )

@@ -76,6 +76,10 @@ class TrialRow:
     """How far beyond the study's bounds on other metrics; 0 within them."""
     curve: list[tuple[int, float | None]] = field(default_factory=list)
     """(step, metric) where a stopping rule compares trials; None where the metric was no finite number."""
+    stop_asked: bool = False
+    """Somebody asked this one trial to stop."""
+    gpu: str | None = None
+    """The GPU that its newest attempt was pinned to, by NVML's UUID."""
 
     def result(self) -> Result:
         """What the search learns from an ended trial: a value, or that it failed.
@@ -90,6 +94,15 @@ class TrialRow:
             curve=tuple((int(step), value) for step, value in self.curve if value is not None),
             violation=self.violation,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A host that gets no work, and why."""
+
+    reason: str
+    since: float
+    """Seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ from typing import Any
 from sqlalchemy import Engine, Row, and_, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from caviar.adapters.sql import hosts as hosts_of
 from caviar.adapters.sql import ledger, looks, moves
 from caviar.adapters.sql import priors as priors_of
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import NOTHING, Read, Start
-from caviar.adapters.sql.rows import PriorRow, RoundRow, StudyRecord, TrialRow
+from caviar.adapters.sql.rows import Aside, PriorRow, RoundRow, StudyRecord, TrialRow
 from caviar.adapters.sql.tables import DONE, attempts, studies, trials
 from caviar.contract.messages import Finish, ParameterValue
 from caviar.contract.names import trial_id
@@ -364,22 +365,59 @@ class Store:
             return moves.dispatch(connection, identifier)
 
     def claim(
-        self, identifier: str, attempt: int, nonce: str, host: str, incarnation: str, slot: int
+        self,
+        identifier: str,
+        attempt: int,
+        nonce: str,
+        host: str,
+        incarnation: str,
+        slot: int,
+        gpu: str | None = None,
+        gpus: float = 0.0,
     ) -> TrialRow | None:
-        """dispatched -> running for exactly this attempt, once; the same nonce gets the same answer again."""
+        """dispatched -> running for exactly this attempt, once; the same nonce gets the same answer again.
+
+        ``gpus`` is how much of ``gpu`` the attempt has: 1 alone, less where it shares.
+        """
         now = self._clock()
         with self._engine.begin() as connection:
-            return moves.claim(connection, identifier, attempt, nonce, host, incarnation, slot, now)
+            return moves.claim(
+                connection, identifier, attempt, nonce, host, incarnation, slot, now, gpu, gpus
+            )
 
-    def finish(self, message: Finish, verdict: Verdict, violation: float = 0.0) -> TrialRow | None:
-        """running -> ``verdict.state`` for exactly this attempt and nonce. None: it was not running so."""
-        with self._engine.begin() as connection:
-            return moves.finish(connection, message, verdict, violation, self._clock())
+    def finish(
+        self,
+        message: Finish,
+        verdict: Verdict,
+        violation: float = 0.0,
+        slot_s: float | None = None,
+    ) -> TrialRow | None:
+        """running -> ``verdict.state`` for exactly this attempt and nonce. None: it was not running so.
 
-    def lose(self, row: TrialRow, verdict: Verdict, detail: str) -> bool:
-        """running -> ``verdict.state`` because the lease of ``row.attempt`` was lost."""
+        ``slot_s``: how long the attempt held its slot, in seconds.
+        """
         with self._engine.begin() as connection:
-            return moves.lose(connection, row, verdict, detail, self._clock())
+            return moves.finish(connection, message, verdict, violation, self._clock(), slot_s)
+
+    def lose(
+        self,
+        row: TrialRow,
+        verdict: Verdict,
+        detail: str,
+        slot_s: float | None = None,
+        output: str | None = None,
+    ) -> bool:
+        """running -> ``verdict.state`` because the lease of ``row.attempt`` was lost.
+
+        ``slot_s``: how long the attempt held its slot, in seconds. ``output``: the last that was heard of it.
+        """
+        with self._engine.begin() as connection:
+            return moves.lose(connection, row, verdict, detail, self._clock(), slot_s, output)
+
+    def stop_trial(self, identifier: str) -> TrialRow | None:
+        """queued, dispatched -> cancelled; a running one is noted as asked to end. None: it has ended."""
+        with self._engine.begin() as connection:
+            return moves.stop_one(connection, identifier, self._clock())
 
     def shipped(self, runs: dict[str, str]) -> None:
         """What is known of these trials is in MLflow: a trial that ended is complete there."""
@@ -415,6 +453,34 @@ class Store:
         )
         with self._reader.begin() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
+
+    # Hosts and what they cost
+
+    def slot_seconds(self, study_id: str) -> tuple[float, float]:
+        """Of all ended attempts of the study: seconds of slots, and seconds of GPUs."""
+        with self._reader.begin() as connection:
+            return hosts_of.slot_seconds(connection, study_id)
+
+    def gpu_shares(self, study_id: str) -> dict[str, float]:
+        """Running trial -> how much of its GPU it has."""
+        with self._reader.begin() as connection:
+            return hosts_of.gpu_shares(connection, study_id)
+
+    def hosts_aside(self) -> dict[str, Aside]:
+        """The hosts that get no work."""
+        with self._reader.begin() as connection:
+            return hosts_of.read_aside(connection)
+
+    def set_aside(self, host: str, reason: str) -> Aside:
+        aside = Aside(reason, self._clock())
+        with self._engine.begin() as connection:
+            hosts_of.write_aside(connection, host, aside)
+        return aside
+
+    def trust(self, host: str) -> bool:
+        """Whether the host was set aside until now."""
+        with self._engine.begin() as connection:
+            return hosts_of.remove_aside(connection, host)
 
     # Rounds
 

@@ -90,6 +90,8 @@ trials = Table(
     Column("repeats", Integer),
     Column("violation", Float, nullable=False, default=0.0),
     Column("curve", JSON, nullable=False, default=list),
+    Column("stop_asked", Boolean, nullable=False, default=False),
+    Column("gpu", String(128)),
     UniqueConstraint("study_id", "number"),
     # Counts are read from an index alone; the best, the newest failures and what is not shipped from its first entries.
     Index(None, "study_id", "state", "number"),
@@ -108,6 +110,16 @@ attempts = Table(
     Column("ended", Float),
     Column("outcome", String(16)),
     Column("detail", Text, nullable=False, default=""),
+    Column("seconds", Float),
+    Column("gpus", Float, nullable=False, default=0.0),
+)
+
+hosts = Table(
+    "hosts",
+    metadata,
+    Column("host", String(128), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("since", Float, nullable=False),
 )
 
 priors = Table(

@@ -92,6 +92,16 @@ def tally(study: StudyView) -> str:
     return ", ".join(parts)
 
 
+def uses_line(study: StudyView) -> Text | None:
+    """For instance ``1.5 of 4 slot-hours, 0.8 of 2 hours``; None where the study does not limit them."""
+    parts = [
+        f"{use.spent:.3g} of {use.limit:g} {use.name.replace('_', '-')}"
+        for use in study.uses
+        if use.limit is not None
+    ]
+    return Text(f"  {', '.join(parts)}", style="dim") if parts else None
+
+
 def worth(best: Best) -> Text:
     """What the best trial is worth: its value, or what its new seeds say where it was confirmed."""
     found = best.confirmed

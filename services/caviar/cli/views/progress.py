@@ -24,6 +24,7 @@ from caviar.cli.views.parts import (
     stacked,
     state_text,
     tally,
+    uses_line,
     warnings_block,
     worth,
 )
@@ -44,6 +45,7 @@ def progress(study: StudyView, width: int) -> RenderableType:
         *notes_block(study.notes),
         Text(),
         _meter(study, max(8, min(24, width - 60))),
+        uses_line(study),
         _best(study),
         Text(),
         _round(current) if current else None,

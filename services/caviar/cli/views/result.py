@@ -22,6 +22,7 @@ from caviar.cli.views.parts import (
     stacked,
     state_text,
     tally,
+    uses_line,
     values_table,
     worth,
 )
@@ -39,6 +40,7 @@ def result(study: StudyView, width: int, mlflow: str | None = None) -> Renderabl
     """
     return stacked(
         _title(study),
+        uses_line(study),
         origin_line(study),
         failures_line(study),
         *notes_block(study.notes),

@@ -82,7 +82,8 @@ def trial_view(study: StudyView, trial: TrialView) -> RenderableType:
         *([("beyond", trial.beyond)] if trial.beyond else []),
         *([("took", duration(trial.seconds))] if trial.seconds is not None else []),
         *([("step", number(trial.step))] if trial.step is not None else []),
-        ("on", trial.host or number(None)),
+        ("on", " ".join(filter(None, (trial.host, trial.gpu))) or number(None)),
+        *([("asked to stop", "by hand")] if trial.stop_asked else []),
         ("MLflow run", trial.run_id or number(None)),
     ):
         facts.add_row(Text(name, style="dim"), Text(clean(value)))
@@ -114,13 +115,21 @@ def _section(title: str, body: RenderableType | None) -> list[RenderableType]:
 def workers_table(workers: list[WorkerView]) -> RenderableType:
     if not workers:
         return Text("No worker has called. `caviar worker` starts one.")
-    table = new_table("host", "class", ">slots", ">free", "seen")
+    table = new_table("host", "class", ">slots", ">GPUs", ">free", "seen")
     for worker in workers:
         table.add_row(
             Text(clean(worker.host)),
             Text(clean(worker.resource_class)),
             Text(str(worker.slots)),
+            Text(str(worker.gpus) if worker.gpus else ""),
             Text(str(worker.free)),
             Text(f"{duration(worker.seen_s)} ago"),
         )
-    return table
+    return stacked(table, *(_aside(worker) for worker in workers if worker.aside))
+
+
+def _aside(worker: WorkerView) -> Text:
+    host = clean(worker.host)
+    since = f" since {when(worker.aside_since)}" if worker.aside_since is not None else ""
+    text = Text(f"{host} gets no work{since}: {clean(worker.aside)}.", style="yellow")
+    return text.append(f" `caviar workers trust {host}` gives it work again.", style="dim")

@@ -1,0 +1,45 @@
+"""Reads and writes about hosts: which are set aside, and what attempts have cost on them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, and_, case, delete, func, insert, select
+
+from caviar.adapters.sql.rows import Aside
+from caviar.adapters.sql.tables import attempts, hosts, trials
+
+
+def read_aside(connection: Connection) -> dict[str, Aside]:
+    rows = connection.execute(select(hosts))
+    return {row.host: Aside(row.reason, row.since) for row in rows}
+
+
+def write_aside(connection: Connection, host: str, aside: Aside) -> None:
+    remove_aside(connection, host)
+    connection.execute(insert(hosts).values(host=host, reason=aside.reason, since=aside.since))
+
+
+def remove_aside(connection: Connection, host: str) -> bool:
+    return bool(connection.execute(delete(hosts).where(hosts.c.host == host)).rowcount)
+
+
+def slot_seconds(connection: Connection, study_id: str) -> tuple[float, float]:
+    """Seconds of slots and of GPUs. Attempts of an older version have only their times of day."""
+    by_day = attempts.c.ended - attempts.c.started
+    lasted = func.coalesce(attempts.c.seconds, case((by_day > 0, by_day), else_=0.0))
+    query = (
+        select(func.sum(lasted), func.sum(lasted * attempts.c.gpus))
+        .join(trials, trials.c.id == attempts.c.trial_id)
+        .where(trials.c.study_id == study_id, attempts.c.ended.is_not(None))
+    )
+    slot_s, gpu_s = connection.execute(query).one()
+    return float(slot_s or 0.0), float(gpu_s or 0.0)
+
+
+def gpu_shares(connection: Connection, study_id: str) -> dict[str, float]:
+    newest = and_(attempts.c.trial_id == trials.c.id, attempts.c.attempt == trials.c.attempt)
+    query = (
+        select(trials.c.id, attempts.c.gpus)
+        .join(attempts, newest)
+        .where(trials.c.study_id == study_id, trials.c.state == "running")
+    )
+    return {row.id: float(row.gpus) for row in connection.execute(query)}

@@ -1,0 +1,98 @@
+"""Whether a host gets the trial that it claims, on which of its GPUs, and what a host is held to when trials fail."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from caviar.adapters.sql import Store, TrialRow
+from caviar.contract.messages import ClaimAnswer, ClaimRequest, Finish
+from caviar.errors import NotAllowed
+from caviar.scheduler.desk import Desk
+from caviar.scheduler.fleet import Fleet
+from caviar.scheduler.hosts import Hosts
+from caviar.scheduler.places import Places
+from caviar.scheduler.tickets import Tickets
+
+log = logging.getLogger("caviar.scheduler")
+
+DOUBT_S = 2.0
+"""How long a slot rests whose host has to wait for what others say about a study."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a claim is granted. ``gpus``: how much of ``gpu``, 1 alone, less where it is shared."""
+
+    gpu: str | None = None
+    gpus: float = 0.0
+
+
+class Gate:
+    """Called under the scheduler's lock."""
+
+    def __init__(
+        self,
+        store: Store,
+        fleet: Fleet,
+        hosts: Hosts,
+        places: Places,
+        tickets: Tickets,
+        rest_s: float,
+    ) -> None:
+        """``rest_s``: how long a slot rests whose host is set aside, in seconds."""
+        self._store = store
+        self._fleet = fleet
+        self._hosts = hosts
+        self._places = places
+        self._tickets = tickets
+        self._rest_s = rest_s
+
+    def enter(
+        self, desk: Desk, row: TrialRow, request: ClaimRequest, now: float
+    ) -> Place | ClaimAnswer:
+        """A place for the dispatched trial ``row``, or the refusal."""
+        spent = desk.spending.over(now)
+        if spent is not None:
+            return ClaimAnswer(granted=False, reason=spent)
+        aside = self._hosts.aside.get(request.host)
+        others = self._fleet.others(request.host, desk.study.resources.resource_class, now)
+        if aside is not None:
+            return self._rests(row, f"the host is set aside: {aside.reason}", self._rest_s)
+        if self._hosts.doubted(request.host, desk.record.id, others):
+            return self._rests(row, "other hosts are to train this study first", DOUBT_S)
+        if not request.gpus:
+            return Place()
+        alone = not desk.study.resources.share_gpu
+        each = request.slots_per_gpu
+        gpu = self._places.take(request.host, request.gpus, each, row.id, alone, now)
+        if gpu is None:
+            return ClaimAnswer(granted=False, reason="no GPU has room", again=True)
+        return Place(gpu, 1.0 if alone else 1.0 / each)
+
+    def _rests(self, row: TrialRow, reason: str, pause_s: float) -> ClaimAnswer:
+        self._tickets.forget(row.id)  # this ticket is gone: another goes out at once
+        return ClaimAnswer(granted=False, reason=reason, pause_s=pause_s)
+
+    def blames(self, desk: Desk, row: TrialRow, message: Finish, now: float) -> bool:
+        """Learn from the end of an attempt about its host. Whether it is held to be the host's fault."""
+        host, study = row.host, desk.record.id
+        bad = message.outcome in ("failed", "crashed")
+        if host is None or row.stop_asked or not (bad or message.value is not None):
+            return False
+        self._hosts.ended(host, study, row.id, good=not bad)
+        resource_class = desk.study.resources.resource_class
+        for suspect in self._hosts.suspects(study):
+            reason = self._hosts.verdict(suspect)
+            if reason is not None and self._fleet.others(suspect, resource_class, now):
+                self._hosts.aside[suspect] = self._store.set_aside(suspect, reason)
+                log.error("host %s gets no more work: %s", suspect, reason)
+        others = self._fleet.others(host, resource_class, now)
+        return bad and (host in self._hosts.aside or self._hosts.doubted(host, study, others))
+
+    def trust(self, host: str) -> None:
+        """Give a host that was set aside work again. Raises NotAllowed where it was not."""
+        if not self._store.trust(host):
+            raise NotAllowed(f"Host {host} is not set aside.")
+        self._hosts.trust(host)
+        log.info("host %s gets work again", host)

@@ -1,0 +1,102 @@
+"""Hosts at which trials fail that succeed elsewhere: first doubted, then set aside.
+
+A host counts by the trials that failed there in a row, whatever the study. What decides is how likely such a row is
+for the studies it is made of, going by how often their trials fail on the other hosts: a study that fails everywhere
+says nothing about a host. As long as the others have not ended enough trials to tell, the host is doubted: it gets no
+further trial of that study, and what fails there is tried again elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from caviar.adapters.sql import Aside
+
+IN_A_ROW: Final = 4
+"""Different trials that have to fail on a host in a row before anything is held against it."""
+CHANCE: Final = 1e-3
+"""A row of failures that comes about by chance less often than this is the host's fault."""
+LONGEST: Final = 64
+"""Failures of a row that are remembered."""
+
+
+@dataclass(slots=True)
+class _Ends:
+    good: int = 0
+    bad: int = 0
+
+
+class Hosts:
+    """Called under the scheduler's lock. Rows and counts live in memory; who is set aside is in the store."""
+
+    def __init__(self, aside: Mapping[str, Aside]) -> None:
+        self.aside = dict(aside)
+        self._rows: dict[str, dict[str, str]] = {}
+        """Host -> the trials that failed there in a row, each with its study."""
+        self._ends: dict[str, dict[str, _Ends]] = {}
+        """Study -> host -> how its attempts ended there."""
+
+    def ended(self, host: str, study: str, trial: str, good: bool) -> None:
+        """An attempt ended on ``host``: with a value, or because it failed or crashed."""
+        ends = self._ends.setdefault(study, {}).setdefault(host, _Ends())
+        if good:
+            ends.good += 1
+            self._rows.pop(host, None)
+            return
+        ends.bad += 1
+        row = self._rows.setdefault(host, {})
+        row[trial] = study
+        if len(row) > LONGEST:
+            del row[next(iter(row))]
+
+    def trust(self, host: str) -> None:
+        """Nothing is held against the host any more."""
+        self.aside.pop(host, None)
+        self._rows.pop(host, None)
+        for ends in self._ends.values():
+            ends.pop(host, None)
+
+    def forget(self, study: str) -> None:
+        """The study is over."""
+        self._ends.pop(study, None)
+        for host, row in list(self._rows.items()):
+            self._rows[host] = left = {t: s for t, s in row.items() if s != study}
+            if not left:
+                del self._rows[host]
+
+    def suspects(self, study: str) -> list[str]:
+        """Hosts that may have to be set aside, now that an attempt of ``study`` has ended somewhere."""
+        return [
+            host
+            for host, row in self._rows.items()
+            if len(row) >= IN_A_ROW and host not in self.aside and study in row.values()
+        ]
+
+    def verdict(self, host: str) -> str | None:
+        """Why ``host`` is to be set aside; None where it is not."""
+        row = self._rows.get(host, {})
+        chance, counted, studies = 1.0, 0, dict.fromkeys(row.values())
+        for study in list(studies):
+            there = self._elsewhere(study, host)
+            if not there.good:
+                del studies[study]
+                continue
+            mine = sum(each == study for each in row.values())
+            counted += mine
+            chance *= ((there.bad + 1) / (there.good + there.bad + 2)) ** mine
+        if counted < IN_A_ROW or chance >= CHANCE:
+            return None
+        names = f"stud{'y' if len(studies) == 1 else 'ies'} {', '.join(sorted(studies))}"
+        return f"its last {counted} trials failed in a row, of {names}, whose trials succeed on other hosts"
+
+    def doubted(self, host: str, study: str, others: Collection[str]) -> bool:
+        """Whether ``host`` has to wait for what the ``others``, which could train it too, say about ``study``."""
+        mine = sum(each == study for each in self._rows.get(host, {}).values())
+        there = self._elsewhere(study, host)
+        return bool(others) and mine >= IN_A_ROW and there.good + there.bad < IN_A_ROW
+
+    def _elsewhere(self, study: str, host: str) -> _Ends:
+        ends = [each for name, each in self._ends.get(study, {}).items() if name != host]
+        return _Ends(sum(each.good for each in ends), sum(each.bad for each in ends))
