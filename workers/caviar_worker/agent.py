@@ -17,10 +17,12 @@ import sys
 import threading
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from caviar.errors import CaviarError, InputError, Problem
 from caviar_worker.children import Child, forkserver_command, reap_strangers
+from caviar_worker.disk import Disk
 from caviar_worker.environment import trial_environment
 from caviar_worker.files import read_json
 from caviar_worker.folders import attempts, held
@@ -60,6 +62,7 @@ class Agent:
         self.incarnation = uuid.uuid4().hex
         self.signals = 0
         self.ended = threading.Event()
+        self.disk = Disk(settings)
         inherited = {name: value for name, value in os.environ.items() if name != "CAVIAR_TOKEN"}
         service = {
             **inherited,
@@ -85,6 +88,7 @@ class Agent:
         for child in self.children:
             child.start()
         beats = threading.Thread(target=self._beat, name="beats", daemon=True)
+        threading.Thread(target=self.disk.run, args=(self.ended,), name="disk", daemon=True).start()
         quiet_until = time.monotonic() + QUIET_S
         try:
             while not self.signals:
@@ -101,7 +105,7 @@ class Agent:
     def _beat(self) -> None:
         from caviar_worker.beats import Beats
 
-        Beats(self.settings, self.incarnation, self.ended).run()
+        Beats(self.settings, self.incarnation, self.ended, self.disk).run()
 
     def _tend(self) -> None:
         """Start again what died; start the shipper when there is something to ship."""
@@ -116,7 +120,8 @@ class Agent:
         """Give back what runs, then end everything: gracefully in time, or at once on a second signal."""
         log.info("Shutting down: running trials are given back.")
         deadline = time.monotonic() + SHUTDOWN_S
-        self.settings.closing_file.touch()
+        with suppress(OSError):  # a full disk: then trials are ended without being asked first
+            self.settings.closing_file.touch()
         self.celery.terminate()
         # Celery needs 2 s to end an idle pool: it is killed as soon as no slot holds a trial. A ticket that
         # is lost with it is sent again by the scheduler.

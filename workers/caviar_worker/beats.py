@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
 
 from caviar.contract.messages import Finish, Heartbeat, Held, Hello
 from caviar_worker import spool
+from caviar_worker.disk import Disk
 from caviar_worker.files import read_json
 from caviar_worker.folders import AttemptFolder, held
 from caviar_worker.outcome import Ending
 from caviar_worker.processes import kill_group
 from caviar_worker.reporting import deliver, report, slot_is_alive
+from caviar_worker.room import no_room
 from caviar_worker.rungs import curve_so_far, keep_rule, tidy
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
@@ -31,10 +34,13 @@ _LOOK_S = 1.0
 class Beats:
     """Runs in a thread of the agent until ``ended``. The scheduler may be away for as long as it likes."""
 
-    def __init__(self, settings: WorkerSettings, incarnation: str, ended: threading.Event) -> None:
+    def __init__(
+        self, settings: WorkerSettings, incarnation: str, ended: threading.Event, disk: Disk
+    ) -> None:
         self.settings = settings
         self.incarnation = incarnation
         self.ended = ended
+        self.disk = disk
         self.scheduler = Scheduler(settings.url, settings.token)
         self.lease_s: float | None = None
         self.unknown: set[AttemptFolder] = set()
@@ -96,12 +102,14 @@ class Beats:
                 )
             )
             running += not folder.finish.exists()
+        verdict = self.disk.verdict
         answer = self.scheduler.heartbeat(
             Heartbeat(
                 host=self.settings.host,
                 incarnation=self.incarnation,
-                free=max(0, self.settings.slots - running),
+                free=0 if verdict.full else max(0, self.settings.slots - running),
                 held=tuple(holding),
+                warnings=(verdict.warning[:500],) if verdict.warning else (),
             )
         )
         if not answer.known:
@@ -111,8 +119,9 @@ class Beats:
             folder = AttemptFolder(self.settings.folder, one.trial, one.attempt)
             if folder.claim.exists() and not folder.finish.exists():
                 folder.ask_to_stop("stop")
-        for study, rule in answer.rules.items():
-            keep_rule(self.settings.folder, study, rule)
+        with suppress(OSError):  # a full disk: trials go by the rule that they have
+            for study, rule in answer.rules.items():
+                keep_rule(self.settings.folder, study, rule)
         tidy(self.settings.folder, set(answer.rules))
 
     def deliver_reports(self) -> None:
@@ -151,4 +160,9 @@ class Beats:
         if isinstance(group.get("pid"), int) and not folder.finish.exists():
             kill_group(group["pid"])
         ending = Ending("crashed", error="The slot's process died while the trial ran.")
-        report(self.scheduler, folder, str(claim["nonce"]), ending, 0.0)
+        try:
+            report(self.scheduler, folder, str(claim["nonce"]), ending, 0.0)
+        except OSError as error:
+            if not no_room(error):
+                raise
+            log.warning("The disk is full: the end of %s waits for room.", folder.path.name)

@@ -101,7 +101,12 @@ class AttemptFolder:
     def ask_to_stop(self, reason: StopReason, note: str = "") -> None:
         """Put the stop file there; the first reason stays. ``note`` says more, in words."""
         if not (self.path / "stop").exists():
-            write_json(self.path / "stop", {"reason": reason, "note": note})
+            try:
+                write_json(self.path / "stop", {"reason": reason, "note": note})
+            except OSError:
+                if reason != "stop":
+                    raise
+                (self.path / "stop").touch()  # an empty file says the same and needs no room
 
     def stop_reason(self) -> StopReason | None:
         """Why the attempt is asked to end; None where it isn't."""

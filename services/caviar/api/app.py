@@ -161,6 +161,7 @@ def _client_routes(
                 slots=worker.slots,
                 free=free,
                 seen_s=seen_s,
+                warnings=list(worker.warnings),
             )
             for worker, free, seen_s in scheduler.workers()
         ]

@@ -23,6 +23,8 @@ Step = Annotated[int, Field(ge=0, lt=2**63)]
 Curve = Annotated[tuple[tuple[Step, Number | None], ...], Field(max_length=256)]
 """(step, metric) where trials are compared, steps rising; None where the metric was no finite number."""
 
+HostWarning = Annotated[str, Field(max_length=500)]
+
 Outcome = Literal["done", "failed", "stopped", "crashed", "released"]
 """How one attempt ended.
 
@@ -76,6 +78,19 @@ VALUES = 128
 """Values of one rung in a message; a share of them is off by less than 1%."""
 
 
+AfterTrial = Literal["delete", "keep"]
+
+
+class Checkpoints(BaseModel):
+    """What a study wants of its checkpoints."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    keep: int = Field(default=2, ge=1, le=100)
+    """The newest so many of a trial that is not over: on its host and in the store of copies."""
+    after: AfterTrial = "delete"
+    """What becomes of the newest one when the trial has trained: ``keep`` puts it into its MLflow run."""
+
+
 class Ticket(Message):
     """An invitation to claim a trial. It grants nothing: the claim's answer is what counts."""
 
@@ -120,6 +135,7 @@ class Assignment(Message):
     """The number of the trial whose point this one trains again."""
     bounded: tuple[str, ...] = ()
     """Metrics that the study bounds: their last values come back in ``Finish.metrics``."""
+    checkpoints: Checkpoints = Checkpoints()
 
 
 class ClaimAnswer(Message):
@@ -160,6 +176,8 @@ class Heartbeat(Message):
     incarnation: str
     free: int = Field(ge=0)
     held: tuple[Held, ...] = ()
+    warnings: tuple[HostWarning, ...] = Field(default=(), max_length=8)
+    """What a person should know of the host: its disk is nearly full, say."""
 
 
 class HeartbeatAnswer(Message):

@@ -210,6 +210,8 @@ class WorkerView(View):
     free: int
     seen_s: float
     """Seconds since its last sign of life."""
+    warnings: list[str] = []
+    """What it said of itself with its last heartbeat: its disk is nearly full, say."""
 
 
 class Submission(BaseModel):

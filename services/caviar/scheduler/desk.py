@@ -197,4 +197,5 @@ class Desk:
             stop=self._stop(row),
             repeats=row.repeats,
             bounded=tuple(constraint.metric for constraint in self.study.constraints),
+            checkpoints=self.study.checkpoints,
         )

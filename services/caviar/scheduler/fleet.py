@@ -18,6 +18,7 @@ class Worker:
     slots: int
     seen: float
     """Monotonic seconds of its last sign of life."""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -41,6 +42,10 @@ class Fleet:
             message.host, message.incarnation, message.resource_class, message.slots, now
         )
         return before.incarnation if before and before.incarnation != message.incarnation else None
+
+    def warned(self, host: str, warnings: tuple[str, ...]) -> None:
+        """Note what a known worker says of itself: all of it, every time."""
+        self._workers[host].warnings = warnings
 
     def seen(self, host: str, incarnation: str, now: float) -> bool:
         """A sign of life. False where this incarnation is not known."""

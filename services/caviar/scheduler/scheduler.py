@@ -223,6 +223,8 @@ class Scheduler:
         with self._lock:
             now = self._clock()
             known = self._fleet.seen(message.host, message.incarnation, now)
+            if known:
+                self._fleet.warned(message.host, message.warnings)
             stop: list[Held] = []
             rules: dict[str, StopRule] = {}
             for held in message.held:

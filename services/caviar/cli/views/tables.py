@@ -119,4 +119,9 @@ def workers_table(workers: list[WorkerView]) -> RenderableType:
             Text(str(worker.free)),
             Text(f"{duration(worker.seen_s)} ago"),
         )
-    return table
+    warnings = [
+        Text(f"{clean(worker.host)}: {clean(warning)}", style="yellow")
+        for worker in workers
+        for warning in worker.warnings
+    ]
+    return stacked(table, *warnings)
