@@ -12,6 +12,7 @@ from typing import Any
 
 from caviar.contract.messages import (
     Assignment,
+    Checkpoints,
     ClaimAnswer,
     ClaimRequest,
     Finish,
@@ -67,6 +68,7 @@ class Desk:
         metric: str = "score",
         stop: StopRule | None = None,
         bounded: tuple[str, ...] = (),
+        checkpoints: Checkpoints | None = None,
     ) -> dict[str, Any]:
         """Dispatch an attempt; the ticket for the queue."""
         assignment = Assignment(
@@ -85,6 +87,7 @@ class Desk:
             run_id=run_id,
             stop=stop,
             bounded=bounded,
+            checkpoints=checkpoints or Checkpoints(),
         )
         with self.lock:
             self.assignments[trial] = assignment

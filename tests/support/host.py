@@ -110,21 +110,31 @@ class Host:
 
 @contextmanager
 def worker_host(
-    folder: Path, redis: RedisServer, desk: Desk, mlflow: str = "http://127.0.0.1:9", slots: int = 2
+    folder: Path,
+    redis: RedisServer,
+    desk: Desk,
+    mlflow: str = "http://127.0.0.1:9",
+    slots: int = 2,
+    name: str = "host-1",
+    **more: Any,
 ) -> Iterator[Host]:
-    """A host that starts no process until ``start``; whatever is left at the end is killed."""
+    """A host that starts no process until ``start``; whatever is left at the end is killed.
+
+    ``more``: further settings.
+    """
     settings = WorkerSettings(
         url=desk.url,
         token=TOKEN,
         broker=redis.url,
         mlflow=mlflow,
-        host="host-1",
+        host=name,
         slots=slots,
         resource_class="cpu",
         folder=folder / "worker",
         run_dir=folder / "run",
         allow_folders=True,
         allow_commands=True,
+        **more,
     )
     host = Host(settings, desk, log=folder / "agent.log")
     try:

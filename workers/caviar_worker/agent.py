@@ -4,7 +4,8 @@ It may be process 1 of a container. ``caviar worker`` calls it.
 
     agent ─┬─ fork server ── zygotes ── trials      (ends when its standard input ends)
            ├─ Celery worker ── slots                (killed by the kernel with the agent)
-           └─ shipper                               (the same; started with the first trial)
+           ├─ shipper                               (the same; started with the first trial)
+           └─ copies                                (the same; started where checkpoints are copied or kept)
 """
 
 from __future__ import annotations
@@ -80,6 +81,9 @@ class Agent:
             "Celery worker", [python, "-m", "caviar_worker.celery_main", me], service
         )
         self.shipper = Child("shipper", [python, "-m", "caviar_worker.shipper", me], service)
+        self.copies = Child(
+            "checkpoint copies", [python, "-m", "caviar_worker.copies", me], service
+        )
         self.children = [self.forkserver, self.celery]
 
     def run(self) -> int:
@@ -112,6 +116,11 @@ class Agent:
         if self.shipper not in self.children and any(attempts(self.settings.folder)):
             self.children.append(self.shipper)
             self.shipper.start()
+        if self.copies not in self.children and (
+            self.settings.checkpoints or any((self.settings.folder / "over").glob("*.json"))
+        ):
+            self.children.append(self.copies)
+            self.copies.start()
         for child in self.children:
             child.revive()
         reap_strangers({child.pid for child in self.children})
@@ -133,6 +142,7 @@ class Agent:
         self.ended.set()
         self.celery.kill()
         self.shipper.kill()
+        self.copies.kill()
         self.forkserver.close_pipe()
         limit = time.monotonic() + 1.0
         while self.forkserver.running() and time.monotonic() < limit:

@@ -15,6 +15,7 @@ import time
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -24,6 +25,7 @@ from caviar.contract.names import ENV_MLFLOW
 from caviar_worker import output, spool
 from caviar_worker.client import Conversation, ForkServerGone
 from caviar_worker.disk import may_claim
+from caviar_worker.fetching import fetch
 from caviar_worker.files import read_json, write_json
 from caviar_worker.folders import AttemptFolder
 from caviar_worker.outcome import Ending, Exit, judge, judge_command, with_bounded
@@ -178,6 +180,8 @@ def _train(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> Ending:
         if run_id is None:
             return Ending("stopped" if folder.stop_reason() == "stop" else "released")
         environ = {"MLFLOW_RUN_ID": run_id, ENV_MLFLOW: slot.settings.mlflow}
+    if assignment.attempt > 1 and slot.settings.checkpoints and not command:
+        fetch(folder, partial(_asked_to_end, slot, folder))
     exit = _run(slot, folder, assignment.trainer, environ)
     asked = folder.stop_reason()
     result = read_json(folder.result)
@@ -294,14 +298,18 @@ class _Killer:
         return False
 
 
+def _asked_to_end(slot: Slot, folder: AttemptFolder) -> bool:
+    if slot.settings.closing_file.exists():
+        folder.ask_to_stop("release")
+    return folder.stop_reason() is not None
+
+
 def _wait_for_run(slot: Slot, folder: AttemptFolder) -> str | None:
     """The MLflow run that a command logs to, once the shipper has made it; None when asked to stop."""
     while True:
         if folder.run_id.exists():
             return folder.run_id.read_text().strip()
-        if slot.settings.closing_file.exists():
-            folder.ask_to_stop("release")
-        if folder.stop_reason() is not None:
+        if _asked_to_end(slot, folder):
             return None
         time.sleep(POLL_S / 2)
 
@@ -317,8 +325,6 @@ def _metrics_of_run(slot: Slot, folder: AttemptFolder) -> dict[str, float]:
                 for name, value in answer.items()
                 if isinstance(value, (int, float)) and math.isfinite(value)
             }
-        if slot.settings.closing_file.exists():
-            folder.ask_to_stop("release")
-        if folder.stop_reason() is not None:
+        if _asked_to_end(slot, folder):
             return {}
         time.sleep(POLL_S / 4)

@@ -38,6 +38,8 @@ HOLD_S = 8.0
 FIND_S = 15.0
 CHECK_S = 600.0
 """Importing a trainer may take long (a cold disk, a large framework)."""
+_WORKER_SETTINGS = ("CAVIAR_TRIAL_ENV", "CAVIAR_WORKER_CHECKPOINTS", "CAVIAR_WORKER_DISK")
+"""Of the caller's environment; the other settings of the worker are the service's."""
 
 
 @dataclass(frozen=True)
@@ -242,7 +244,7 @@ class _Embedded:
 
     def _worker_environment(self, common: dict[str, str]) -> dict[str, str]:
         (self._runtime / "worker").mkdir(mode=0o700)
-        kept = {name: os.environ[name] for name in ("CAVIAR_TRIAL_ENV",) if name in os.environ}
+        kept = {name: os.environ[name] for name in _WORKER_SETTINGS if name in os.environ}
         unset = {"CAVIAR_TOKEN", "CAVIAR_DATABASE_URL", "OMP_NUM_THREADS"}
         threads = {n: os.environ[n] for n in ("OMP_NUM_THREADS",) if n in os.environ}
         return {key: value for key, value in common.items() if key not in unset} | {
