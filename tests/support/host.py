@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,4 +144,5 @@ def worker_host(
             host.process.kill()
             host.process.wait()
         for process in host.processes():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
