@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from caviar.contract.messages import Finish, Heartbeat, Held, Hello
-from caviar_worker import spool
+from caviar_worker import leftovers, spool
 from caviar_worker.disk import Disk
 from caviar_worker.files import read_json
 from caviar_worker.folders import AttemptFolder, held
@@ -27,6 +27,8 @@ log = logging.getLogger("caviar.worker")
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
+_ASK_S = 10.0
+"""Between two questions which checkpoints are still needed."""
 _LOOK_S = 1.0
 """Between two looks for reports that are due and slots that died."""
 
@@ -43,6 +45,8 @@ class Beats:
         self.disk = disk
         self.scheduler = Scheduler(settings.url, settings.token)
         self.lease_s: float | None = None
+        self.next_question = 0.0
+        """When the scheduler is asked next which checkpoints are still needed."""
         self.unknown: set[AttemptFolder] = set()
         """Seen once with a dead slot and no report; the slot may have ended between two looks."""
 
@@ -103,6 +107,11 @@ class Beats:
             )
             running += not folder.finish.exists()
         verdict = self.disk.verdict
+        now = time.monotonic()
+        kept: tuple[str, ...] = ()
+        if now >= self.next_question:
+            kept = leftovers.leftovers(self.settings.folder)
+            self.next_question = now + _ASK_S
         answer = self.scheduler.heartbeat(
             Heartbeat(
                 host=self.settings.host,
@@ -110,8 +119,10 @@ class Beats:
                 free=0 if verdict.full else max(0, self.settings.slots - running),
                 held=tuple(holding),
                 warnings=(verdict.warning[:500],) if verdict.warning else (),
+                kept=kept,
             )
         )
+        leftovers.remove(self.settings.folder, answer.over)
         if not answer.known:
             self.lease_s = None
             self.greet()

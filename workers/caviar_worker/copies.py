@@ -113,7 +113,13 @@ class Copies:
             return
         here = checkpoints.newest(folder.checkpoints, folder.attempt)
         best = (int(here.path.parent.name), here.step) if here else (0, -1)
-        newer = [place for place in store.found(folder.attempt) if place > best]
+        there = store.found(folder.attempt)
+        state_file = copies_of(self.root, folder.trial)
+        if there and not state_file.exists():
+            # Whoever ends the trial removes what any host has copied.
+            state_file.parent.mkdir(exist_ok=True, mode=0o700)
+            write_json(state_file, {"newest": None})
+        newer = [place for place in there if place > best]
         write_json(folder.fetch_found, {"newer": len(newer)})
         for attempt, step in newer:
             if self._bring(store, folder, attempt, step):

@@ -23,6 +23,7 @@ from caviar_worker.files import write_json
 from caviar_worker.folders import AttemptFolder, attempts, state_of
 from caviar_worker.over import being_kept, remove_checkpoints
 from caviar_worker.processes import be_nice, die_with_parent
+from caviar_worker.room import no_room
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
 
@@ -191,7 +192,9 @@ def for_ever(pass_once: Callable[[], None]) -> None:
             pass_once()
             pause = _FIRST_PAUSE_S
             time.sleep(_PASS_S)
-        except (MlflowAway, Away) as error:
+        except (MlflowAway, Away, OSError) as error:
+            if isinstance(error, OSError) and not no_room(error):
+                raise
             log.warning("Shipping waits: %s", error)
             time.sleep(pause)
             pause = min(_LONGEST_PAUSE_S, pause * 2)

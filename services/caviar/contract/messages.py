@@ -178,6 +178,8 @@ class Heartbeat(Message):
     held: tuple[Held, ...] = ()
     warnings: tuple[HostWarning, ...] = Field(default=(), max_length=8)
     """What a person should know of the host: its disk is nearly full, say."""
+    kept: tuple[Identifier, ...] = Field(default=(), max_length=100)
+    """Trials of which the host keeps checkpoints although it trains them no more."""
 
 
 class HeartbeatAnswer(Message):
@@ -187,6 +189,8 @@ class HeartbeatAnswer(Message):
     """Attempts to end: cancelled, fenced or no longer held by this worker."""
     rules: dict[Identifier, StopRule] = {}
     """Study id -> its stopping rule as of now, for the studies whose trials the worker holds."""
+    over: tuple[Identifier, ...] = ()
+    """Of ``kept``, those that nobody will train again."""
 
 
 class Finish(Message):

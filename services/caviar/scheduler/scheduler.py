@@ -242,7 +242,13 @@ class Scheduler:
                     stop.append(held)
                 elif row.study_id not in rules and (rule := desk.stop_rule(row.incarnation)):
                     rules[row.study_id] = rule
-            return HeartbeatAnswer(known=known, stop=tuple(stop), rules=rules)
+            over = tuple(trial for trial in message.kept if self._is_over(trial))
+            return HeartbeatAnswer(known=known, stop=tuple(stop), rules=rules, over=over)
+
+    def _is_over(self, trial: str) -> bool:
+        """Whether nobody will train it again. Of a trial that is not known, nobody knows."""
+        row = self._row(trial, self._desks.of_trial(trial))
+        return row is not None and row.state in FINAL
 
     def _running(self, held: Held, desk: Desk | None) -> TrialRow | None:
         if desk is None:

@@ -15,7 +15,7 @@ def read_checkpoints(root: Fields) -> Checkpoints:
     """``checkpoints: {keep: 2, after: delete}``."""
     fields = root.section("checkpoints", "`checkpoints: {keep: 2, after: keep}`", required=False)
     fields.only(*CHECKPOINT_KEYS)
-    return Checkpoints(
+    return Checkpoints.model_construct(  # what is wrong has been noted, and refuses the file
         keep=fields.whole("keep", 1, MAX_KEEP, default=2),
         after=cast(AfterTrial, fields.choice("after", get_args(AfterTrial), "delete")),
     )

@@ -413,3 +413,36 @@ def test_a_client_folder_is_refused_where_the_service_is_not_local(tmp_path: Pat
     with pytest.raises(InputError, match="folder"):
         remote.submit(Submission(text=STUDY % (1, ""), folder="/home/somebody"))
     assert bench.store.studies() == []
+
+
+def test_what_a_study_wants_of_its_checkpoints_comes_with_the_claim(bench: Bench) -> None:
+    """The worker keeps what the study's policy says, and needs to know nothing else of the study."""
+    bench.hello()
+    bench.submit(1, "}\ncheckpoints: {keep: 5, after: keep")
+    bench.scheduler.turn()
+    assignment = bench.claim(bench.tickets[0])
+    assert assignment is not None
+    assert (assignment.checkpoints.keep, assignment.checkpoints.after) == (5, "keep")
+
+
+def test_a_host_hears_which_checkpoints_nobody_needs(bench: Bench) -> None:
+    """Of trials that are over, never of one that may be trained again or that is not known."""
+    bench.hello()
+    study = bench.submit(2)
+    bench.scheduler.turn()
+    assert bench.claim(bench.tickets[0]) is not None
+    bench.finish(bench.tickets[0])
+    kept = (f"{study}-0", f"{study}-1", "another-services-0")
+    message = Heartbeat(host="host", incarnation="one", free=1, kept=kept)
+    assert bench.scheduler.heartbeat(message).over == (f"{study}-0",)
+
+
+def test_what_a_host_warns_of_is_listed_until_it_is_over(bench: Bench) -> None:
+    """With the host, as its last heartbeat said it."""
+    bench.hello()
+    warned = Heartbeat(host="host", incarnation="one", free=0, warnings=("the disk is full",))
+    bench.scheduler.heartbeat(warned)
+    ((worker, _, _),) = bench.scheduler.workers()
+    assert worker.warnings == ("the disk is full",)
+    bench.beat()
+    assert worker.warnings == ()
