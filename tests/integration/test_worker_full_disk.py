@@ -8,14 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mlflow.tracking import MlflowClient
 
-from caviar.contract.messages import Trainer
+from caviar.contract.messages import ShipTarget, Trainer
 from caviar_worker import spool
 from tests.support import wait_until
 from tests.support.desk import Desk
 from tests.support.disks import SmallDisk, small_disk
 from tests.support.host import Host, worker_host
-from tests.support.servers import RedisServer
+from tests.support.servers import MlflowServer, RedisServer
 
 pytestmark = pytest.mark.real
 
@@ -142,6 +143,30 @@ def test_a_full_disk_keeps_no_worker_from_ending(host: Host, disk: SmallDisk, co
     disk.fill()
     assert host.stop() == 0
     host.wait_until_gone()
+
+
+def test_a_full_disk_is_made_less_full_by_the_shipper(
+    host: Host, disk: SmallDisk, code: Path, desk: Desk, mlflow_server: MlflowServer
+) -> None:
+    """Trials that ended wait for MLflow on a disk that is full: they are shipped whole, and removed."""
+    host.stop()
+    host.settings = replace(host.settings, mlflow=mlflow_server.uri)
+    host.start()
+    for number in range(3):
+        host.train(f"t-{number}", fillers(code, "quick"), number=number)
+        assert host.finish_of(f"t-{number}").outcome == "done"
+    disk.fill()
+    wait_until(lambda: desk.beats[-1].warnings, why="a heartbeat warns")
+    client = MlflowClient(mlflow_server.uri)
+    experiment = client.create_experiment("on a full disk")
+    parent = client.create_run(experiment).info.run_id
+    desk.targets["study-1"] = ShipTarget(experiment_id=experiment, parent_run_id=parent)
+    wait_until(lambda: len(desk.shipped) == 3, 120, "all are shipped")
+    wait_until(lambda: not list((host.settings.folder / "trials").iterdir()), why="and removed")
+    runs = client.search_runs([experiment], "tags.`caviar.kind` = 'trial'")
+    assert sorted(run.info.run_id for run in runs) == sorted(desk.shipped.values())
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert not desk.duplicates
 
 
 @pytest.mark.parametrize("kind", ["function", "command"])

@@ -144,6 +144,7 @@ class Copies:
         try:
             if job.get("keep"):
                 self._keep(trial, str(run_id), int(job.get("attempt", 1)))
+                write_json(path, {**job, "keep": False})  # the trial waits for nothing more
             if copies_of(self.root, trial).exists():
                 store = self._store(trial, run_id)
                 if store is not None:

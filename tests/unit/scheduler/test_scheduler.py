@@ -419,7 +419,7 @@ def test_what_a_study_wants_of_its_checkpoints_comes_with_the_claim(bench: Bench
     """The worker keeps what the study's policy says, and needs to know nothing else of the study."""
     bench.hello()
     bench.submit(1, "}\ncheckpoints: {keep: 5, after: keep")
-    bench.scheduler.turn()
+    bench.scheduler.tick()
     assignment = bench.claim(bench.tickets[0])
     assert assignment is not None
     assert (assignment.checkpoints.keep, assignment.checkpoints.after) == (5, "keep")
@@ -429,7 +429,7 @@ def test_a_host_hears_which_checkpoints_nobody_needs(bench: Bench) -> None:
     """Of trials that are over, never of one that may be trained again or that is not known."""
     bench.hello()
     study = bench.submit(2)
-    bench.scheduler.turn()
+    bench.scheduler.tick()
     assert bench.claim(bench.tickets[0]) is not None
     bench.finish(bench.tickets[0])
     kept = (f"{study}-0", f"{study}-1", "another-services-0")
