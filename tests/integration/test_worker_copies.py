@@ -97,6 +97,10 @@ def test_another_host_goes_on_from_the_copy(
         wait_until(lambda: copied(one, "t-1") == [1, 4], 120, "the step is copied")
         one.stop(signal.SIGKILL)
         one.wait_until_gone()
+    if store == "mlflow":  # an upload that the kill has cut: a file, and no manifest yet
+        experiment = desk.targets["study-1"].experiment_id
+        (run_1,) = client.search_runs([experiment], "tags.`caviar.trial` = 't-1'")
+        client.log_text(run_1.info.run_id, "half", "resume/1/5/deep/w")
     with a_host(short_path, "two", redis_server, desk, mlflow_server, place) as two:
         two.train("t-1", code, attempt=2)
         finish = two.finish_of("t-1", 2)
@@ -111,6 +115,8 @@ def test_another_host_goes_on_from_the_copy(
         wait_until(
             lambda: not list((two.settings.folder / "checkpoints").iterdir()), why="nor one here"
         )
+        if store == "mlflow":
+            assert "the copy of step 5 is passed over: it was not copied" in two.log.read_text()
         assert "t-1.2 goes on from the copy of step 4, attempt 1" in two.log.read_text()
 
 

@@ -125,15 +125,16 @@ class Copies:
             if self._bring(store, folder, attempt, step):
                 name = folder.path.name
                 log.info("%s goes on from the copy of step %d, attempt %d.", name, step, attempt)
+                write_json(state_file, {"newest": [attempt, step]})
                 break
         write_json(folder.fetch_answer, {})
 
     def _bring(self, store: Store, folder: AttemptFolder, attempt: int, step: int) -> bool:
-        from caviar_worker.store import Damaged
+        from caviar_worker.store import Unusable
 
         try:
             store.fetch(folder.checkpoints, attempt, step)
-        except Damaged as error:
+        except Unusable as error:
             log.warning("%s: the copy of step %d is passed over: %s", folder.path.name, step, error)
             return False
         return True

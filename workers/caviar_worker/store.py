@@ -25,8 +25,8 @@ from mlflow.tracking import MlflowClient  # isort: skip
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # they would fill the log
 
 
-class Damaged(Exception):
-    """What came back is not what was stored."""
+class Unusable(Exception):
+    """A copy that is not whole, is not what was stored, or is too large for this disk."""
 
 
 class Store:
@@ -60,7 +60,7 @@ class Store:
     def fetch(self, root: Path, attempt: int, step: int) -> Checkpoint:
         """Bring a copy to ``root/<attempt>/<step>``, verified.
 
-        Raises Damaged for what is no whole checkpoint, OSError where the disk has no room for it.
+        Raises Unusable for what is no whole checkpoint or too large for the disk.
         """
         final = root / str(attempt) / str(step)
         draft = root / f".fetched-{attempt}-{step}"
@@ -78,19 +78,32 @@ class Store:
     def _bring(self, draft: Path, attempt: int, step: int) -> Path:
         where = f"{self._place}/{attempt}/{step}"
         there = draft / where
-        self._repo.download_artifacts(f"{where}/{MANIFEST}", str(draft))
+        self._download(f"{where}/{MANIFEST}", draft)
         try:
             files = read_manifest(there / MANIFEST, attempt, step)
         except (ValueError, FileNotFoundError) as error:
-            raise Damaged(str(error)) from None
+            raise Unusable(str(error)) from None
         needed = sum(entry.size for entry in files.values())
         if needed > free(draft) - reserve(draft):
-            raise OSError(f"there is no room for its {needed:,} bytes")
+            raise Unusable(f"there is no room for its {needed:,} bytes")
         for name in files:
-            self._repo.download_artifacts(f"{where}/{name}", str(draft))
+            self._download(f"{where}/{name}", draft)
         if not verified(there, attempt, step):
-            raise Damaged("its files are not those of its manifest")
+            raise Unusable("its files are not those of its manifest")
         return there
+
+    def _download(self, path: str, draft: Path) -> None:
+        try:
+            self._repo.download_artifacts(path, str(draft))
+        except Exception:
+            # Away or absent? Each store says so in its own way; a listing tells.
+            if path not in [
+                info.path for info in self._repo.list_artifacts(posixpath.dirname(path))
+            ]:
+                raise Unusable(
+                    f"it was not copied whole, {posixpath.basename(path)} is missing"
+                ) from None
+            raise
 
     def remove(self, attempt: int, step: int) -> None:
         self._repo.delete_artifacts(f"{self._place}/{attempt}/{step}")

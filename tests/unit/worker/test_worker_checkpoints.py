@@ -11,7 +11,7 @@ import pytest
 
 from caviar_worker import checkpoints, fetching
 from caviar_worker.folders import AttemptFolder
-from caviar_worker.store import Damaged, Store
+from caviar_worker.store import Store, Unusable
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -46,11 +46,13 @@ def test_what_is_stored_comes_back(tmp_path: Path, store: Store) -> None:
     assert store.found(9) == []
 
 
-def test_an_upload_that_was_cut_is_no_checkpoint(tmp_path: Path, store: Store) -> None:
-    """The manifest comes last: without one, nothing is taken."""
+@pytest.mark.parametrize("name", ["manifest.json", "deep/w"])
+def test_an_upload_that_was_cut_is_no_checkpoint(tmp_path: Path, store: Store, name: str) -> None:
+    """The manifest comes last: without one, nothing is taken. The one before it is."""
     store.put(save(tmp_path / "one", 1, 2), 1, 2)
-    (tmp_path / "shared" / "t-1" / "1" / "2" / "manifest.json").unlink()
-    with pytest.raises(Exception, match="manifest"):
+    missing = tmp_path / "shared" / "t-1" / "1" / "2" / name
+    missing.unlink()
+    with pytest.raises(Unusable, match=f"not copied whole, {missing.name} is missing"):
         store.fetch(tmp_path / "two", 1, 2)
     assert not list((tmp_path / "two").iterdir())
 
@@ -74,7 +76,7 @@ def test_a_manifest_that_lies_is_refused(tmp_path: Path, store: Store, files: An
     store.put(save(tmp_path / "one", 1, 2), 1, 2)
     manifest = tmp_path / "shared" / "t-1" / "1" / "2" / "manifest.json"
     manifest.write_text(json.dumps({"v": 1, "attempt": 1, "step": 2, "files": files}))
-    with pytest.raises(Damaged):
+    with pytest.raises(Unusable):
         store.fetch(tmp_path / "two", 1, 2)
     assert not list((tmp_path / "two").iterdir())
     assert not list(tmp_path.rglob("evil"))
@@ -85,7 +87,7 @@ def test_a_manifest_of_another_step_is_refused(tmp_path: Path, store: Store) -> 
     store.put(save(tmp_path / "one", 1, 2), 1, 2)
     there = tmp_path / "shared" / "t-1" / "1"
     (there / "2").rename(there / "9")
-    with pytest.raises(Damaged, match="not one of this checkpoint"):
+    with pytest.raises(Unusable, match="not one of this checkpoint"):
         store.fetch(tmp_path / "two", 1, 9)
 
 
@@ -95,7 +97,7 @@ def test_what_no_disk_can_hold_is_not_fetched(tmp_path: Path, store: Store) -> N
     manifest = tmp_path / "shared" / "t-1" / "1" / "2" / "manifest.json"
     entry = {"size": 10**18, "sha256": EMPTY}
     manifest.write_text(json.dumps({"v": 1, "attempt": 1, "step": 2, "files": {"deep/w": entry}}))
-    with pytest.raises(OSError, match="no room for its 1,000,000,000,000,000,000 bytes"):
+    with pytest.raises(Unusable, match="no room for its 1,000,000,000,000,000,000 bytes"):
         store.fetch(tmp_path / "two", 1, 2)
 
 
