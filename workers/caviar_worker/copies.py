@@ -41,7 +41,8 @@ KEPT = "checkpoint"
 """Where the last checkpoint lies that a study keeps."""
 _ANY = 2**63
 """No attempt is later: the newest checkpoint of the trial on this host."""
-_NICENESS = 15
+_NICENESS = 5
+"""Training comes first, but a slot waits for what is fetched."""
 _PASS_S = 0.5
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
@@ -204,6 +205,8 @@ def main() -> None:
         die_with_parent(int(sys.argv[1]))
     be_nice(os.getpid(), _NICENESS)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s copies %(levelname)s %(message)s")
+    import caviar_worker.store  # noqa: F401 - here, before a slot waits for it
+
     copies = Copies(WorkerSettings.from_environ(os.environ))
     fetching = ("Fetching checkpoints", copies.fetch_all)
     threading.Thread(target=for_ever, args=fetching, daemon=True).start()

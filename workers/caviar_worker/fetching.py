@@ -10,8 +10,8 @@ from caviar_worker.folders import AttemptFolder
 
 log = logging.getLogger("caviar.worker")
 
-FIND_PATIENCE_S = 30.0
-"""Until the store has said what it has."""
+FIND_PATIENCE_S = 120.0
+"""Until the store has said what it has. Long: what it has may have taken hours to train."""
 FETCH_PATIENCE_S = 900.0
 """Until a checkpoint that it has is here."""
 _POLL_S = 0.1
