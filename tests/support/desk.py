@@ -12,6 +12,7 @@ from typing import Any
 
 from caviar.contract.messages import (
     Assignment,
+    Checkpoints,
     ClaimAnswer,
     ClaimRequest,
     Finish,
@@ -71,6 +72,7 @@ class Desk:
         stop: StopRule | None = None,
         bounded: tuple[str, ...] = (),
         gpu: str | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> dict[str, Any]:
         """Dispatch an attempt; the ticket for the queue."""
         assignment = Assignment(
@@ -90,6 +92,7 @@ class Desk:
             stop=stop,
             bounded=bounded,
             gpu=gpu,
+            checkpoints=checkpoints or Checkpoints(),
         )
         with self.lock:
             self.assignments[trial] = assignment

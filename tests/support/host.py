@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,21 +118,31 @@ def _command(process: psutil.Process) -> list[str]:
 
 @contextmanager
 def worker_host(
-    folder: Path, redis: RedisServer, desk: Desk, mlflow: str = "http://127.0.0.1:9", slots: int = 2
+    folder: Path,
+    redis: RedisServer,
+    desk: Desk,
+    mlflow: str = "http://127.0.0.1:9",
+    slots: int = 2,
+    name: str = "host-1",
+    **more: Any,
 ) -> Iterator[Host]:
-    """A host that starts no process until ``start``; whatever is left at the end is killed."""
+    """A host that starts no process until ``start``; whatever is left at the end is killed.
+
+    ``more``: further settings.
+    """
     settings = WorkerSettings(
         url=desk.url,
         token=TOKEN,
         broker=redis.url,
         mlflow=mlflow,
-        host="host-1",
+        host=name,
         slots=slots,
         resource_class="cpu",
         folder=folder / "worker",
         run_dir=folder / "run",
         allow_folders=True,
         allow_commands=True,
+        **more,
     )
     host = Host(settings, desk, log=folder / "agent.log")
     try:
@@ -142,4 +152,5 @@ def worker_host(
             host.process.kill()
             host.process.wait()
         for process in host.processes():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()

@@ -4,7 +4,8 @@ It may be process 1 of a container. ``caviar worker`` calls it.
 
     agent ─┬─ fork server ── zygotes ── trials      (ends when its standard input ends)
            ├─ Celery worker ── slots                (killed by the kernel with the agent)
-           └─ shipper                               (the same; started with the first trial)
+           ├─ shipper                               (the same; started with the first trial)
+           └─ copies                                (the same; started where checkpoints are copied or kept)
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import sys
 import threading
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from caviar.errors import CaviarError, InputError, Problem
 from caviar_worker.children import Child, forkserver_command, reap_strangers
 from caviar_worker.cores import usable_cores
+from caviar_worker.disk import Disk
 from caviar_worker.environment import trial_environment
 from caviar_worker.files import read_json
 from caviar_worker.folders import attempts, held
@@ -61,6 +64,7 @@ class Agent:
         self.incarnation = uuid.uuid4().hex
         self.signals = 0
         self.ended = threading.Event()
+        self.disk = Disk(settings)
         inherited = {name: value for name, value in os.environ.items() if name != "CAVIAR_TOKEN"}
         service = {
             **inherited,
@@ -79,6 +83,9 @@ class Agent:
             "Celery worker", [python, "-m", "caviar_worker.celery_main", me], service
         )
         self.shipper = Child("shipper", [python, "-m", "caviar_worker.shipper", me], service)
+        self.copies = Child(
+            "checkpoint copies", [python, "-m", "caviar_worker.copies", me], service
+        )
         self.children = [self.forkserver, self.celery]
 
     def run(self) -> int:
@@ -87,6 +94,7 @@ class Agent:
         for child in self.children:
             child.start()
         beats = threading.Thread(target=self._beat, name="beats", daemon=True)
+        threading.Thread(target=self.disk.run, args=(self.ended,), name="disk", daemon=True).start()
         quiet_until = time.monotonic() + QUIET_S
         try:
             while not self.signals:
@@ -103,13 +111,18 @@ class Agent:
     def _beat(self) -> None:
         from caviar_worker.beats import Beats
 
-        Beats(self.settings, self.incarnation, self.ended).run()
+        Beats(self.settings, self.incarnation, self.ended, self.disk).run()
 
     def _tend(self) -> None:
         """Start again what died; start the shipper when there is something to ship."""
         if self.shipper not in self.children and any(attempts(self.settings.folder)):
             self.children.append(self.shipper)
             self.shipper.start()
+        if self.copies not in self.children and (
+            self.settings.checkpoints or any((self.settings.folder / "over").glob("*.json"))
+        ):
+            self.children.append(self.copies)
+            self.copies.start()
         for child in self.children:
             child.revive()
         reap_strangers({child.pid for child in self.children})
@@ -118,7 +131,8 @@ class Agent:
         """Give back what runs, then end everything: gracefully in time, or at once on a second signal."""
         log.info("Shutting down: running trials are given back.")
         deadline = time.monotonic() + SHUTDOWN_S
-        self.settings.closing_file.touch()
+        with suppress(OSError):  # a full disk: then trials are ended without being asked first
+            self.settings.closing_file.touch()
         self.celery.terminate()
         # Celery needs 2 s to end an idle pool: it is killed as soon as no slot holds a trial. A ticket that
         # is lost with it is sent again by the scheduler.
@@ -130,6 +144,7 @@ class Agent:
         self.ended.set()
         self.celery.kill()
         self.shipper.kill()
+        self.copies.kill()
         self.forkserver.close_pipe()
         limit = time.monotonic() + 1.0
         while self.forkserver.running() and time.monotonic() < limit:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
 
 from caviar.contract.messages import Finish, Heartbeat, Held, Hello
-from caviar_worker import spool
+from caviar_worker import leftovers, spool
+from caviar_worker.disk import Disk
 from caviar_worker.files import read_json, read_tail
 from caviar_worker.folders import AttemptFolder, held
 from caviar_worker.outcome import Ending
 from caviar_worker.processes import kill_group
 from caviar_worker.reporting import deliver, slot_is_alive, write_down
+from caviar_worker.room import no_room
 from caviar_worker.rungs import curve_so_far, keep_rule, tidy
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
@@ -24,6 +27,8 @@ log = logging.getLogger("caviar.worker")
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
+_ASK_S = 10.0
+"""Between two questions which checkpoints are still needed."""
 _LOOK_S = 1.0
 """Between two looks for reports that are due and slots that died."""
 
@@ -35,14 +40,19 @@ _OUTPUT_TAIL = 2000
 class Beats:
     """Runs in a thread of the agent until ``ended``. The scheduler may be away for as long as it likes."""
 
-    def __init__(self, settings: WorkerSettings, incarnation: str, ended: threading.Event) -> None:
+    def __init__(
+        self, settings: WorkerSettings, incarnation: str, ended: threading.Event, disk: Disk
+    ) -> None:
         self.settings = settings
         self.incarnation = incarnation
         self.ended = ended
+        self.disk = disk
         self.scheduler = Scheduler(settings.url, settings.token)
         self.lease_s: float | None = None
         self.outputs: dict[AttemptFolder, str] = {}
         """The output that the scheduler knows of each attempt."""
+        self.next_question = 0.0
+        """When the scheduler is asked next which checkpoints are still needed."""
         self.unknown: set[AttemptFolder] = set()
         """Seen once with a dead slot and no report; the slot may have ended between two looks."""
 
@@ -107,15 +117,24 @@ class Beats:
                 )
             )
             running += not folder.finish.exists()
+        verdict = self.disk.verdict
+        now = time.monotonic()
+        kept: tuple[str, ...] = ()
+        if now >= self.next_question:
+            kept = leftovers.leftovers(self.settings.folder)
+            self.next_question = now + _ASK_S
         answer = self.scheduler.heartbeat(
             Heartbeat(
                 host=self.settings.host,
                 incarnation=self.incarnation,
-                free=max(0, self.settings.slots - running),
+                free=0 if verdict.full else max(0, self.settings.slots - running),
                 held=tuple(holding),
+                warnings=(verdict.warning[:500],) if verdict.warning else (),
+                kept=kept,
             )
         )
         self.outputs = outputs
+        leftovers.remove(self.settings.folder, answer.over)
         if not answer.known:
             self.outputs = {}
             self.lease_s = None
@@ -124,8 +143,9 @@ class Beats:
             folder = AttemptFolder(self.settings.folder, one.trial, one.attempt)
             if folder.claim.exists() and not folder.finish.exists():
                 folder.ask_to_stop("stop")
-        for study, rule in answer.rules.items():
-            keep_rule(self.settings.folder, study, rule)
+        with suppress(OSError):  # a full disk: trials go by the rule that they have
+            for study, rule in answer.rules.items():
+                keep_rule(self.settings.folder, study, rule)
         tidy(self.settings.folder, set(answer.rules))
 
     def deliver_reports(self) -> None:
@@ -164,5 +184,11 @@ class Beats:
         if isinstance(group.get("pid"), int) and not folder.finish.exists():
             kill_group(group["pid"])
         ending = Ending("crashed", error="The slot's process died while the trial ran.")
-        finish = write_down(folder, str(claim["nonce"]), ending, 0.0)
-        deliver(self.scheduler, folder, finish)
+        try:
+            finish = write_down(folder, str(claim["nonce"]), ending, 0.0)
+        except OSError as error:
+            if not no_room(error):
+                raise
+            log.warning("The disk is full: the end of %s waits for room.", folder.path.name)
+        else:
+            deliver(self.scheduler, folder, finish)

@@ -1,18 +1,24 @@
-"""Checkpoints that are whole or absent: keyed by attempt, with a checksum of every file."""
+"""Checkpoints that are whole or absent: keyed by attempt, with the size and a checksum of every file.
+
+A manifest is hostile until it is checked, whoever wrote it: user code, another host, a store.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+from caviar_worker import room
 
 MANIFEST = "manifest.json"
-_KEEP = 2
-"""The newest, and the one before it in case the newest is damaged."""
+_LONGEST_MANIFEST = 16_000_000
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,49 +29,62 @@ class Checkpoint:
     path: Path
 
 
-def save(root: Path, attempt: int, step: int, fill: Callable[[Path], None]) -> Checkpoint:
-    """Write ``root/<attempt>/<step>`` with what ``fill`` puts into an empty folder.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file as the manifest has it. ``size`` in bytes."""
+
+    size: int
+    sha256: str
+
+
+class NoRoom(OSError):
+    """The disk has no room for another checkpoint. The earlier ones are as they were."""
+
+
+def save(
+    root: Path, attempt: int, step: int, fill: Callable[[Path], None], keep: int = 2
+) -> Checkpoint:
+    """Write ``root/<attempt>/<step>`` with what ``fill`` puts into an empty folder; keep the newest ``keep``.
 
     Every file is on the disk before the rename makes the checkpoint visible, so a kill at any moment
-    leaves the earlier checkpoints as they were.
+    leaves the earlier checkpoints as they were. Raises NoRoom where the disk is full, ValueError for a link or for a
+    file with the manifest's name, and what ``fill`` raises.
     """
     home = root / str(attempt)
-    home.mkdir(parents=True, exist_ok=True)
     draft = home / f".draft-{step}"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
+    final = home / str(step)
     try:
+        home.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
         fill(draft)
-        files = {}
-        for path in sorted(p for p in draft.rglob("*") if p.is_file()):
-            files[str(path.relative_to(draft))] = _digest(path)
-            _sync(path)
-        manifest = draft / MANIFEST
-        manifest.write_text(json.dumps({"v": 1, "step": step, "attempt": attempt, "files": files}))
-        _sync(manifest)
-        _sync(draft)
-        final = home / str(step)
+        _seal(draft, attempt, step)
         if final.exists():  # the same step saved twice: the newer replaces the older
             shutil.rmtree(final)
         draft.rename(final)
         _sync(home)
-    except BaseException:
+    except BaseException as error:
+        # Looked at before the draft is removed: libraries say in words of their own that a disk is full.
+        full = room.no_room(error) or (isinstance(error, Exception) and room.is_full(root.parent))
         shutil.rmtree(draft, ignore_errors=True)
+        if full:
+            text = f"The disk is full: the checkpoint of step {step} was not kept."
+            raise NoRoom(text) from error
         raise
-    for _, _, old in list(_all(root, attempt))[_KEEP:]:
+    for _, _, old in list(saved(root, attempt))[keep:]:
         shutil.rmtree(old, ignore_errors=True)
     return Checkpoint(step, final)
 
 
 def newest(root: Path, attempt: int) -> Checkpoint | None:
     """The newest checkpoint that verifies, of this attempt or an earlier one."""
-    for _, step, path in _all(root, attempt):
-        if _verified(path):
+    for number, step, path in saved(root, attempt):
+        if verified(path, number, step):
             return Checkpoint(step, path)
     return None
 
 
-def _all(root: Path, attempt: int) -> Iterator[tuple[int, int, Path]]:
+def saved(root: Path, attempt: int) -> Iterator[tuple[int, int, Path]]:
     """Every (attempt, step, folder) up to ``attempt``, newest first. A later attempt is not ours to see."""
     found = []
     for home in root.glob("[0-9]*"):
@@ -78,14 +97,70 @@ def _all(root: Path, attempt: int) -> Iterator[tuple[int, int, Path]]:
     yield from sorted(found, reverse=True)
 
 
-def _verified(path: Path) -> bool:
+def verified(path: Path, attempt: int, step: int) -> bool:
+    """Whether the folder holds every file of its manifest, whole, and none of them is a link."""
     try:
-        manifest = json.loads((path / MANIFEST).read_text())
-        if manifest["v"] != 1:
-            return False
-        return all(_digest(path / name) == digest for name, digest in manifest["files"].items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        files = read_manifest(path / MANIFEST, attempt, step)
+        place = path.resolve()
+        return all(
+            (path / name).resolve() == place / name
+            and (path / name).stat().st_size == entry.size
+            and _digest(path / name) == entry.sha256
+            for name, entry in files.items()
+        )
+    except (OSError, ValueError):
         return False
+
+
+def read_manifest(path: Path, attempt: int, step: int) -> dict[str, Entry]:
+    """The files that a checkpoint is made of, by their relative paths.
+
+    Raises OSError where it cannot be read, ValueError where it is no manifest of this attempt and step, or names a
+    file outside of the checkpoint's folder.
+    """
+    if path.stat().st_size > _LONGEST_MANIFEST:
+        raise ValueError("The manifest is too long.")
+    match json.loads(path.read_bytes()):
+        case {"v": 1, "attempt": int(number), "step": int(at), "files": dict(files)} if (
+            number,
+            at,
+        ) == (attempt, step):
+            return {_inside(name): _entry(entry) for name, entry in files.items()}
+    raise ValueError("The manifest is not one of this checkpoint.")
+
+
+def _inside(name: str) -> str:
+    """``name`` where it is a plain relative path, as ``save`` writes it."""
+    path = PurePosixPath(name)
+    plain = str(path) == name and not path.is_absolute() and ".." not in path.parts
+    if not plain or name in ("", ".", MANIFEST) or "\0" in name or "\\" in name:
+        raise ValueError(f"{name!r:.200} is no file of a checkpoint.")
+    return name
+
+
+def _entry(raw: object) -> Entry:
+    match raw:
+        case {"size": int(size), "sha256": str(digest)} if size >= 0 and _SHA256.fullmatch(digest):
+            return Entry(size, digest)
+    raise ValueError("The manifest says nothing of a file's size and checksum.")
+
+
+def _seal(draft: Path, attempt: int, step: int) -> None:
+    """Write the manifest of what lies in ``draft``, and all of it to the disk."""
+    files = {}
+    for path in sorted(draft.rglob("*")):
+        name = path.relative_to(draft).as_posix()
+        if path.is_symlink():
+            raise ValueError(
+                f"{name} is a link: a checkpoint holds plain files, so that it can move."
+            )
+        if path.is_file():
+            files[_inside(name)] = {"size": path.stat().st_size, "sha256": _digest(path)}
+            _sync(path)
+    manifest = draft / MANIFEST
+    manifest.write_text(json.dumps({"v": 1, "attempt": attempt, "step": step, "files": files}))
+    _sync(manifest)
+    _sync(draft)
 
 
 def _digest(path: Path) -> str:

@@ -13,14 +13,18 @@ import random
 import re
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 
+from caviar_worker import room
 from caviar_worker.files import read_json, write_json
 from caviar_worker.folders import AttemptFolder
+from caviar_worker.outcome import EXIT_NO_ROOM
 from caviar_worker.rungs import Climb
 from caviar_worker.trial import Trial
 
@@ -62,14 +66,15 @@ def main(folder: Path, request: dict[str, Any], function: Callable[[Trial], obje
             home=folder,
             checkpoints=Path(request["checkpoints"]),
             climb=_climb(folder, assignment),
+            keep=assignment.get("checkpoints", {}).get("keep", 2),
         )
         _seed(trial.seed)
         result = train(trial, function)
-        write_json(folder / "result.json", result)
-        code = 0
+        code = _leave(folder, result)
     except BaseException as error:
         message = str(error) if isinstance(error, CommandError) else _readable(error)
-        write_json(folder / "result.json", {"outcome": "failed", "error": message[-_ERROR_LIMIT:]})
+        outcome = "crashed" if room.no_room(error) else "failed"
+        code = _leave(folder, {"outcome": outcome, "error": message[-_ERROR_LIMIT:]}) or 1
     finally:
         for stream in (sys.stdout, sys.stderr):
             try:
@@ -77,6 +82,17 @@ def main(folder: Path, request: dict[str, Any], function: Callable[[Trial], obje
             except (OSError, ValueError):  # a disk that is full, a stream that the user closed
                 code = code or 1
         os._exit(code)
+
+
+def _leave(folder: Path, result: dict[str, Any]) -> int:
+    """Write the result down, waiting for room where the disk is full. The exit status."""
+    deadline = time.monotonic() + room.PATIENCE_S
+    write = partial(write_json, folder / "result.json", result)
+    try:
+        room.when_there_is_room(write, "the result", lambda: time.monotonic() > deadline)
+    except OSError as error:
+        return EXIT_NO_ROOM if room.no_room(error) else 1
+    return 0
 
 
 def train(trial: Trial, function: Callable[[Trial], object]) -> dict[str, Any]:
@@ -92,7 +108,11 @@ def train(trial: Trial, function: Callable[[Trial], object]) -> dict[str, Any]:
             returned = None
         value, metrics = understand(returned, trial)
     except BaseException as error:
-        return common | _failed(trial, _readable(error))
+        # The disk is the worker's: that it is full says nothing about the point, which is trained again.
+        full = room.no_room(error) or room.is_full(trial._home)
+        return common | _failed(trial, _readable(error), "crashed" if full else "failed")
+    if trial.lost:
+        return common | _failed(trial, trial.lost, "crashed")
     return common | {
         "outcome": "done",
         "value": value,
@@ -203,9 +223,9 @@ def _seed(seed: int) -> None:
         numpy.random.seed(seed % 2**32)
 
 
-def _failed(trial: Trial, error: str) -> dict[str, Any]:
+def _failed(trial: Trial, error: str, outcome: str = "failed") -> dict[str, Any]:
     return {
-        "outcome": "failed",
+        "outcome": outcome,
         "error": error[-_ERROR_LIMIT:],
         "steps": trial.steps,
         "stop_seen": trial.stop_seen,

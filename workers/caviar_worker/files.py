@@ -14,8 +14,12 @@ def write_json(path: Path, value: Any) -> None:
     No fsync: after a power cut the trial is lost with its host anyway, and a fsync costs 5–20 ms.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(value, separators=(",", ":")), encoding="utf-8")
-    draft.replace(path)
+    try:
+        draft.write_text(json.dumps(value, separators=(",", ":")), encoding="utf-8")
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

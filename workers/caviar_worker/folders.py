@@ -10,10 +10,14 @@
     finish.json -> delivered.json          the report to the scheduler: due, then taken
     run_id                                 the MLflow run, where the shipper has made it
     metric.request -> metric.json          a command's metric, asked of the shipper
+    fetch.request -> fetch.json            a checkpoint of another host, asked of the copies' process
 <root>/rungs/<study>.json                  its stopping rule, and what other hosts have reached
 <root>/rungs/<trial>.<attempt>.jsonl       what the attempt has reached; gone once its report is delivered
 <root>/runs/<trial>.json                   what of the trial is in MLflow already
 <root>/checkpoints/<trial>/<attempt>/<step>/
+<root>/copies/<trial>.json                 the newest checkpoint that was copied off the host
+<root>/over/<trial>.json                   the trial is over: its last checkpoint is to be kept, or copies removed
+<root>/ballast                             dropped when the disk is full
 """
 
 from __future__ import annotations
@@ -86,6 +90,18 @@ class AttemptFolder:
         return self.path / "metric.json"
 
     @property
+    def fetch_request(self) -> Path:
+        return self.path / "fetch.request"
+
+    @property
+    def fetch_found(self) -> Path:
+        return self.path / "fetch.found"
+
+    @property
+    def fetch_answer(self) -> Path:
+        return self.path / "fetch.json"
+
+    @property
     def checkpoints(self) -> Path:
         return checkpoints_of(self.root, self.trial)
 
@@ -101,7 +117,12 @@ class AttemptFolder:
     def ask_to_stop(self, reason: StopReason, note: str = "") -> None:
         """Put the stop file there; the first reason stays. ``note`` says more, in words."""
         if not (self.path / "stop").exists():
-            write_json(self.path / "stop", {"reason": reason, "note": note})
+            try:
+                write_json(self.path / "stop", {"reason": reason, "note": note})
+            except OSError:
+                if reason != "stop":
+                    raise
+                (self.path / "stop").touch()  # an empty file says the same and needs no room
 
     def stop_reason(self) -> StopReason | None:
         """Why the attempt is asked to end; None where it isn't."""
@@ -150,8 +171,26 @@ def held(root: Path) -> Iterator[AttemptFolder]:
             yield folder
 
 
+def trials_with_checkpoints(root: Path) -> list[str]:
+    try:
+        names = [path.name for path in (root / "checkpoints").iterdir()]
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in names if _NAME.match(f"{name}.1"))
+
+
 def checkpoints_of(root: Path, trial: str) -> Path:
     return root / "checkpoints" / trial
+
+
+def copies_of(root: Path, trial: str) -> Path:
+    """There where checkpoints of the trial were copied off the host."""
+    return root / "copies" / f"{trial}.json"
+
+
+def over_of(root: Path, trial: str) -> Path:
+    """There where the trial is over and something is left to do for its checkpoints."""
+    return root / "over" / f"{trial}.json"
 
 
 def rule_of(root: Path, study: str) -> Path:

@@ -12,6 +12,8 @@ from caviar.contract.bounds import missing
 from caviar.contract.messages import Outcome
 from caviar_worker.folders import StopReason
 
+EXIT_NO_ROOM = 75
+"""Exit status of a trial that could not write its result down (EX_TEMPFAIL of sysexits.h)."""
 _ASKED: dict[StopReason, Outcome] = {"stop": "stopped", "release": "released", "early": "stopped"}
 
 
@@ -67,6 +69,8 @@ def judge(
         return Ending(_ASKED[asked] if early and asked else "done", value, others, steps)
     if asked is not None:
         return Ending(_ASKED[asked], value=last, steps=steps)
+    if result.get("outcome") == "crashed":  # for want of room on the worker's disk
+        return Ending("crashed", steps=steps, error=str(result.get("error", "")))
     return Ending("failed", steps=steps, error=str(result.get("error", "")) or describe(exit))
 
 
@@ -114,6 +118,8 @@ def with_bounded(ending: Ending, bounded: Sequence[str], reported: Mapping[str, 
 
 def describe(exit: Exit) -> str:
     """One sentence on a process that died."""
+    if exit.code == EXIT_NO_ROOM:
+        return "The worker's disk was full: how the trial ended could not be written down."
     if exit.signal is None:
         return f"The process ended at once with exit status {exit.code} (os._exit)."
     try:

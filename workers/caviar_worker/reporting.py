@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from caviar.contract.ending import TrialEnd
@@ -15,17 +16,27 @@ from caviar_worker.files import read_tail, write_json
 from caviar_worker.folders import AttemptFolder
 from caviar_worker.outcome import Ending
 from caviar_worker.processes import alive
+from caviar_worker.room import when_there_is_room
 from caviar_worker.rungs import curve_so_far, whole_curve
 from caviar_worker.scheduler import Away, Refused, Scheduler
 
 log = logging.getLogger("caviar.worker")
 
 _OUTPUT_TAIL = 4096
-"""Bytes of output in a report; the log itself is not bounded."""
+"""Bytes of output in a report."""
 
 
-def write_down(folder: AttemptFolder, nonce: str, ending: Ending, seconds: float) -> Finish:
-    """Put how the attempt ended on disk: from here on the agent delivers it, whoever dies."""
+def write_down(
+    folder: AttemptFolder,
+    nonce: str,
+    ending: Ending,
+    seconds: float,
+    give_up: Callable[[], bool] = lambda: True,
+) -> Finish:
+    """Put how the attempt ended on disk: from here on the agent delivers it, whoever dies.
+
+    On a full disk it waits for room until ``give_up`` says yes. Raises OSError then, and nothing is told.
+    """
     now_ms = time.time_ns() // 1_000_000
     metric = str((folder.read_claim() or {}).get("assignment", {}).get("metric"))
     finish = Finish(
@@ -52,8 +63,10 @@ def write_down(folder: AttemptFolder, nonce: str, ending: Ending, seconds: float
         seconds=seconds,
     )
     end = spool.End(now_ms, ending.outcome, ending.value, ending.metrics, about.to_tag())
-    spool.append_end(folder.spool, end)
-    write_json(folder.finish, finish.model_dump(mode="json"))
+    what = f"the end of {folder.path.name}"
+    when_there_is_room(lambda: spool.append_end(folder.spool, end), what, give_up)
+    message = finish.model_dump(mode="json")
+    when_there_is_room(lambda: write_json(folder.finish, message), what, give_up)
     return finish
 
 
@@ -67,7 +80,10 @@ def deliver(scheduler: Scheduler, folder: AttemptFolder, finish: Finish) -> bool
     except Refused as error:
         log.error("The report of %s was refused and is dropped: %s", folder.path.name, error)
         verdict = "fenced"
-    folder.mark_delivered(verdict)
+    try:
+        folder.mark_delivered(verdict)
+    except OSError as error:  # a full disk: told again later, which changes nothing
+        log.warning("The scheduler's word on %s waits for room: %s", folder.path.name, error)
     return True
 
 

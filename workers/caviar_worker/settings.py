@@ -19,6 +19,9 @@ CPU = "cpu"
 """The class of workers that pin no trial to a GPU."""
 _PLACEHOLDERS = {"changeme", "change-me", "secret", "password", "token", "todo", "xxx"}
 _CLASS = re.compile(r"^[a-z0-9][a-z0-9_.-]{0,63}$")
+_STORE = re.compile(r"^(|mlflow|/.*|[a-z][a-z0-9+.-]*://.+)$")
+_SIZE = re.compile(r"^(?:([0-9]+(?:\.[0-9]+)?) ?([kMGT]?B))?$", re.IGNORECASE)
+_UNITS = {"B": 1, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000}
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
 _SOCKET_LIMIT = 100
@@ -50,6 +53,11 @@ class WorkerSettings:
     """Run commands that a study names. That is running the submitter's code."""
     trial_env: tuple[str, ...] = ()
     """Names of further environment variables that trials may see."""
+    checkpoints: str = ""
+    """Where checkpoints are copied to, so that another host goes on from them: ``mlflow`` (the trial's run), an
+    absolute folder that hosts share, or an address that MLflow has an artifact store for. Empty: nowhere."""
+    disk: int | None = None
+    """Bytes that ``folder`` may take; None: half of what it and the free space are together."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> WorkerSettings:
@@ -135,6 +143,24 @@ class WorkerSettings:
                     "Name a folder with a shorter path, for instance under /run or /tmp.",
                 )
             )
+        checkpoints = environ.get("CAVIAR_WORKER_CHECKPOINTS", "").strip()
+        if not _STORE.match(checkpoints):
+            problems.append(
+                Problem(
+                    ("CAVIAR_WORKER_CHECKPOINTS",),
+                    f"is {checkpoints!r}",
+                    "Write mlflow, an absolute folder, or an address such as s3://bucket/checkpoints.",
+                )
+            )
+        disk = _SIZE.match(environ.get("CAVIAR_WORKER_DISK", "").strip())
+        if disk is None:
+            problems.append(
+                Problem(
+                    ("CAVIAR_WORKER_DISK",),
+                    f"is {environ['CAVIAR_WORKER_DISK']!r}",
+                    "Write a size, for instance 20GB.",
+                )
+            )
         settings = cls(
             url=url,
             token=token,
@@ -150,6 +176,8 @@ class WorkerSettings:
             allow_folders=flag("CAVIAR_WORKER_ALLOW_FOLDERS"),
             allow_commands=flag("CAVIAR_WORKER_ALLOW_COMMANDS"),
             trial_env=tuple(environ.get("CAVIAR_TRIAL_ENV", "").replace(",", " ").split()),
+            checkpoints=checkpoints,
+            disk=int(float(disk[1]) * _UNITS[disk[2].upper()]) if disk and disk[1] else None,
         )
         if problems:
             raise InputError(problems)
@@ -171,6 +199,8 @@ class WorkerSettings:
             "CAVIAR_WORKER_ALLOW_FOLDERS": "1" if self.allow_folders else "0",
             "CAVIAR_WORKER_ALLOW_COMMANDS": "1" if self.allow_commands else "0",
             "CAVIAR_TRIAL_ENV": " ".join(self.trial_env),
+            "CAVIAR_WORKER_CHECKPOINTS": self.checkpoints,
+            "CAVIAR_WORKER_DISK": "" if self.disk is None else f"{self.disk}B",
         } | ({"CUDA_VISIBLE_DEVICES": ",".join(self.gpus)} if self.gpus else {})
 
     @property
@@ -181,3 +211,8 @@ class WorkerSettings:
     def closing_file(self) -> Path:
         """Exists while the host shuts down: slots give their trials back and claim nothing."""
         return self.run_dir / "closing"
+
+    @property
+    def full_file(self) -> Path:
+        """Exists while the host has no room for another trial."""
+        return self.run_dir / "full"

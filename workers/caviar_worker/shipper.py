@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 from caviar.contract.messages import Shipped, ShipTarget
 from caviar_worker import spool
 from caviar_worker.files import write_json
-from caviar_worker.folders import AttemptFolder, attempts, checkpoints_of, state_of
+from caviar_worker.folders import AttemptFolder, attempts, state_of
+from caviar_worker.over import being_kept, remove_checkpoints
 from caviar_worker.processes import be_nice, die_with_parent
+from caviar_worker.room import no_room
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
 
@@ -115,8 +117,9 @@ class Shipper:
     def _due(self, folder: AttemptFolder, claim: dict[str, Any], ended: bool) -> bool:
         if ended or folder.metric_request.exists():
             return True
-        if claim["assignment"]["trainer"].get("command") and not folder.run_id.exists():
-            return True  # the command waits for its run
+        waits = claim["assignment"]["trainer"].get("command") or folder.fetch_request.exists()
+        if waits and not folder.run_id.exists():
+            return True  # the trial waits for its run
         now = time.monotonic()
         return now - self.shipped_at.setdefault(folder, now) >= _RUNNING_S
 
@@ -153,13 +156,16 @@ class Shipper:
 
     def _tell(self) -> None:
         """Tell the scheduler which runs are complete, then forget their attempts."""
-        known = {f.trial: run for f, run in self.complete.items() if f.verdict() != "lost"}
+        from caviar_worker.ship_trial import PASSING
+
+        ready = [f for f, run in self.complete.items() if not being_kept(f, run, PASSING)]
+        known = {f.trial: self.complete[f] for f in ready if f.verdict() != "lost"}
         if known:
             try:
                 self.scheduler.shipped(Shipped(runs=known))
             except Refused as error:
                 log.error("%s", error)
-        for folder in list(self.complete):
+        for folder in ready:
             self._remove(folder)
             del self.complete[folder]
 
@@ -183,7 +189,7 @@ def clean(root: Path, gone: Path) -> None:
     """Remove what is left of an attempt that was taken out of sight."""
     if gone.name.startswith(_GONE):
         trial = gone.name.removeprefix(_GONE).rpartition(".")[0]
-        shutil.rmtree(checkpoints_of(root, trial), ignore_errors=True)
+        remove_checkpoints(root, trial)
         state_of(root, trial).unlink(missing_ok=True)
     shutil.rmtree(gone, ignore_errors=True)
 
@@ -198,7 +204,9 @@ def for_ever(pass_once: Callable[[], None]) -> None:
             pass_once()
             pause = _FIRST_PAUSE_S
             time.sleep(_PASS_S)
-        except (MlflowAway, Away) as error:
+        except (MlflowAway, Away, OSError) as error:
+            if isinstance(error, OSError) and not no_room(error):
+                raise
             log.warning("Shipping waits: %s", error)
             time.sleep(pause)
             pause = min(_LONGEST_PAUSE_S, pause * 2)

@@ -10,24 +10,30 @@ import logging
 import math
 import os
 import re
+import shutil
 import time
 import uuid
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from pydantic import ValidationError
 
-from caviar.contract.messages import Assignment, ClaimRequest, Ticket, Trainer
+from caviar.contract.messages import Assignment, ClaimRequest, Finish, Ticket, Trainer
 from caviar.contract.names import ENV_MLFLOW
-from caviar_worker import spool
+from caviar_worker import output, spool
 from caviar_worker.client import Conversation, ForkServerGone
+from caviar_worker.disk import may_claim
+from caviar_worker.fetching import fetch
 from caviar_worker.files import read_json, write_json
 from caviar_worker.folders import AttemptFolder
 from caviar_worker.gpus import hold
 from caviar_worker.outcome import Ending, Exit, judge, judge_command, with_bounded
 from caviar_worker.processes import boot_id, kill_group, started_at
 from caviar_worker.reporting import Outbox, deliver, write_down
+from caviar_worker.room import is_full
 from caviar_worker.rungs import keep_rule
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
@@ -71,7 +77,7 @@ def run_ticket(slot: Slot, message: object) -> None:
     except (ValidationError, ValueError, TypeError) as error:
         log.warning("A ticket that is none was dropped: %s", str(error)[:500])
         return
-    if slot.settings.closing_file.exists():
+    if not _wait_for_room(slot) or slot.settings.closing_file.exists():
         return
     nonce = uuid.uuid4().hex
     assignment = _claim(slot, ticket, nonce)
@@ -80,14 +86,48 @@ def run_ticket(slot: Slot, message: object) -> None:
     folder = AttemptFolder(slot.settings.folder, assignment.trial, assignment.attempt)
     started_ms = time.time_ns() // 1_000_000
     begun = time.monotonic()
-    _write_claim(slot, folder, assignment, nonce, started_ms)
-    ending = _train(slot, folder, assignment)
+    try:
+        _write_claim(slot, folder, assignment, nonce, started_ms)
+    except OSError as error:
+        _give_back(slot, folder, nonce, error)
+        return
+    try:
+        ending = _train(slot, folder, assignment)
+    except Exception as error:  # without a report the attempt would be held for ever
+        log.exception("%s could not be trained.", folder.path.name)
+        ending = Ending("crashed", error=f"The worker failed: {error}")
     seconds = time.monotonic() - begun
-    finish = write_down(folder, nonce, ending, seconds)
+    shutil.rmtree(folder.path / "scratch", ignore_errors=True)
+    output.bound(folder.output, output.MOST_KEPT)
+    finish = write_down(folder, nonce, ending, seconds, slot.settings.closing_file.exists)
     if slot.settings.closing_file.exists():  # this process ends with its ticket
         deliver(slot.scheduler, folder, finish)
     else:
         slot.outbox.put(folder, finish)
+
+
+def _wait_for_room(slot: Slot) -> bool:
+    """Wait until the host has room for a trial; False where it shuts down before.
+
+    The ticket is not given away: this slot would only take the next one. The scheduler sends it again to others.
+    """
+    while not may_claim(slot.settings):
+        if slot.settings.closing_file.exists():
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
+def _give_back(slot: Slot, folder: AttemptFolder, nonce: str, error: OSError) -> None:
+    """A claim that could not be written down: the trial goes to another host, or waits for room."""
+    log.error("%s is given back, its claim could not be written: %s", folder.path.name, error)
+    shutil.rmtree(folder.path, ignore_errors=True)
+    reason = f"The worker could not write the claim down: {error}"[:8000]
+    finish = Finish(
+        trial=folder.trial, attempt=folder.attempt, nonce=nonce, outcome="released", error=reason
+    )
+    with suppress(Away, Refused):  # then its lease ends
+        slot.scheduler.finish(finish)
 
 
 def _claim(slot: Slot, ticket: Ticket, nonce: str) -> Assignment | None:
@@ -193,6 +233,8 @@ def _run_trainer(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> E
         if run_id is None:
             return Ending("stopped" if folder.stop_reason() == "stop" else "released")
         environ |= {"MLFLOW_RUN_ID": run_id, ENV_MLFLOW: slot.settings.mlflow}
+    if assignment.attempt > 1 and slot.settings.checkpoints and not command:
+        fetch(folder, partial(_asked_to_end, slot, folder))
     exit = _run(slot, folder, assignment.trainer, environ)
     asked = folder.stop_reason()
     result = read_json(folder.result)
@@ -203,6 +245,10 @@ def _run_trainer(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> E
             asked = folder.stop_reason()
         value = logged.pop(assignment.metric, None)
         ending = judge_command(exit, result, asked, assignment.metric, value)
+        if ending.outcome == "failed" and is_full(folder.root):
+            return replace(
+                ending, outcome="crashed", error=f"The worker's disk was full. {ending.error}"
+            )
         return with_bounded(ending, assignment.bounded, logged)
     _, last = spool.last_step(folder.spool, assignment.metric)
     reported = spool.last_values(folder.spool, assignment.bounded)
@@ -253,6 +299,7 @@ def _run(slot: Slot, folder: AttemptFolder, trainer: Trainer, environ: dict[str,
             while True:
                 message = conversation.answer(POLL_S)
                 if message is None:
+                    output.bound(folder.output)
                     if killer.due(group):
                         return Exit(signal=9)
                 elif "pid" in message:
@@ -304,14 +351,18 @@ class _Killer:
         return False
 
 
+def _asked_to_end(slot: Slot, folder: AttemptFolder) -> bool:
+    if slot.settings.closing_file.exists():
+        folder.ask_to_stop("release")
+    return folder.stop_reason() is not None
+
+
 def _wait_for_run(slot: Slot, folder: AttemptFolder) -> str | None:
     """The MLflow run that a command logs to, once the shipper has made it; None when asked to stop."""
     while True:
         if folder.run_id.exists():
             return folder.run_id.read_text().strip()
-        if slot.settings.closing_file.exists():
-            folder.ask_to_stop("release")
-        if folder.stop_reason() is not None:
+        if _asked_to_end(slot, folder):
             return None
         time.sleep(POLL_S / 2)
 
@@ -327,8 +378,6 @@ def _metrics_of_run(slot: Slot, folder: AttemptFolder) -> dict[str, float]:
                 for name, value in answer.items()
                 if isinstance(value, (int, float)) and math.isfinite(value)
             }
-        if slot.settings.closing_file.exists():
-            folder.ask_to_stop("release")
-        if folder.stop_reason() is not None:
+        if _asked_to_end(slot, folder):
             return {}
         time.sleep(POLL_S / 4)

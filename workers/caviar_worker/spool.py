@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -71,9 +72,21 @@ def append_end(path: Path, end: End) -> None:
     torn = path.exists() and path.stat().st_size > 0 and _last_byte(path) != b"\n"
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        os.write(handle, (("\n" if torn else "") + json.dumps(line) + "\n").encode())
+        append(handle, (("\n" if torn else "") + json.dumps(line) + "\n").encode())
     finally:
         os.close(handle)
+
+
+def append(handle: int, line: bytes) -> None:
+    """Append a whole line. Raises OSError where the disk takes only a part of it, or nothing: repeat it then.
+
+    A part is closed by the line's repetition, which starts with a line's end, and no reader takes it for a line.
+    """
+    written = os.write(handle, line)
+    if written == len(line) - 1:  # all but the end of the line: the part would be read as whole
+        os.ftruncate(handle, os.fstat(handle).st_size - written)
+    if written < len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def read(path: Path, offset: int) -> Slice:

@@ -13,17 +13,20 @@ Keep this module light: a process that holds it is forked for every trial.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import operator
 import os
 import re
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from caviar_worker import checkpoints
+from caviar_worker import checkpoints, room, spool
 from caviar_worker.checkpoints import Checkpoint
 from caviar_worker.rungs import Climb
 
@@ -48,6 +51,7 @@ class Trial:
         home: Path,
         checkpoints: Path,
         climb: Climb | None = None,
+        keep: int = 2,
     ) -> None:
         self.params = dict(params)
         self.number = number
@@ -62,9 +66,12 @@ class Trial:
         """Whether ``should_stop`` has ever answered yes."""
         self.last: float | None = None
         """The last reported value of the study's metric."""
+        self.lost = ""
+        """Why a report could not be written down; the attempt counts for nothing then."""
         self._home = home
         self._checkpoints = checkpoints
         self._climb = climb
+        self._keep = keep
         self._spool: int | None = None
 
     @property
@@ -77,8 +84,9 @@ class Trial:
     def report(self, step: int, **metrics: float) -> None:
         """Note metrics at ``step`` (0, 1, 2, ...). They are on disk when this returns: about 20 µs.
 
-        NaN and infinities are kept as they are. Raises TypeError or ValueError for anything that is
-        not a number.
+        NaN and infinities are kept as they are. Where the worker's disk is full, this waits for room, a
+        minute at most. Raises TypeError or ValueError for anything that is not a number, OSError where the
+        disk stays full: this attempt is over then, even if the error is caught, and a later one goes on.
         """
         step = _step(step)
         if not metrics:
@@ -92,16 +100,37 @@ class Trial:
         }
         if bad:  # JSON has no NaN: written as text, and marked
             line["bad"] = bad
-        if self._spool is None:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            self._spool = os.open(self._home / "spool.jsonl", flags, 0o600)
-        # One write: a kill leaves whole lines, except perhaps the last, which readers pass over.
-        os.write(self._spool, (json.dumps(line, separators=(",", ":")) + "\n").encode())
+        self._write_down((json.dumps(line, separators=(",", ":")) + "\n").encode())
         self.steps += 1
         if self.metric in values:
             self.last = values[self.metric]
             if self._climb is not None:
                 self._climb.reached(step, self.last)
+
+    def _write_down(self, line: bytes) -> None:
+        """One write: a kill leaves whole lines, except perhaps the last, which readers pass over."""
+        deadline: float | None = None
+        while True:
+            try:
+                if self.lost:
+                    raise OSError(errno.ENOSPC, self.lost)
+                if self._spool is None:
+                    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+                    self._spool = os.open(self._home / "spool.jsonl", flags, 0o600)
+                spool.append(self._spool, line)
+                return
+            except OSError as error:
+                now = time.monotonic()
+                deadline = now + room.PATIENCE_S if deadline is None else deadline
+                if not room.no_room(error) or self.lost:
+                    raise
+                if now >= deadline or (self._home / "stop").exists():
+                    self.lost = (
+                        f"The worker's disk is full: a report could not be written to {self._home}."
+                    )
+                if not line.startswith(b"\n"):
+                    line = b"\n" + line  # closes what the disk may have taken of it
+                time.sleep(0 if self.lost else room.PAUSE_S)
 
     def should_stop(self) -> bool:
         """Whether this trial is to end, by hand or because others were better: save what is worth it and return."""
@@ -109,11 +138,17 @@ class Trial:
         return self.stop_seen
 
     def save_checkpoint(self, step: int, fill: Callable[[Path], None]) -> None:
-        """Keep what ``fill(folder)`` writes into an empty folder; the newest two are kept.
+        """Keep what ``fill(folder)`` writes into an empty folder; the study says how many are kept (two).
 
-        A later attempt finds it with ``load_checkpoint``. What a kill interrupts is never seen.
+        A later attempt finds it with ``load_checkpoint``. What a kill interrupts is never seen. Where the worker's
+        disk is full, training goes on without this checkpoint, and the output says so: the earlier ones stay.
+        Raises what ``fill`` raises otherwise, and ValueError where it leaves a link or a file ``manifest.json``.
         """
-        checkpoints.save(self._checkpoints, self.attempt, _step(step), fill)
+        try:
+            checkpoints.save(self._checkpoints, self.attempt, _step(step), fill, self._keep)
+        except checkpoints.NoRoom as error:
+            with suppress(OSError):  # the output lies on the same disk
+                print(f"{error} Training goes on without it.", file=sys.stderr)  # noqa: T201 - to the trial's output
 
     def load_checkpoint(self) -> Checkpoint | None:
         """The newest checkpoint that is undamaged, of this attempt or an earlier one."""

@@ -222,6 +222,7 @@ def worker_views(scheduler: Scheduler) -> list[WorkerView]:
                 gpus=worker.gpus,
                 aside=aside.reason if aside else "",
                 aside_since=aside.since if aside else None,
+                warnings=list(worker.warnings),
             )
         )
     return views

@@ -26,6 +26,8 @@ Curve = Annotated[tuple[tuple[Step, Number | None], ...], Field(max_length=256)]
 Gpu = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")]
 """A GPU or a part of one (MIG), by NVML's UUID, as CUDA_VISIBLE_DEVICES takes it."""
 
+HostWarning = Annotated[str, Field(max_length=500)]
+
 Outcome = Literal["done", "failed", "stopped", "crashed", "released"]
 """How one attempt ended.
 
@@ -77,6 +79,19 @@ class StopRule(BaseModel):
 
 VALUES = 128
 """Values of one rung in a message; a share of them is off by less than 1%."""
+
+
+AfterTrial = Literal["delete", "keep"]
+
+
+class Checkpoints(BaseModel):
+    """What a study wants of its checkpoints."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    keep: int = Field(default=2, ge=1, le=100)
+    """The newest so many of a trial that is not over: on its host and in the store of copies."""
+    after: AfterTrial = "delete"
+    """What becomes of the newest one when the trial has trained: ``keep`` puts it into its MLflow run."""
 
 
 class Ticket(Message):
@@ -132,6 +147,7 @@ class Assignment(Message):
     """The only GPU that the trial may see; None where its host pins none."""
     gpu_alone: bool = True
     """Whether no other trial is to be on that GPU."""
+    checkpoints: Checkpoints = Checkpoints()
 
 
 class ClaimAnswer(Message):
@@ -179,6 +195,10 @@ class Heartbeat(Message):
     incarnation: str
     free: int = Field(ge=0)
     held: tuple[Held, ...] = ()
+    warnings: tuple[HostWarning, ...] = Field(default=(), max_length=8)
+    """What a person should know of the host: its disk is nearly full, say."""
+    kept: tuple[Identifier, ...] = Field(default=(), max_length=100)
+    """Trials of which the host keeps checkpoints although it trains them no more."""
 
 
 class HeartbeatAnswer(Message):
@@ -188,6 +208,8 @@ class HeartbeatAnswer(Message):
     """Attempts to end: cancelled, fenced or no longer held by this worker."""
     rules: dict[Identifier, StopRule] = {}
     """Study id -> its stopping rule as of now, for the studies whose trials the worker holds."""
+    over: tuple[Identifier, ...] = ()
+    """Of ``kept``, those that nobody will train again."""
 
 
 class Finish(Message):

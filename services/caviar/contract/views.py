@@ -229,6 +229,8 @@ class WorkerView(View):
     """Why it gets no work; empty where it does."""
     aside_since: float | None = None
     """Seconds since the epoch."""
+    warnings: list[str] = []
+    """What it said of itself with its last heartbeat: its disk is nearly full, say."""
 
 
 class Submission(BaseModel):

@@ -37,6 +37,14 @@ HOLD_S = 8.0
 FIND_S = 15.0
 CHECK_S = 600.0
 """Importing a trainer may take long (a cold disk, a large framework)."""
+_WORKER_SETTINGS = (
+    "CAVIAR_TRIAL_ENV",
+    "CAVIAR_WORKER_CHECKPOINTS",
+    "CAVIAR_WORKER_CLASS",
+    "CAVIAR_WORKER_DISK",
+    "CAVIAR_WORKER_SLOTS_PER_GPU",
+)
+"""Of the caller's environment; the other settings of the worker are the service's."""
 
 
 @dataclass(frozen=True)
@@ -219,8 +227,7 @@ class _Embedded:
 
     def _worker_environment(self, common: dict[str, str]) -> dict[str, str]:
         (self._runtime / "worker").mkdir(mode=0o700)
-        theirs = ("CAVIAR_TRIAL_ENV", "CAVIAR_WORKER_CLASS", "CAVIAR_WORKER_SLOTS_PER_GPU")
-        kept = {name: os.environ[name] for name in theirs if name in os.environ}
+        kept = {name: os.environ[name] for name in _WORKER_SETTINGS if name in os.environ}
         slots = {} if self._slots is None else {"CAVIAR_WORKER_SLOTS": str(self._slots)}
         unset = {"CAVIAR_TOKEN", "CAVIAR_DATABASE_URL", "OMP_NUM_THREADS"}
         threads = {n: os.environ[n] for n in ("OMP_NUM_THREADS",) if n in os.environ}

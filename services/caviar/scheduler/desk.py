@@ -244,4 +244,5 @@ class Desk:
             bounded=tuple(constraint.metric for constraint in self.study.constraints),
             gpu=row.gpu,
             gpu_alone=not self.study.resources.share_gpu,
+            checkpoints=self.study.checkpoints,
         )

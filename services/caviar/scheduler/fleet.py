@@ -22,6 +22,7 @@ class Worker:
     seen: float
     """Monotonic seconds of its last sign of life."""
     gpus: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -56,6 +57,10 @@ class Fleet:
             message.gpus,
         )
         return before.incarnation if before and before.incarnation != message.incarnation else None
+
+    def warned(self, host: str, warnings: tuple[str, ...]) -> None:
+        """Note what a known worker says of itself: all of it, every time."""
+        self._workers[host].warnings = warnings
 
     def seen(self, host: str, incarnation: str, now: float) -> bool:
         """A sign of life. False where this incarnation is not known."""

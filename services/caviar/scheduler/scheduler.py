@@ -277,6 +277,8 @@ class Scheduler:
         with self._lock:
             now = self._clock()
             known = self._fleet.seen(message.host, message.incarnation, now)
+            if known:
+                self._fleet.warned(message.host, message.warnings)
             stop: list[Held] = []
             rules: dict[str, StopRule] = {}
             for held in message.held:
@@ -294,7 +296,13 @@ class Scheduler:
                     stop.append(held)
                 elif row.study_id not in rules and (rule := desk.stop_rule(row.incarnation)):
                     rules[row.study_id] = rule
-            return HeartbeatAnswer(known=known, stop=tuple(stop), rules=rules)
+            over = tuple(trial for trial in message.kept if self._is_over(trial))
+            return HeartbeatAnswer(known=known, stop=tuple(stop), rules=rules, over=over)
+
+    def _is_over(self, trial: str) -> bool:
+        """Whether nobody will train it again. Of a trial that is not known, nobody knows."""
+        row = self._row(trial, self._desks.of_trial(trial))
+        return row is not None and row.state in FINAL
 
     def _running(self, held: Held, desk: Desk | None) -> TrialRow | None:
         row = desk.row(held.trial) if desk else None

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
-from caviar.contract.messages import ParameterValue, Trainer
+from caviar.contract.messages import Checkpoints, ParameterValue, Trainer
 from caviar.errors import InputError, Problem
 from caviar.search import STRATEGIES, Settings, missing_packages
 from caviar.search.confirming import MOST, SHARE, candidates, reserved
 from caviar.space import Space, warnings
 from caviar.studies import warm_start
+from caviar.studies.checkpoints import CHECKPOINT_KEYS, read_checkpoints
 from caviar.studies.constraints import Constraint, read_constraints
 from caviar.studies.fields import Fields
 from caviar.studies.source import Source, read_source
@@ -29,13 +30,14 @@ MAX_SEED = 2**31 - 1
 KEYS: dict[str, tuple[str, ...]] = {
     "": (
         *("name", "project", "metric", "trainer", "space", "search", "budget", "stop"),
-        *("resources", "constraints", "confirm", "warm_start"),
+        *("checkpoints", "resources", "constraints", "confirm", "warm_start"),
     ),
     "metric": ("name", "goal"),
     "trainer": ("function", "command"),
     "search": ("strategy", "seed"),
     "budget": ("trials", "hours", "slot_hours", "gpu_hours", "target"),
     "stop": STOP_KEYS,
+    "checkpoints": CHECKPOINT_KEYS,
     "resources": ("class", "slots", "share_gpu"),
     "constraints": ("max", "min"),
     "warm_start": warm_start.KEYS,
@@ -109,6 +111,7 @@ class Study:
     resources: Resources
     warnings: tuple[str, ...]
     stopping: Stopping = field(default_factory=Stopping, kw_only=True)
+    checkpoints: Checkpoints = field(default_factory=Checkpoints, kw_only=True)
     constraints: tuple[Constraint, ...] = field(default=(), kw_only=True)
     confirm: int = field(default=0, kw_only=True)
     """New seeds on which each leading candidate is trained again before the study ends; part of the budget."""
@@ -174,6 +177,7 @@ def _study(source: Source) -> Study:
     seed = search.whole("seed", 0, MAX_SEED, default=0)
     budget = _budget(root)
     stopping = read_stopping(root)
+    checkpoints = read_checkpoints(root)
     resources = _resources(root)
     constraints = read_constraints(root, metric.name, _METRIC)
     confirm = _confirm(root, budget, problems)
@@ -197,6 +201,7 @@ def _study(source: Source) -> Study:
             *warm_start.warnings(strategy, known),
         ),
         stopping=stopping,
+        checkpoints=checkpoints,
         constraints=constraints,
         confirm=confirm,
         warm_start=WarmStart(*known),

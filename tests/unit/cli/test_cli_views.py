@@ -192,6 +192,8 @@ def test_tables_of_things() -> None:
     assert "Error" not in one
     worker = WorkerView(host="h1", resource_class="cpu", slots=2, free=1, seen_s=0.5)
     assert "h1" in text_of(tables.workers_table([worker]))
+    full = worker.model_copy(update={"warnings": ["No trials are claimed. The disk is full."]})
+    assert "h1: No trials are claimed. The disk is full." in text_of(tables.workers_table([full]))
     assert "caviar worker" in text_of(tables.workers_table([]))
 
 

@@ -460,3 +460,36 @@ def test_a_trial_of_a_stopped_study_is_taken_back_after_a_restart(bench: Bench) 
     bench.restart()
     bench.silence()
     assert bench.state(study) == "cancelled"
+
+
+def test_what_a_study_wants_of_its_checkpoints_comes_with_the_claim(bench: Bench) -> None:
+    """The worker keeps what the study's policy says, and needs to know nothing else of the study."""
+    bench.hello()
+    bench.submit(1, "}\ncheckpoints: {keep: 5, after: keep")
+    bench.scheduler.tick()
+    assignment = bench.claim(bench.tickets[0])
+    assert assignment is not None
+    assert (assignment.checkpoints.keep, assignment.checkpoints.after) == (5, "keep")
+
+
+def test_a_host_hears_which_checkpoints_nobody_needs(bench: Bench) -> None:
+    """Of trials that are over, never of one that may be trained again or that is not known."""
+    bench.hello()
+    study = bench.submit(2)
+    bench.scheduler.tick()
+    assert bench.claim(bench.tickets[0]) is not None
+    bench.finish(bench.tickets[0])
+    kept = (f"{study}-0", f"{study}-1", "another-services-0")
+    message = Heartbeat(host="host", incarnation="one", free=1, kept=kept)
+    assert bench.scheduler.heartbeat(message).over == (f"{study}-0",)
+
+
+def test_what_a_host_warns_of_is_listed_until_it_is_over(bench: Bench) -> None:
+    """With the host, as its last heartbeat said it."""
+    bench.hello()
+    warned = Heartbeat(host="host", incarnation="one", free=0, warnings=("the disk is full",))
+    bench.scheduler.heartbeat(warned)
+    ((worker, _, _),) = bench.scheduler.workers()
+    assert worker.warnings == ("the disk is full",)
+    bench.beat()
+    assert worker.warnings == ()

@@ -125,7 +125,13 @@ def workers_table(workers: list[WorkerView]) -> RenderableType:
             Text(str(worker.free)),
             Text(f"{duration(worker.seen_s)} ago"),
         )
-    return stacked(table, *(_aside(worker) for worker in workers if worker.aside))
+    warnings = [
+        Text(f"{clean(worker.host)}: {clean(warning)}", style="yellow")
+        for worker in workers
+        for warning in worker.warnings
+    ]
+    aside = [_aside(worker) for worker in workers if worker.aside]
+    return stacked(table, *aside, *warnings)
 
 
 def _aside(worker: WorkerView) -> Text:

@@ -1,0 +1,142 @@
+"""What comes back from a store is hostile until it is checked."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from caviar_worker import checkpoints, fetching
+from caviar_worker.folders import AttemptFolder
+from caviar_worker.store import Store, Unusable
+
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "shared"), "t-1", "http://127.0.0.1:9")
+
+
+def save(root: Path, attempt: int, step: int) -> Path:
+    def fill(folder: Path) -> None:
+        (folder / "deep").mkdir()
+        (folder / "deep" / "w").write_text(f"{attempt} {step}")
+
+    return checkpoints.save(root, attempt, step, fill, keep=9).path
+
+
+def test_what_is_stored_comes_back(tmp_path: Path, store: Store) -> None:
+    """Newest first by attempt, then step; a fetched one is found as if it had been saved here."""
+    for attempt, step in ((1, 2), (1, 10), (2, 3)):
+        store.put(save(tmp_path / "one", attempt, step), attempt, step)
+    assert store.found(9) == [(2, 3), (1, 10), (1, 2)]
+    assert store.found(1) == [(1, 10), (1, 2)]
+    store.fetch(tmp_path / "two", 1, 10)
+    found = checkpoints.newest(tmp_path / "two", 3)
+    assert found is not None
+    assert (found.step, (found.path / "deep" / "w").read_text()) == (10, "1 10")
+    store.remove(2, 3)
+    assert store.found(9) == [(1, 10), (1, 2)]
+    store.remove_all()
+    store.remove_all()
+    assert store.found(9) == []
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "deep/w"])
+def test_an_upload_that_was_cut_is_no_checkpoint(tmp_path: Path, store: Store, name: str) -> None:
+    """The manifest comes last: without one, nothing is taken. The one before it is."""
+    store.put(save(tmp_path / "one", 1, 2), 1, 2)
+    missing = tmp_path / "shared" / "t-1" / "1" / "2" / name
+    missing.unlink()
+    with pytest.raises(Unusable, match=f"not copied whole, {missing.name} is missing"):
+        store.fetch(tmp_path / "two", 1, 2)
+    assert not list((tmp_path / "two").iterdir())
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"../../evil": {"size": 0, "sha256": EMPTY}},
+        {"/etc/passwd": {"size": 0, "sha256": EMPTY}},
+        {"a/../../evil": {"size": 0, "sha256": EMPTY}},
+        {"": {"size": 0, "sha256": EMPTY}},
+        {"manifest.json": {"size": 0, "sha256": EMPTY}},
+        {"deep/w": {"size": 9, "sha256": EMPTY}},
+        {"deep/w": {"size": 0, "sha256": "x"}},
+        {"deep/w": "e3b0"},
+        ["deep/w"],
+    ],
+)
+def test_a_manifest_that_lies_is_refused(tmp_path: Path, store: Store, files: Any) -> None:
+    """Paths that leave the folder, wrong sizes and checksums, other shapes: nothing of it stays on this host."""
+    store.put(save(tmp_path / "one", 1, 2), 1, 2)
+    manifest = tmp_path / "shared" / "t-1" / "1" / "2" / "manifest.json"
+    manifest.write_text(json.dumps({"v": 1, "attempt": 1, "step": 2, "files": files}))
+    with pytest.raises(Unusable):
+        store.fetch(tmp_path / "two", 1, 2)
+    assert not list((tmp_path / "two").iterdir())
+    assert not list(tmp_path.rglob("evil"))
+
+
+def test_a_manifest_of_another_step_is_refused(tmp_path: Path, store: Store) -> None:
+    """An old checkpoint cannot pass for a new one."""
+    store.put(save(tmp_path / "one", 1, 2), 1, 2)
+    there = tmp_path / "shared" / "t-1" / "1"
+    (there / "2").rename(there / "9")
+    with pytest.raises(Unusable, match="not one of this checkpoint"):
+        store.fetch(tmp_path / "two", 1, 9)
+
+
+def test_what_no_disk_can_hold_is_not_fetched(tmp_path: Path, store: Store) -> None:
+    """The manifest says how much is to come, before it comes."""
+    store.put(save(tmp_path / "one", 1, 2), 1, 2)
+    manifest = tmp_path / "shared" / "t-1" / "1" / "2" / "manifest.json"
+    entry = {"size": 10**18, "sha256": EMPTY}
+    manifest.write_text(json.dumps({"v": 1, "attempt": 1, "step": 2, "files": {"deep/w": entry}}))
+    with pytest.raises(Unusable, match="no room for its 1,000,000,000,000,000,000 bytes"):
+        store.fetch(tmp_path / "two", 1, 2)
+
+
+def test_a_link_is_no_file_of_a_checkpoint(tmp_path: Path) -> None:
+    """It would lead somewhere else on another host. One that was put there later is not followed."""
+    secret = tmp_path / "secret"
+    secret.write_text("1 2")
+    with pytest.raises(ValueError, match="w is a link"):
+        checkpoints.save(tmp_path / "c", 1, 1, lambda folder: (folder / "w").symlink_to(secret))
+    path = save(tmp_path / "c", 1, 2)
+    (path / "deep" / "w").unlink()
+    (path / "deep" / "w").symlink_to(secret)
+    assert checkpoints.newest(tmp_path / "c", 1) is None
+
+
+def test_a_file_with_the_manifests_name_is_refused(tmp_path: Path) -> None:
+    """It would be overwritten without a word."""
+    with pytest.raises(ValueError, match=r"'manifest.json' is no file of a checkpoint"):
+        checkpoints.save(
+            tmp_path, 1, 1, lambda folder: (folder / "manifest.json").write_text("") and None
+        )
+
+
+@pytest.mark.parametrize(("found", "says"), [(False, "not answered"), (True, "not delivered")])
+def test_a_store_that_is_away_holds_up_no_trial_for_ever(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    found: bool,
+    says: str,
+) -> None:
+    """The trial says so and trains from what is there. What comes later is not put under a running training."""
+    monkeypatch.setattr(fetching, "FIND_PATIENCE_S", 0.01)
+    monkeypatch.setattr(fetching, "FETCH_PATIENCE_S", 0.01)
+    folder = AttemptFolder(tmp_path, "t-1", 2)
+    folder.path.mkdir(parents=True)
+    if found:
+        folder.fetch_found.touch()
+    with caplog.at_level(logging.WARNING):
+        fetching.fetch(folder, lambda: False)
+    assert says in caplog.text
+    assert not folder.fetch_request.exists()
