@@ -15,6 +15,7 @@ from caviar.errors import InputError, Problem
 
 _PLACEHOLDERS = {"changeme", "change-me", "secret", "password", "token", "todo", "xxx"}
 _CLASS = re.compile(r"^[a-z0-9][a-z0-9_.-]{0,63}$")
+_STORE = "CAVIAR_MLFLOW_STORE"
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
 _SOCKET_LIMIT = 100
@@ -37,6 +38,8 @@ class WorkerSettings:
     """Claims, spools, checkpoints: what must survive a restart."""
     run_dir: Path
     """Sockets; a short path, its owner's alone."""
+    mlflow_store: str | None = None
+    """``sqlite:///`` and the path of the MLflow server's database, where it is this machine's and nobody else's."""
     allow_folders: bool = False
     """Train functions out of folders that a study names. That is running the submitter's code."""
     allow_commands: bool = False
@@ -80,6 +83,15 @@ class WorkerSettings:
                 )
             )
         mlflow = needed(ENV_MLFLOW, "It is the address of the MLflow server.")
+        mlflow_store = environ.get(_STORE, "").strip() or None
+        if mlflow_store and not mlflow_store.startswith("sqlite:///"):
+            problems.append(
+                Problem(
+                    (_STORE,),
+                    "is no address of an SQLite file",
+                    "Leave it unset: results go to the MLflow server.",
+                )
+            )
         slots = environ.get("CAVIAR_WORKER_SLOTS", "").strip() or str(os.cpu_count() or 1)
         if not slots.isdecimal() or not 1 <= int(slots) <= 4096:
             problems.append(
@@ -111,6 +123,7 @@ class WorkerSettings:
             token=token,
             broker=broker,
             mlflow=mlflow,
+            mlflow_store=mlflow_store,
             host=(environ.get("CAVIAR_WORKER_HOST") or socket.gethostname())[:128],
             slots=int(slots),
             resource_class=resource_class,
@@ -131,6 +144,7 @@ class WorkerSettings:
             ENV_WORKER_TOKEN: self.token,
             ENV_BROKER: self.broker,
             ENV_MLFLOW: self.mlflow,
+            _STORE: self.mlflow_store or "",
             "CAVIAR_WORKER_HOST": self.host,
             "CAVIAR_WORKER_SLOTS": str(self.slots),
             "CAVIAR_WORKER_CLASS": self.resource_class,

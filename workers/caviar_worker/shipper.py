@@ -201,7 +201,7 @@ def main() -> None:
     settings = WorkerSettings.from_environ(os.environ)
     from caviar_worker.mlflow_client import Runs
 
-    shipper = Shipper(settings, Scheduler(settings.url, settings.token), Runs(settings.mlflow))
+    shipper = Shipper(settings, Scheduler(settings.url, settings.token), Runs(settings.mlflow, settings.mlflow_store))
     for prefix in (_GONE, _PASSED):
         for gone in (settings.folder / "trials").glob(f"{prefix}*"):
             clean(settings.folder, gone)

@@ -122,6 +122,7 @@ class _Embedded:
         self._socket = _listen(API_PORT)
         self._url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._mlflow_url = f"http://127.0.0.1:{_port_of_mlflow(self._socket)}"
+        self._store = f"sqlite:///{home / 'mlflow.db'}"
         self._token, self._worker_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
 
     def start(self) -> Service:
@@ -143,7 +144,7 @@ class _Embedded:
             url=self._url,
             token=self._token,
             mlflow_url=self._mlflow_url,
-            tracking_uri=f"sqlite:///{self._home / 'mlflow.db'}",
+            tracking_uri=self._store,
             owned=True,
             forkserver=Path(worker_env["CAVIAR_WORKER_RUN"]) / "forkserver.sock",
         )
@@ -201,7 +202,7 @@ class _Embedded:
             [
                 *(sys.executable, "-m", "mlflow", "server"),
                 *("--host", "127.0.0.1", "--port", self._mlflow_url.rpartition(":")[2]),
-                *("--backend-store-uri", f"sqlite:///{self._home / 'mlflow.db'}"),
+                *("--backend-store-uri", self._store),
                 *("--artifacts-destination", str(self._home / "artifacts")),
                 *("--workers", "1"),
             ],
@@ -249,6 +250,7 @@ class _Embedded:
             **kept,
             **threads,
             "CAVIAR_URL": self._url,
+            "CAVIAR_MLFLOW_STORE": self._store,
             "CAVIAR_WORKER_SLOTS": str(self._slots),
             "CAVIAR_WORKER_DIR": str(self._home / "worker"),
             "CAVIAR_WORKER_RUN": str(self._runtime / "worker"),
