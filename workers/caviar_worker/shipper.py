@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("caviar.worker")
 
-_NICENESS = 15
+_NICENESS = 10
 """Training comes first, and the scheduler."""
 _PASS_S = 0.25
 _RUNNING_S = 0.8
@@ -201,7 +201,11 @@ def main() -> None:
     settings = WorkerSettings.from_environ(os.environ)
     from caviar_worker.mlflow_client import Runs
 
-    shipper = Shipper(settings, Scheduler(settings.url, settings.token), Runs(settings.mlflow, settings.mlflow_store))
+    shipper = Shipper(
+        settings,
+        Scheduler(settings.url, settings.token),
+        Runs(settings.mlflow, settings.mlflow_store),
+    )
     for prefix in (_GONE, _PASSED):
         for gone in (settings.folder / "trials").glob(f"{prefix}*"):
             clean(settings.folder, gone)
