@@ -110,7 +110,12 @@ class Host:
 
 @contextmanager
 def worker_host(
-    folder: Path, redis: RedisServer, desk: Desk, mlflow: str = "http://127.0.0.1:9", slots: int = 2
+    folder: Path,
+    redis: RedisServer,
+    desk: Desk,
+    mlflow: str = "http://127.0.0.1:9",
+    slots: int = 2,
+    store: str | None = None,
 ) -> Iterator[Host]:
     """A host that starts no process until ``start``; whatever is left at the end is killed."""
     settings = WorkerSettings(
@@ -118,6 +123,7 @@ def worker_host(
         token=TOKEN,
         broker=redis.url,
         mlflow=mlflow,
+        mlflow_store=store,
         host="host-1",
         slots=slots,
         resource_class="cpu",

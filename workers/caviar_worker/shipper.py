@@ -13,9 +13,10 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from caviar.contract.messages import Shipped, ShipTarget
 from caviar_worker import spool
@@ -35,6 +36,8 @@ _NICENESS = 10
 _PASS_S = 0.25
 _RUNNING_S = 0.8
 """A running trial is shipped this often: its points go in one request."""
+_PASS_LIMIT_S = 2.0
+"""After a long absence much waits: the scheduler hears of it meanwhile, and a command gets its run."""
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0
 _GONE = ".gone-"
@@ -43,6 +46,16 @@ _PASSED = ".passed-"
 """The same where another attempt may follow."""
 _REFUSALS = 5
 """Then a run is given up: it was deleted in MLflow, say."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is remembered of an attempt, so that a long queue is not read again on every pass."""
+
+    study: str
+    command: bool
+    since: float
+    """Monotonic seconds: when it was shipped last, or seen first."""
 
 
 @dataclass
@@ -54,63 +67,97 @@ class Shipper:
     runs: Runs
     targets: dict[str, ShipTarget] = field(default_factory=dict)
     ask_again: dict[str, float] = field(default_factory=dict)
-    shipped_at: dict[AttemptFolder, float] = field(default_factory=dict)
+    known: dict[AttemptFolder, _Known] = field(default_factory=dict)
     refusals: dict[AttemptFolder, int] = field(default_factory=dict)
     complete: dict[AttemptFolder, str] = field(default_factory=dict)
     """Nothing is left to ship; the scheduler does not know yet."""
 
+    def __post_init__(self) -> None:
+        self._pool = ThreadPoolExecutor(self.runs.at_once, "ship")
+
     def pass_once(self) -> None:
-        """Ship what is new of every attempt, and tell the scheduler what is complete.
+        """Ship what is new, as far as it goes in 2 s, and tell the scheduler what is complete.
 
         Raises MlflowAway or Away: try again later.
         """
-        from caviar_worker.mlflow_client import MlflowRefused
+        until = time.monotonic() + _PASS_LIMIT_S
+        failed: list[Exception] = []
 
-        waiting: set[str] = set()
+        def ship_trial(attempts_of_it: list[AttemptFolder]) -> None:
+            if failed or time.monotonic() > until:
+                return
+            try:
+                self._ship_in_order(attempts_of_it)
+            except Exception as error:
+                failed.append(error)
+
+        list(self._pool.map(ship_trial, self._due()))
+        self._tell()
+        if failed:
+            raise failed[0]
+
+    def _due(self) -> list[list[AttemptFolder]]:
+        """The attempts to ship, by trial: who is waited for first, then who has waited longest."""
+        found: dict[str, list[AttemptFolder]] = {}
+        urgent: set[str] = set()
+        now = time.monotonic()
         for folder in attempts(self.settings.folder):
-            # Attempts of one trial go in their order: the second waits for the first.
-            if folder in self.complete or folder.trial in waiting:
-                continue
-            claim = folder.read_claim()
-            if claim is None:
+            about = self._meet(folder, now)
+            if about is None or folder in self.complete:
                 continue
             verdict = folder.verdict()
             if verdict == "fenced":
                 self._remove(folder)
                 continue
-            if not self._due(folder, claim, verdict is not None):
+            if self._target(about.study) is None:
                 continue
-            target = self._target(claim["assignment"]["study"])
-            if target is None:
-                waiting.add(folder.trial)
-                continue
+            asked = folder.metric_request.exists()
+            asked |= about.command and not folder.run_id.exists()  # it waits for its run
+            if asked or verdict is not None or now - about.since >= _RUNNING_S:
+                found.setdefault(folder.trial, []).append(folder)
+                if asked:
+                    urgent.add(folder.trial)
+
+        def place(trial: str) -> tuple[bool, float]:
+            return trial not in urgent, min(self.known[folder].since for folder in found[trial])
+
+        return [found[trial] for trial in sorted(found, key=place)]
+
+    def _meet(self, folder: AttemptFolder, now: float) -> _Known | None:
+        """None while its claim is being written."""
+        if folder not in self.known and (claim := folder.read_claim()) is not None:
+            assignment = claim["assignment"]
+            command = bool(assignment["trainer"].get("command"))
+            self.known[folder] = _Known(assignment["study"], command, now)
+        return self.known.get(folder)
+
+    def _ship_in_order(self, attempts_of_it: list[AttemptFolder]) -> None:
+        """One trial's attempts, the earliest first: where one is refused, the next waits."""
+        from caviar_worker.mlflow_client import MlflowRefused
+
+        for folder in attempts_of_it:
             try:
-                self._ship(folder, claim, target)
+                self._ship(folder)
             except MlflowRefused as error:
                 self._refused(folder, error)
-                waiting.add(folder.trial)
-        self._tell()
+                return
 
-    def _ship(self, folder: AttemptFolder, claim: dict[str, Any], target: ShipTarget) -> None:
+    def _ship(self, folder: AttemptFolder) -> None:
         from caviar_worker.ship_trial import ship
 
+        claim, about = folder.read_claim(), self.known[folder]
+        target = self.targets.get(about.study)
+        if claim is None or target is None:
+            return
         run_id, nothing_left = ship(self.runs, folder, claim, target)
         self.refusals.pop(folder, None)
-        self.shipped_at[folder] = time.monotonic()
+        about.since = time.monotonic()
         if nothing_left:
             self.complete[folder] = run_id
         elif folder.metric_request.exists() and not folder.metric_answer.exists():
             latest, assignment = self.runs.latest(run_id), claim["assignment"]
             names = [assignment["metric"], *assignment.get("bounded", ())]
             write_json(folder.metric_answer, {name: latest.get(name) for name in names})
-
-    def _due(self, folder: AttemptFolder, claim: dict[str, Any], ended: bool) -> bool:
-        if ended or folder.metric_request.exists():
-            return True
-        if claim["assignment"]["trainer"].get("command") and not folder.run_id.exists():
-            return True  # the command waits for its run
-        now = time.monotonic()
-        return now - self.shipped_at.setdefault(folder, now) >= _RUNNING_S
 
     def _target(self, study: str) -> ShipTarget | None:
         found = self.targets.get(study)
@@ -129,8 +176,7 @@ class Shipper:
     def _refused(self, folder: AttemptFolder, error: Exception) -> None:
         count = self.refusals[folder] = self.refusals.get(folder, 0) + 1
         log.error("MLflow refuses %s (%d): %s", folder.path.name, count, error)
-        claim = folder.read_claim() or {}
-        self.targets.pop(claim.get("assignment", {}).get("study", ""), None)
+        self.targets.pop(self.known[folder].study, None)
         run_id = folder.run_id.read_text() if folder.run_id.exists() else None
         if count >= _REFUSALS and folder.delivered.exists():
             log.error("%s is given up: its run was changed in MLflow.", folder.path.name)
@@ -158,8 +204,8 @@ class Shipper:
         end = spool.read_end(folder.spool)
         accepted = folder.verdict() in ("accepted", "duplicate")
         last = accepted and end is not None and end.outcome not in PASSING
-        for memory in (self.shipped_at, self.refusals):
-            memory.pop(folder, None)
+        self.known.pop(folder, None)
+        self.refusals.pop(folder, None)
         # One rename takes the attempt out of sight: a kill in the middle must not leave half of one,
         # which would look like a trial that has no run yet.
         gone = folder.path.with_name(f"{_GONE if last else _PASSED}{folder.path.name}")
