@@ -132,9 +132,10 @@ class Book:
             cpu,
         )
 
-    def wait_for(self, runs: int) -> None:
+    def wait_for(self, runs: int, going: Callable[[], bool] = lambda: True) -> None:
+        """Until that many runs are whole, patience ends, or nobody is ``going`` to write any more."""
         deadline = time.monotonic() + PATIENCE_S
-        while self.runs() < runs and time.monotonic() < deadline:
+        while going() and self.runs() < runs and time.monotonic() < deadline:
             time.sleep(0.05)
 
 
@@ -272,7 +273,7 @@ def peer(row: Row, python: str, trials: int, folder: Path, uri: str, broker: str
         book = Book(folder / "mlflow.db", experiment)
         before, began = cpu_seconds(), time.perf_counter()
         print("go", file=process.stdin, flush=True)
-        book.wait_for(trials)
+        book.wait_for(trials, going=lambda: process.poll() is None)
         seconds = time.perf_counter() - began
         return book.measured(row.title, seconds, trials, row.points, cpu_seconds() - before)
 

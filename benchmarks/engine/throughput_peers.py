@@ -65,11 +65,10 @@ def optuna_worker(storage: str, job: dict[str, Any], points: bool, barrier: Any)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     # With the points the callback's own final value would be one more of the metric.
     metric = "value" if points else "loss"
-    kwargs = {"experiment_id": job["experiment_id"]}
-    log = MLflowCallback(job["uri"], metric, create_experiment=False, mlflow_kwargs=kwargs)
+    log = MLflowCallback(job["uri"], metric)  # into the experiment that has the study's name
     objective = log.track_in_mlflow()(optuna_points) if points else optuna_final
     study = optuna.load_study(
-        study_name="peer", storage=storage, sampler=optuna.samplers.RandomSampler()
+        study_name=job["experiment"], storage=storage, sampler=optuna.samplers.RandomSampler()
     )
     barrier.wait()
     barrier.wait()
@@ -80,8 +79,8 @@ def run_optuna(job: dict[str, Any], points: bool) -> None:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = f"sqlite:///{job['folder']}/optuna.db"
-    optuna.create_study(study_name="peer", storage=storage)
+    storage = f"sqlite:///{job['folder']}/{job['experiment']}.db"
+    optuna.create_study(study_name=job["experiment"], storage=storage)
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(SLOTS + 1)
     workers = [

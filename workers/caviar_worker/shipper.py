@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("caviar.worker")
 
-_NICENESS = 10
+_NICENESS = 5
 """Training comes first, and the scheduler."""
 _PASS_S = 0.25
 _RUNNING_S = 0.8
