@@ -31,20 +31,13 @@ from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.tracking import MlflowClient  # noqa: E402
 
 from caviar.contract.names import TAG_ATTEMPT, TAG_TRIAL  # noqa: E402
+from caviar_worker.ship_errors import MlflowAway, MlflowRefused  # noqa: E402
 from caviar_worker.spool import Point  # noqa: E402
 
 _TEXT_LIMIT = 6000
 """Characters of a parameter's value, by MLflow's limit."""
 _AT_ONCE = 4
 _PERMANENT = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}
-
-
-class MlflowAway(Exception):
-    """MLflow does not answer or fails: the spool keeps everything, the call is made again later."""
-
-
-class MlflowRefused(Exception):
-    """MLflow understood and refuses (a run that was deleted, say): a repetition changes nothing."""
 
 
 class Runs:

@@ -25,6 +25,8 @@ from caviar_worker.folders import AttemptFolder, attempts, checkpoints_of, state
 from caviar_worker.processes import be_nice, die_with_parent
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
+from caviar_worker.ship_errors import MlflowAway, MlflowRefused
+from caviar_worker.ship_trial import PASSING, ship
 
 if TYPE_CHECKING:
     from caviar_worker.mlflow_client import Runs
@@ -133,8 +135,6 @@ class Shipper:
 
     def _ship_in_order(self, attempts_of_it: list[AttemptFolder]) -> None:
         """One trial's attempts, the earliest first: where one is refused, the next waits."""
-        from caviar_worker.mlflow_client import MlflowRefused
-
         for folder in attempts_of_it:
             try:
                 self._ship(folder)
@@ -143,8 +143,6 @@ class Shipper:
                 return
 
     def _ship(self, folder: AttemptFolder) -> None:
-        from caviar_worker.ship_trial import ship
-
         claim, about = folder.read_claim(), self.known[folder]
         target = self.targets.get(about.study)
         if claim is None or target is None:
@@ -199,8 +197,6 @@ class Shipper:
 
     def _remove(self, folder: AttemptFolder) -> None:
         """Remove the attempt; checkpoints and the trial's state too where no attempt can follow."""
-        from caviar_worker.ship_trial import PASSING
-
         end = spool.read_end(folder.spool)
         accepted = folder.verdict() in ("accepted", "duplicate")
         last = accepted and end is not None and end.outcome not in PASSING
@@ -224,8 +220,6 @@ def clean(root: Path, gone: Path) -> None:
 
 def for_ever(pass_once: Callable[[], None]) -> None:
     """Call ``pass_once`` with a pause that grows while the other side is away."""
-    from caviar_worker.mlflow_client import MlflowAway
-
     pause = _FIRST_PAUSE_S
     while True:
         try:

@@ -165,7 +165,9 @@ def cancel_waiting(connection: Connection, study_id: str, now: float) -> None:
     )
 
 
-_FINAL = or_(*(trials.c.state == state for state in FINAL))  # an IN cannot be executed for many rows
+_FINAL = or_(
+    *(trials.c.state == state for state in FINAL)
+)  # an IN cannot be executed for many rows
 _SHIPPED = (
     update(trials)
     .where(trials.c.id == bindparam("trial"))
