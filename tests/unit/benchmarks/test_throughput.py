@@ -15,11 +15,11 @@ FOLDER = Path(__file__).parents[3] / "benchmarks" / "engine"
 
 
 @pytest.fixture
-def throughput(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.syspath_prepend(str(FOLDER))
-    import throughput  # type: ignore[import-not-found]
+    import throughput_book  # type: ignore[import-not-found]
 
-    yield throughput
+    yield throughput_book
     for path in FOLDER.glob("*.py"):
         sys.modules.pop(path.stem, None)
 
@@ -52,10 +52,10 @@ def book(path: Path, points: dict[str, int]) -> None:
     ],
 )
 def test_a_row_is_right_where_every_run_has_every_point_once(
-    throughput: Any, tmp_path: Path, points: dict[str, int], right: bool
+    counting: Any, tmp_path: Path, points: dict[str, int], right: bool
 ) -> None:
     """A point too many or too few, a run too many or too few: the row says WRONG."""
     book(tmp_path / "mlflow.db", points)
-    found = throughput.Book(tmp_path / "mlflow.db", "1").measured("a row", 2.0, 2, 10, 0.1)
+    found = counting.Book(tmp_path / "mlflow.db", "1").measured("a row", 2.0, 2, 10, 0.1)
     assert found.right is right
     assert found.rate == len(points) / 2
