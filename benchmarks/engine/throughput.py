@@ -30,7 +30,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from no_op_trial import STUDY, TRAINER
 from throughput_book import Book, Measured
 from throughput_peers import PEERS, SLOTS, STEPS
 
@@ -43,6 +42,23 @@ from caviar.embedded.service import _Embedded
 
 PEERS_SCRIPT = Path(__file__).with_name("throughput_peers.py")
 WARM_UP = 20
+TRAINER = """
+def train(trial):
+    for step in range(10):
+        trial.report(step, loss=trial.params["x"] + step)
+"""
+STUDY = """
+name: no-op
+metric: {{name: loss, goal: minimize}}
+trainer: {{function: "noop:train"}}
+space:
+  x: {{type: float, low: 0.0, high: 1.0}}
+  y: {{type: float, low: 1.0e-4, high: 1.0, scale: log}}
+  z: {{type: int, low: 1, high: 9}}
+search: {{strategy: random, seed: 0}}
+budget: {{trials: {trials}}}
+stop: none
+"""
 
 
 @dataclass(frozen=True)
