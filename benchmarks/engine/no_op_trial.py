@@ -33,10 +33,10 @@ PARTS = (
     "shipper",
     "celery_main",
     "forkserver",
-    "worker",
     "uvicorn",
     "mlflow",
 )
+"""Words of command lines, the first that fits; uvicorn is MLflow's server."""
 TRAINER = """
 import time
 

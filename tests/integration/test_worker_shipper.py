@@ -42,18 +42,25 @@ def code(short_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(params=["over HTTP", "into the database"])
 def host(
-    short_path: Path, redis_server: RedisServer, desk: Desk, mlflow_server: MlflowServer
+    request: pytest.FixtureRequest,
+    short_path: Path,
+    redis_server: RedisServer,
+    desk: Desk,
+    mlflow_server: MlflowServer,
 ) -> Iterator[Host]:
-    with worker_host(short_path, redis_server, desk, mlflow_server.uri) as host:
+    """A team's worker, and the embedded service's, which writes where MLflow's server writes."""
+    store = mlflow_server.store if request.param == "into the database" else None
+    with worker_host(short_path, redis_server, desk, mlflow_server.uri, store=store) as host:
         yield host
 
 
 def make_study(host: Host, name: str) -> tuple[MlflowClient, str]:
     """The study's own run, as the service makes it; the client and the experiment."""
     client = MlflowClient(host.settings.mlflow)
-    experiment = client.create_experiment(name)
+    way = "HTTP" if host.settings.mlflow_store is None else "database"
+    experiment = client.create_experiment(f"{name}, {way}")
     parent = client.create_run(experiment, run_name="the study")
     host.desk.targets["study-1"] = ShipTarget(
         experiment_id=experiment, parent_run_id=parent.info.run_id
@@ -237,3 +244,30 @@ def test_a_fenced_attempt_leaves_the_run_alone(host: Host, code: Path, desk: Des
     assert "caviar.state" not in run.data.tags
     assert not desk.finished
     assert not desk.shipped
+
+
+def test_the_database_is_written_to_while_its_server_is_away(
+    short_path: Path, redis_server: RedisServer, desk: Desk, mlflow_server: MlflowServer, code: Path
+) -> None:
+    """Once it is open, a trial's run is complete before the server is back; only files wait for that."""
+    with worker_host(
+        short_path, redis_server, desk, mlflow_server.uri, store=mlflow_server.store
+    ) as host:
+        client, experiment = make_study(host, "no server")
+        host.start()
+        host.train("first", trainer(code, "quick"))
+        shipped(host, client, experiment, "first")
+        mlflow_server.kill()
+        try:
+            host.train("second", trainer(code, "quick"))
+            wait_until(lambda: "second" in desk.shipped, 120, "it needs no server")
+            host.train("broken", trainer(code, "broken"))
+            state = host.settings.folder / "runs" / "broken.json"
+            wait_until(state.exists, 120, "its run is made")
+            assert "broken" not in desk.shipped, "its output is not in MLflow yet"
+        finally:
+            mlflow_server.start()
+            mlflow_server.wait()
+        run = shipped(host, client, experiment, "broken")
+        assert [a.path for a in client.list_artifacts(run.info.run_id)] == ["output.txt"]
+        assert len(history(client, shipped(host, client, experiment, "second"), "score")) == 11

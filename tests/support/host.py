@@ -123,6 +123,7 @@ def worker_host(
     desk: Desk,
     mlflow: str = "http://127.0.0.1:9",
     slots: int = 2,
+    store: str | None = None,
     name: str = "host-1",
     **more: Any,
 ) -> Iterator[Host]:
@@ -135,6 +136,7 @@ def worker_host(
         token=TOKEN,
         broker=redis.url,
         mlflow=mlflow,
+        mlflow_store=store,
         host=name,
         slots=slots,
         resource_class="cpu",

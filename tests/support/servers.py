@@ -6,12 +6,13 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,10 +101,16 @@ class MlflowServer:
     def uri(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def store(self) -> str:
+        return f"sqlite:///{self.folder}/mlflow.db"
+
     def start(self) -> None:
+        with closing(sqlite3.connect(self.folder / "mlflow.db")) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")  # as the embedded service does
         command = [
             *(sys.executable, "-m", "mlflow", "server"),
-            *("--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"),
+            *("--backend-store-uri", self.store),
             *("--artifacts-destination", str(self.folder / "artifacts")),
             *("--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"),
         ]

@@ -5,14 +5,11 @@ What is lost with a wipe is really lost: the store's file is removed, and every 
 
 from __future__ import annotations
 
-import os
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from fastapi.testclient import TestClient
 from mlflow.entities import Run
@@ -43,12 +40,12 @@ from caviar.studies.life import OPEN
 from caviar.upkeep.rebuild import rebuild
 from caviar_worker.files import write_json
 from caviar_worker.folders import AttemptFolder
+from caviar_worker.mlflow_client import Runs
 from caviar_worker.outcome import Ending
-from caviar_worker.reporting import report
+from caviar_worker.reporting import deliver, write_down
 from caviar_worker.settings import WorkerSettings
 from caviar_worker.shipper import Shipper
 
-MlflowRuns = Any
 """``caviar_worker.mlflow_client.Runs``"""
 
 STUDY = """
@@ -69,18 +66,6 @@ NOT_RECORDED = ("output",)
 """The end of what a trial printed: MLflow has it as a file of failed trials."""
 
 Train = Callable[[Assignment], Ending]
-
-
-def shipper_client(uri: str) -> MlflowRuns:
-    """The worker's own MLflow client. Importing it hides large packages for good, which other tests need."""
-    hidden = ("pandas", "pyarrow", "sklearn", "matplotlib", "scipy")
-    before = {name: sys.modules[name] for name in hidden if name in sys.modules}
-    with patch.dict(os.environ):
-        from caviar_worker.mlflow_client import Runs
-    for name in hidden:
-        sys.modules.pop(name, None)
-    sys.modules.update(before)
-    return Runs(uri)
 
 
 def bowl(assignment: Assignment) -> Ending:
@@ -113,7 +98,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self.client = MlflowClient(self.mlflow_uri)
-        self.runs = shipper_client(self.mlflow_uri)
+        self.runs = Runs(self.mlflow_uri)
         self.settings = WorkerSettings(
             url="http://127.0.0.1:1",
             token="a-token",
@@ -231,7 +216,8 @@ class Service:
             line = '{"study": "%s", "resumed": false, "s": %d, "v": %d}\n'
             text = "".join(line % (claim["assignment"]["study"], s, 9 - s) for s in (0, 1))
             folder.curve.write_text(text)
-        report(_ToScheduler(self), folder, str(claim["nonce"]), ending, 1.25)  # type: ignore[arg-type]
+        finish = write_down(folder, str(claim["nonce"]), ending, 1.25)
+        deliver(_ToScheduler(self), folder, finish)  # type: ignore[arg-type]
         return folder.verdict()
 
     def ship(self) -> None:

@@ -27,6 +27,7 @@ from caviar_worker.folders import (
     state_of,
     trials_with_checkpoints,
 )
+from caviar_worker.lean import prepare_mlflow
 from caviar_worker.processes import be_nice, die_with_parent
 from caviar_worker.settings import WorkerSettings
 
@@ -205,6 +206,7 @@ def main() -> None:
         die_with_parent(int(sys.argv[1]))
     be_nice(os.getpid(), _NICENESS)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s copies %(levelname)s %(message)s")
+    prepare_mlflow()
     import caviar_worker.store  # noqa: F401 - here, before a slot waits for it
 
     copies = Copies(WorkerSettings.from_environ(os.environ))

@@ -22,6 +22,7 @@ _CLASS = re.compile(r"^[a-z0-9][a-z0-9_.-]{0,63}$")
 _STORE = re.compile(r"^(|mlflow|/.*|[a-z][a-z0-9+.-]*://.+)$")
 _SIZE = re.compile(r"^(?:([0-9]+(?:\.[0-9]+)?) ?([kMGT]?B))?$", re.IGNORECASE)
 _UNITS = {"B": 1, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000}
+_MLFLOW_STORE = "CAVIAR_MLFLOW_STORE"
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
 _SOCKET_LIMIT = 100
@@ -44,6 +45,8 @@ class WorkerSettings:
     """Claims, spools, checkpoints: what must survive a restart."""
     run_dir: Path
     """Sockets; a short path, its owner's alone."""
+    mlflow_store: str | None = None
+    """``sqlite:///`` and the path of the MLflow server's database, where it is this machine's and nobody else's."""
     gpus: tuple[str, ...] = ()
     """What trials are pinned to, by UUID. None where the class is ``cpu``."""
     slots_per_gpu: int = 1
@@ -95,6 +98,15 @@ class WorkerSettings:
                 )
             )
         mlflow = needed(ENV_MLFLOW, "It is the address of the MLflow server.")
+        mlflow_store = environ.get(_MLFLOW_STORE, "").strip() or None
+        if mlflow_store and not mlflow_store.startswith("sqlite:///"):
+            problems.append(
+                Problem(
+                    (_MLFLOW_STORE,),
+                    "is no address of an SQLite file",
+                    "Leave it unset: results go to the MLflow server.",
+                )
+            )
 
         def number(name: str, default: int, most: int) -> int:
             value = environ.get(name, "").strip() or str(default)
@@ -166,6 +178,7 @@ class WorkerSettings:
             token=token,
             broker=broker,
             mlflow=mlflow,
+            mlflow_store=mlflow_store,
             host=(environ.get("CAVIAR_WORKER_HOST") or socket.gethostname())[:128],
             slots=slots,
             resource_class=resource_class,
@@ -190,6 +203,7 @@ class WorkerSettings:
             ENV_WORKER_TOKEN: self.token,
             ENV_BROKER: self.broker,
             ENV_MLFLOW: self.mlflow,
+            _MLFLOW_STORE: self.mlflow_store or "",
             "CAVIAR_WORKER_HOST": self.host,
             "CAVIAR_WORKER_SLOTS": str(self.slots),
             "CAVIAR_WORKER_CLASS": self.resource_class,

@@ -50,7 +50,14 @@ def ship(
     assignment = Assignment.model_validate(claim["assignment"])
     path = state_of(folder.root, folder.trial)
     verdict = folder.verdict()
-    state, run_id = _run_of(runs, ship_state.load(path), path, assignment, claim, target)
+    accepted = verdict in ("accepted", "duplicate")
+    state = ship_state.load(path)
+    piece = spool.read(folder.spool, state.of(folder.attempt).offset)
+    told: dict[str, str] = {}
+    if accepted and piece.end is not None and _is_new(state, assignment, target):
+        # A trial that is over when its run is made: how it ended goes with the other tags.
+        told = _closing(folder, piece.end)
+    state, run_id = _run_of(runs, state, path, assignment, claim, target, told)
     if not folder.run_id.exists():
         draft = folder.path / ".run_id"
         draft.write_text(run_id)
@@ -58,11 +65,10 @@ def ship(
     earlier = state.earlier(folder.attempt)
     while True:
         mine = state.of(folder.attempt)
-        piece = spool.read(folder.spool, mine.offset)
         tags, params = _opening(assignment, claim, mine)
         points = ship_state.unrepeated(piece.points, earlier)
         last = ship_state.newest(mine.last, points)
-        ending = piece.end if verdict in ("accepted", "duplicate") else None
+        ending = piece.end if accepted else None
         if ending is not None and _superseded(runs, run_id, folder, ending):
             ending = None
         if ending is not None:
@@ -72,11 +78,8 @@ def ship(
             finals = [] if logged else ship_state.final_points(ending, assignment.metric, before)
             points += finals
             last = ship_state.newest(last, finals)
-            tags[names.TAG_STATE] = ending.outcome
-            if ending.record:
-                tags[names.TAG_END] = ending.record
-            if ending.outcome == "stopped" and (note := folder.stop_note()):
-                tags[names.TAG_STOPPED] = note
+            if not told:
+                tags |= _closing(folder, ending)
         if points or tags or params:
             runs.log(run_id, points, params, tags)
         if ending is not None:
@@ -89,6 +92,24 @@ def ship(
             ship_state.save(path, state)
         if not piece.more:
             return run_id, verdict is not None
+        piece = spool.read(folder.spool, new.offset)
+
+
+def _closing(folder: AttemptFolder, ending: spool.End) -> dict[str, str]:
+    """The tags that say how it ended."""
+    tags = {names.TAG_STATE: str(ending.outcome)}
+    if ending.record:
+        tags[names.TAG_END] = ending.record
+    if ending.outcome == "stopped" and (note := folder.stop_note()):
+        tags[names.TAG_STOPPED] = note
+    return tags
+
+
+def _is_new(state: ShipState, assignment: Assignment, target: ShipTarget) -> bool:
+    """Nobody can have made the trial's run yet."""
+    known = state.run_id is not None or state.intent or assignment.run_id is not None
+    before = names.rebuilt_of(assignment.trial) < target.rebuilt
+    return assignment.attempt == 1 and not known and not before
 
 
 def _superseded(runs: Runs, run_id: str, folder: AttemptFolder, ending: spool.End) -> bool:
@@ -104,8 +125,9 @@ def _run_of(
     assignment: Assignment,
     claim: Mapping[str, Any],
     target: ShipTarget,
+    told: Mapping[str, str],
 ) -> tuple[ShipState, str]:
-    """The trial's one run: known, found, or created."""
+    """The trial's one run: known, found, or created with ``told`` among its tags."""
     if state.run_id is not None:
         run_id = state.run_id
         if assignment.attempt > 1 and not state.of(assignment.attempt).opened:
@@ -129,7 +151,7 @@ def _run_of(
             target.experiment_id,
             names.trial_run_name(assignment.round, assignment.number),
             int(claim["started_ms"]),
-            _tags(assignment, claim, target),
+            {**_tags(assignment, claim, target), **told},
         )
     state = replace(state, run_id=found)
     ship_state.save(path, state)

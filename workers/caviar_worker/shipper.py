@@ -13,30 +13,36 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from caviar.contract.messages import Shipped, ShipTarget
 from caviar_worker import spool
 from caviar_worker.files import write_json
 from caviar_worker.folders import AttemptFolder, attempts, state_of
+from caviar_worker.lean import prepare_mlflow
 from caviar_worker.over import being_kept, remove_checkpoints
 from caviar_worker.processes import be_nice, die_with_parent
 from caviar_worker.room import no_room
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
+from caviar_worker.ship_errors import MlflowAway, MlflowRefused
+from caviar_worker.ship_trial import PASSING, Forgotten, ship
 
 if TYPE_CHECKING:
     from caviar_worker.mlflow_client import Runs
 
 log = logging.getLogger("caviar.worker")
 
-_NICENESS = 15
+_NICENESS = 5
 """Training comes first, and the scheduler."""
 _PASS_S = 0.25
 _RUNNING_S = 0.8
 """A running trial is shipped this often: its points go in one request."""
+_PASS_LIMIT_S = 2.0
+"""After a long absence much waits: the scheduler hears of it meanwhile, and a command gets its run."""
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0
 _GONE = ".gone-"
@@ -49,6 +55,16 @@ _REFUSALS = 5
 """Then a run is given up: it was deleted in MLflow, say."""
 
 
+@dataclass(slots=True)
+class _Known:
+    """What is remembered of an attempt, so that a long queue is not read again on every pass."""
+
+    study: str
+    command: bool
+    since: float
+    """Monotonic seconds: when it was shipped last, or seen first."""
+
+
 @dataclass
 class Shipper:
     """``pass_once`` looks at every attempt on the host; it is called for ever."""
@@ -58,70 +74,100 @@ class Shipper:
     runs: Runs
     targets: dict[str, ShipTarget] = field(default_factory=dict)
     ask_again: dict[str, float] = field(default_factory=dict)
-    shipped_at: dict[AttemptFolder, float] = field(default_factory=dict)
+    known: dict[AttemptFolder, _Known] = field(default_factory=dict)
     refusals: dict[AttemptFolder, int] = field(default_factory=dict)
     complete: dict[AttemptFolder, str] = field(default_factory=dict)
     """Nothing is left to ship; the scheduler does not know yet."""
 
+    def __post_init__(self) -> None:
+        self._pool = ThreadPoolExecutor(self.runs.at_once, "ship")
+
     def pass_once(self) -> None:
-        """Ship what is new of every attempt, and tell the scheduler what is complete.
+        """Ship what is new, as far as it goes in 2 s, and tell the scheduler what is complete.
 
         Raises MlflowAway or Away: try again later.
         """
-        from caviar_worker.mlflow_client import MlflowRefused
-        from caviar_worker.ship_trial import Forgotten
+        until = time.monotonic() + _PASS_LIMIT_S
+        failed: list[Exception] = []
 
-        waiting: set[str] = set()
+        def ship_trial(attempts_of_it: list[AttemptFolder]) -> None:
+            if failed or time.monotonic() > until:
+                return
+            try:
+                self._ship_in_order(attempts_of_it)
+            except Exception as error:
+                failed.append(error)
+
+        list(self._pool.map(ship_trial, self._due()))
+        self._tell()
+        if failed:
+            raise failed[0]
+
+    def _due(self) -> list[list[AttemptFolder]]:
+        """The attempts to ship, by trial: who is waited for first, then who has waited longest."""
+        found: dict[str, list[AttemptFolder]] = {}
+        urgent: set[str] = set()
+        now = time.monotonic()
         for folder in attempts(self.settings.folder):
-            # Attempts of one trial go in their order: the second waits for the first.
-            if folder in self.complete or folder.trial in waiting:
-                continue
-            claim = folder.read_claim()
-            if claim is None:
+            about = self._meet(folder, now)
+            if about is None or folder in self.complete:
                 continue
             verdict = folder.verdict()
             if verdict == "fenced":
                 self._remove(folder)
                 continue
-            if not self._due(folder, claim, verdict is not None):
+            if self._target(about.study) is None:
                 continue
-            target = self._target(claim["assignment"]["study"])
-            if target is None:
-                waiting.add(folder.trial)
-                continue
+            asked = folder.metric_request.exists()
+            waits = about.command or folder.fetch_request.exists()
+            asked |= waits and not folder.run_id.exists()  # the trial waits for its run
+            if asked or verdict is not None or now - about.since >= _RUNNING_S:
+                found.setdefault(folder.trial, []).append(folder)
+                if asked:
+                    urgent.add(folder.trial)
+
+        def place(trial: str) -> tuple[bool, float]:
+            return trial not in urgent, min(self.known[folder].since for folder in found[trial])
+
+        return [found[trial] for trial in sorted(found, key=place)]
+
+    def _meet(self, folder: AttemptFolder, now: float) -> _Known | None:
+        """None while its claim is being written."""
+        if folder not in self.known and (claim := folder.read_claim()) is not None:
+            assignment = claim["assignment"]
+            command = bool(assignment["trainer"].get("command"))
+            self.known[folder] = _Known(assignment["study"], command, now)
+        return self.known.get(folder)
+
+    def _ship_in_order(self, attempts_of_it: list[AttemptFolder]) -> None:
+        """One trial's attempts, the earliest first: where one is refused, the next waits."""
+        for folder in attempts_of_it:
             try:
-                self._ship(folder, claim, target)
+                self._ship(folder)
             except MlflowRefused as error:
                 self._refused(folder, error)
-                waiting.add(folder.trial)
+                return
             except Forgotten as error:
-                self.shipped_at[folder] = time.monotonic()
+                self.known[folder].since = time.monotonic()
                 if folder.delivered.exists():
                     log.warning("%s: what it left is removed.", error)
                     self._remove(folder)
-        self._tell()
+                return
 
-    def _ship(self, folder: AttemptFolder, claim: dict[str, Any], target: ShipTarget) -> None:
-        from caviar_worker.ship_trial import ship
-
+    def _ship(self, folder: AttemptFolder) -> None:
+        claim, about = folder.read_claim(), self.known[folder]
+        target = self.targets.get(about.study)
+        if claim is None or target is None:
+            return
         run_id, nothing_left = ship(self.runs, folder, claim, target)
         self.refusals.pop(folder, None)
-        self.shipped_at[folder] = time.monotonic()
+        about.since = time.monotonic()
         if nothing_left:
             self.complete[folder] = run_id
         elif folder.metric_request.exists() and not folder.metric_answer.exists():
             latest, assignment = self.runs.latest(run_id), claim["assignment"]
             names = [assignment["metric"], *assignment.get("bounded", ())]
             write_json(folder.metric_answer, {name: latest.get(name) for name in names})
-
-    def _due(self, folder: AttemptFolder, claim: dict[str, Any], ended: bool) -> bool:
-        if ended or folder.metric_request.exists():
-            return True
-        waits = claim["assignment"]["trainer"].get("command") or folder.fetch_request.exists()
-        if waits and not folder.run_id.exists():
-            return True  # the trial waits for its run
-        now = time.monotonic()
-        return now - self.shipped_at.setdefault(folder, now) >= _RUNNING_S
 
     def _target(self, study: str) -> ShipTarget | None:
         found = self.targets.get(study)
@@ -142,8 +188,7 @@ class Shipper:
     def _refused(self, folder: AttemptFolder, error: Exception) -> None:
         count = self.refusals[folder] = self.refusals.get(folder, 0) + 1
         log.error("MLflow refuses %s (%d): %s", folder.path.name, count, error)
-        claim = folder.read_claim() or {}
-        study = claim.get("assignment", {}).get("study", "")
+        study = self.known[folder].study
         self.targets.pop(study, None)
         self.ask_again.pop(study, None)
         run_id = folder.run_id.read_text() if folder.run_id.exists() else None
@@ -156,8 +201,6 @@ class Shipper:
 
     def _tell(self) -> None:
         """Tell the scheduler which runs are complete, then forget their attempts."""
-        from caviar_worker.ship_trial import PASSING
-
         ready = [f for f, run in self.complete.items() if not being_kept(f, run, PASSING)]
         known = {f.trial: self.complete[f] for f in ready if f.verdict() != "lost"}
         if known:
@@ -171,13 +214,11 @@ class Shipper:
 
     def _remove(self, folder: AttemptFolder) -> None:
         """Remove the attempt; checkpoints and the trial's state too where no attempt can follow."""
-        from caviar_worker.ship_trial import PASSING
-
         end = spool.read_end(folder.spool)
         accepted = folder.verdict() in ("accepted", "duplicate")
         last = accepted and end is not None and end.outcome not in PASSING
-        for memory in (self.shipped_at, self.refusals):
-            memory.pop(folder, None)
+        self.known.pop(folder, None)
+        self.refusals.pop(folder, None)
         # One rename takes the attempt out of sight: a kill in the middle must not leave half of one,
         # which would look like a trial that has no run yet.
         gone = folder.path.with_name(f"{_GONE if last else _PASSED}{folder.path.name}")
@@ -196,8 +237,6 @@ def clean(root: Path, gone: Path) -> None:
 
 def for_ever(pass_once: Callable[[], None]) -> None:
     """Call ``pass_once`` with a pause that grows while the other side is away."""
-    from caviar_worker.mlflow_client import MlflowAway
-
     pause = _FIRST_PAUSE_S
     while True:
         try:
@@ -219,9 +258,14 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s shipper %(levelname)s %(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     settings = WorkerSettings.from_environ(os.environ)
+    prepare_mlflow()
     from caviar_worker.mlflow_client import Runs
 
-    shipper = Shipper(settings, Scheduler(settings.url, settings.token), Runs(settings.mlflow))
+    shipper = Shipper(
+        settings,
+        Scheduler(settings.url, settings.token),
+        Runs(settings.mlflow, settings.mlflow_store),
+    )
     for prefix in (_GONE, _PASSED):
         for gone in (settings.folder / "trials").glob(f"{prefix}*"):
             clean(settings.folder, gone)

@@ -7,22 +7,16 @@ Import this module only where it is needed: it costs what MLflow's client costs.
 
 from __future__ import annotations
 
-import os
 import posixpath
 import shutil
 from pathlib import Path
 from typing import Any
 
-from caviar_worker import mlflow_client  # noqa: F401 - imports MLflow lean
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.tracking import MlflowClient
+
 from caviar_worker.checkpoints import MANIFEST, Checkpoint, read_manifest, verified
 from caviar_worker.room import free, reserve
-
-from mlflow.store.artifact.artifact_repository_registry import (  # isort: skip
-    get_artifact_repository,
-)
-from mlflow.tracking import MlflowClient  # isort: skip
-
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # they would fill the log
 
 
 class Unusable(Exception):

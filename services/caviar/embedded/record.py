@@ -15,12 +15,17 @@ from caviar.embedded.parts import Part, Parts
 from caviar.errors import InputError, Problem, ServiceError
 
 
+def store(home: Path) -> str:
+    """The address of MLflow's database."""
+    return f"sqlite:///{home / 'mlflow.db'}"
+
+
 def command(home: Path, url: str) -> list[str]:
     """MLflow's server of ``home``, listening at ``url``."""
     return [
         *(sys.executable, "-m", "mlflow", "server"),
         *("--host", "127.0.0.1", "--port", url.rpartition(":")[2]),
-        *("--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"),
+        *("--backend-store-uri", store(home)),
         *("--artifacts-destination", str(home / "artifacts")),
         *("--workers", "1"),
     ]

@@ -129,6 +129,7 @@ class _Embedded:
         self._socket = _listen(API_PORT)
         self._url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._mlflow_url = f"http://127.0.0.1:{_port_of_mlflow(self._socket)}"
+        self._store = record.store(home)
         self._token, self._worker_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
 
     def start(self) -> Service:
@@ -150,7 +151,7 @@ class _Embedded:
             url=self._url,
             token=self._token,
             mlflow_url=self._mlflow_url,
-            tracking_uri=f"sqlite:///{self._home / 'mlflow.db'}",
+            tracking_uri=self._store,
             owned=True,
             forkserver=Path(worker_env["CAVIAR_WORKER_RUN"]) / "forkserver.sock",
         )
@@ -238,6 +239,7 @@ class _Embedded:
             **threads,
             **slots,
             "CAVIAR_URL": self._url,
+            "CAVIAR_MLFLOW_STORE": self._store,
             "CAVIAR_WORKER_DIR": str(self._home / "worker"),
             "CAVIAR_WORKER_RUN": str(self._runtime / "worker"),
             "CAVIAR_WORKER_ALLOW_FOLDERS": "1",

@@ -23,6 +23,8 @@ from caviar.studies.spec import Study, load_study
 log = logging.getLogger("caviar.refiner")
 
 POLL_S = 0.5
+READING = 0.1
+"""The share of the time that reading results back takes at most, of MLflow's as well: rounds do without."""
 RETRY_S = 1.0
 """How long MLflow is left alone after it did not answer."""
 
@@ -34,6 +36,8 @@ class _Case:
     """End of the newest run that was read."""
     published: int = -1
     """The newest round that has its run: only later ones are read again."""
+    read_again: float = 0.0
+    """Monotonic seconds."""
     shipped: int = -1
     """Complete runs at the last look: MLflow is only asked when there are more."""
     told: set[str] = field(default_factory=set)
@@ -145,7 +149,8 @@ class Keeper:
 
     def _read_results(self, study_id: str, experiment_id: str, case: _Case) -> None:
         shipped = self._store.shipped_count(study_id)
-        if shipped == case.shipped:
+        began = time.monotonic()
+        if shipped == case.shipped or began < case.read_again:
             return
         metric = case.study.metric.name
         found = self._record.results(experiment_id, study_id, metric, case.since_ms)
@@ -154,6 +159,8 @@ class Keeper:
             case.since_ms = max(case.since_ms, ended_ms)
         self._tell(study_id, ("quarantined",), case)
         case.shipped = shipped
+        ended = time.monotonic()
+        case.read_again = ended + (ended - began) / READING
 
     def _close(self, record: StudyRecord, case: _Case) -> None:
         """Complete the study's run once every trial's run is complete."""

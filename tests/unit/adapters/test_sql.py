@@ -15,8 +15,10 @@ from caviar.adapters.sql import Read, Start, Store, migrate, open_engine
 from caviar.adapters.sql.engine import HEAD, MIGRATIONS
 from caviar.adapters.sql.priors import NOTHING
 from caviar.adapters.sql.tables import metadata
+from caviar.contract.messages import Finish
 from caviar.contract.views import Note
 from caviar.search import Result
+from caviar.studies.life import Verdict
 
 
 def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
@@ -102,6 +104,24 @@ def test_a_trial_number_is_taken_once(tmp_path: Path) -> None:
     study = _study(store)
     assert store.add_trial(study, 0, 0, {"x": 1}, 0) is not None
     assert store.add_trial(study, 0, 0, {"x": 2}, 0) is None
+
+
+def test_complete_runs_are_noted_together(tmp_path: Path) -> None:
+    """A run is known from then on; a trial that goes on is not complete with it."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    migrate(engine)
+    store = Store(engine)
+    study = _study(store)
+    for number in range(3):
+        store.add_trial(study, number, 0, {"x": 0.5}, 1)
+    store.claim(f"{study}-0", 1, "nonce-00", "h", "i", 0)
+    finish = Finish(trial=f"{study}-0", attempt=1, nonce="nonce-00", outcome="done", value=1.0)
+    store.finish(finish, Verdict("done", 0, 0))
+    store.shipped({})
+    store.shipped({f"{study}-{number}": f"run-{number}" for number in range(2)})
+    assert [(row.run_id, row.shipped) for row in store.trials(study)] == [
+        *(("run-0", True), ("run-1", False), (None, False))
+    ]
 
 
 def test_a_round_is_written_once(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ ENVIRON = {
     "MLFLOW_TRACKING_URI": "http://127.0.0.1:2",
     "CAVIAR_WORKER_DIR": "/tmp/w",
     "CAVIAR_WORKER_SLOTS": "3",
+    "CAVIAR_MLFLOW_STORE": "sqlite:////home/me/.caviar/mlflow.db",
     "CAVIAR_TRIAL_ENV": "WANDB_MODE, HF_TOKEN",
 }
 
@@ -48,12 +49,14 @@ def test_every_wrong_setting_is_named_at_once() -> None:
                 "CAVIAR_WORKER_SLOTS": "0",
                 "CAVIAR_WORKER_RUN": "/tmp/" + "long" * 40,
                 "CAVIAR_WORKER_ALLOW_COMMANDS": "maybe",
+                "CAVIAR_MLFLOW_STORE": "postgresql://team@host/mlflow",
             }
         )
     names = {problem.path[0] for problem in caught.value.problems}
     assert names == {
         *("CAVIAR_URL", "CAVIAR_WORKER_TOKEN", "CAVIAR_WORKER_SLOTS", "CAVIAR_WORKER_RUN"),
         *("CAVIAR_WORKER_ALLOW_COMMANDS", "CAVIAR_BROKER_URL", "MLFLOW_TRACKING_URI"),
+        "CAVIAR_MLFLOW_STORE",
     }
 
 

@@ -41,6 +41,7 @@ class Recorder:
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     existing: str | None = None
     attempt: int = 0
+    at_once: int = 1
 
     def create(self, _experiment: str, name: str, _start: int, tags: dict[str, str]) -> str:
         self.calls.append(("create", name, tags))
@@ -105,7 +106,7 @@ def attempt(
 
 
 def test_a_short_trial_costs_three_calls(tmp_path: Path) -> None:
-    """Create with all tags, one batch with parameters, points, final values and state, end."""
+    """Create with all tags and the state, one batch with parameters, points and final values, end."""
     runs = Recorder()
     assert ship(runs, *attempt(tmp_path), TARGET) == ("run-1", True)  # type: ignore[arg-type]
 
@@ -118,7 +119,7 @@ def test_a_short_trial_costs_three_calls(tmp_path: Path) -> None:
         *(("score", 0, 0.0), ("score", 1, 0.1), ("score", 2, 0.2)),
         *(("test", 0, 0.8), ("score", 2, 0.9)),
     ]
-    assert marks == {"caviar.state": "done"}
+    assert (tags["caviar.state"], marks) == ("done", {})
     assert end == ("end", "FINISHED", 900)
 
 
@@ -128,10 +129,9 @@ def test_a_trial_that_was_stopped_early_says_so(tmp_path: Path) -> None:
     folder, claim = attempt(tmp_path, outcome="stopped")
     folder.ask_to_stop("early", "stopped early at step 2 of about 39, rung 1 of 2")
     ship(runs, folder, claim, TARGET)  # type: ignore[arg-type]
-    assert runs.calls[1][3] == {
-        "caviar.state": "stopped",
-        "caviar.stopped_early": "stopped early at step 2 of about 39, rung 1 of 2",
-    }
+    tags = runs.calls[0][2]
+    assert tags["caviar.state"] == "stopped"
+    assert tags["caviar.stopped_early"] == "stopped early at step 2 of about 39, rung 1 of 2"
     assert runs.calls[2] == ("end", "KILLED", 900)
 
 
@@ -158,8 +158,22 @@ def test_a_kill_before_it_is_remembered_repeats_the_very_same_batch(tmp_path: Pa
         ship(runs, folder, claim, TARGET)  # type: ignore[arg-type]
     again = Recorder()
     ship(again, folder, claim, TARGET)  # type: ignore[arg-type]
-    assert again.calls[0] == runs.calls[-1]
+    (_, points, params, tags), (_, *before) = again.calls[0], runs.calls[-1]
+    assert [points, params] == before[:2]
+    assert tags == {"caviar.state": "done"}, "which the run was created with"
     assert again.names() == ["log", "end"]
+
+
+def test_a_run_that_was_made_while_the_trial_trained_is_told_how_it_ended(tmp_path: Path) -> None:
+    """Its state goes with the last batch."""
+    runs = Recorder()
+    folder, claim = attempt(tmp_path, outcome=None)
+    ship(runs, folder, claim, TARGET)  # type: ignore[arg-type]
+    assert "caviar.state" not in runs.calls[0][2]
+    spool.append_end(folder.spool, End(900, "done", 0.9, {}))
+    folder.mark_delivered("accepted")
+    ship(runs, folder, claim, TARGET)  # type: ignore[arg-type]
+    assert runs.calls[-2][3] == {"caviar.state": "done"}
 
 
 def test_a_run_that_may_have_been_created_is_looked_for(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, insert, or_, select, update
 
 from caviar.adapters.sql.rows import TrialRow
 from caviar.adapters.sql.tables import attempts, trials
@@ -207,14 +207,22 @@ def cancel_waiting(connection: Connection, study_id: str, now: float) -> None:
     )
 
 
+_FINAL = or_(
+    *(trials.c.state == state for state in FINAL)
+)  # an IN cannot be executed for many rows
+_SHIPPED = (
+    update(trials)
+    .where(trials.c.id == bindparam("trial"))
+    .values(run_id=bindparam("run"), shipped=_FINAL)
+)
+
+
 def shipped(connection: Connection, runs: Mapping[str, str]) -> None:
     """What is known of these trials is in MLflow: a trial that ended is complete there."""
-    for identifier, run_id in runs.items():
-        connection.execute(
-            update(trials)
-            .where(trials.c.id == identifier)
-            .values(run_id=run_id, shipped=trials.c.state.in_(FINAL))
-        )
+    if runs:
+        # Sorted: two hosts that report at once take the rows in the same order.
+        rows = [{"trial": trial, "run": run} for trial, run in sorted(runs.items())]
+        connection.execute(_SHIPPED, rows)
 
 
 def write_off(connection: Connection, identifier: str, run_id: str | None) -> None:
