@@ -1,0 +1,30 @@
+"""The short form of the suite, inside `make test`: every part is killed once while a study runs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+
+from tests.support import wait_until
+from tests.support.bad_trainers import function
+from tests.support.books import check_books, read_sql
+from tests.support.faults import KINDS, Faults
+from tests.support.team import Team
+
+
+def test_every_part_is_killed_and_every_trial_is_counted_once(
+    team: Team, code: Path, seed: int
+) -> None:
+    """kill -9 of each part of the service and each process of a host, in a drawn order, under one study."""
+    trials = 80
+    study = team.submit("killed", function("steady"), trials, code)
+    faults = Faults(team, seed)
+    wait_until(lambda: any(b.state == "done" for b in read_sql(team, study)), 90, "it trains")
+    for kind in faults.shuffled(KINDS):
+        wait_until(lambda kind=kind: faults.strike(kind), 30, f"there is a {kind} to kill")  # type: ignore[misc]
+        time.sleep(0.3)
+    team.wait_until_ended(study)
+    counts = check_books(team, study, created=trials, steps=5)
+    assert counts["done"] + counts["quarantined"] == trials, faults.log
+    assert counts["done"] >= trials - 2, faults.log
