@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-
 from tests.support import wait_until
 from tests.support.bad_trainers import function
 from tests.support.books import check_books, read_sql
@@ -28,3 +27,4 @@ def test_every_part_is_killed_and_every_trial_is_counted_once(
     counts = check_books(team, study, created=trials, steps=5)
     assert counts["done"] + counts["quarantined"] == trials, faults.log
     assert counts["done"] >= trials - 2, faults.log
+    print("\n".join(faults.log))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,17 +165,24 @@ def _check_mlflow(team: Team, study: str, books: list[TrialBook], steps: int | N
 
 def check_nothing_left(team: Team, study: str) -> None:
     """No key in Redis, no file of the study on a host, no process without a parent, no trial that still runs."""
-    wait_until(lambda: not leaked_keys(team), 60, "Redis holds nothing")
+    _vanishes(lambda: leaked_keys(team), "in Redis")
     for host in team.hosts:
-        wait_until(lambda host=host: not leftovers(team, host, study), 60, f"{host} holds nothing")  # type: ignore[misc]
-    wait_until(lambda: not strays(team), 30, "no process is without a parent")
+        _vanishes(lambda host=host: leftovers(team, host, study), f"on {host}")  # type: ignore[misc]
+    _vanishes(lambda: strays(team), "without a parent")
+
+
+def _vanishes(left: Callable[[], list[Any]], where: str) -> None:
+    try:
+        wait_until(lambda: not left(), 60)
+    except AssertionError:
+        raise AssertionError(f"left over {where}: {left()}") from None
 
 
 def leaked_keys(team: Team) -> list[str]:
-    """What is in Redis beside the names of the queues themselves."""
+    """What is in Redis beside the bindings of the queues themselves."""
     with redis.Redis(unix_socket_path=str(team.folder / "redis.sock")) as client:
         found = [key.decode(errors="replace") for key in client.keys("*")]  # type: ignore[union-attr]
-    return [key for key in found if not key.startswith("_kombu.binding.")]
+    return [key for key in found if not key.startswith("_kombu.binding")]
 
 
 def leftovers(team: Team, host: str, study: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Faults drawn from one seed: what is killed or frozen, and when. Each is written down, so that a run can be repeated."""
+"""Faults drawn from one seed: what is killed, and when. Each is written down, so that a run can be repeated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS = (*SERVERS, *OF_A_HOST)
 
 
 def roles(team: Team, host: str) -> dict[str, list[psutil.Process]]:
-    """The processes of a worker host by what they are: forks share their command line, their parents tell them apart."""
+    """The processes of a worker host by what they are: forks share a command line, their parents tell them apart."""
     agent = team.parts[host].process
     found: dict[str, list[psutil.Process]] = {kind: [] for kind in OF_A_HOST}
     if agent is None or agent.poll() is not None:
@@ -41,6 +41,9 @@ def roles(team: Team, host: str) -> dict[str, list[psutil.Process]]:
     return found
 
 
+def _say_nothing(_line: str) -> None: ...
+
+
 @dataclass
 class Faults:
     """``strike`` does the next one of ``kinds``; ``log`` has a line for each, with the seconds since the start."""
@@ -48,7 +51,7 @@ class Faults:
     team: Team
     seed: int
     kinds: tuple[str, ...] = KINDS
-    say: Callable[[str], None] = lambda line: None
+    say: Callable[[str], None] = _say_nothing
     log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -83,22 +83,26 @@ class Team:
         self._lock = threading.Lock()
         self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("CAVIAR_", "MLFLOW_"))}
-        self._environ = kept | self.extra | {
-            "CAVIAR_DATABASE_URL": f"sqlite:///{self.database}",
-            "CAVIAR_BROKER_URL": self.broker,
-            "CAVIAR_MLFLOW_URI": self.mlflow_url,
-            "MLFLOW_TRACKING_URI": self.mlflow_url,
-            "CAVIAR_TOKEN": TOKEN,
-            "CAVIAR_WORKER_TOKEN": WORKER_TOKEN,
-            "CAVIAR_URL": self.url,
-            "CAVIAR_PORT": self.url.rpartition(":")[2],
-            "CAVIAR_LEASE_S": f"{self.lease_s:g}",
-            "CAVIAR_CLAIM_S": "2",
-            "CAVIAR_LOCAL": "1",
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "OMP_NUM_THREADS": "1",
-        }
+        self._environ = (
+            kept
+            | self.extra
+            | {
+                "CAVIAR_DATABASE_URL": f"sqlite:///{self.database}",
+                "CAVIAR_BROKER_URL": self.broker,
+                "CAVIAR_MLFLOW_URI": self.mlflow_url,
+                "MLFLOW_TRACKING_URI": self.mlflow_url,
+                "CAVIAR_TOKEN": TOKEN,
+                "CAVIAR_WORKER_TOKEN": WORKER_TOKEN,
+                "CAVIAR_URL": self.url,
+                "CAVIAR_PORT": self.url.rpartition(":")[2],
+                "CAVIAR_LEASE_S": f"{self.lease_s:g}",
+                "CAVIAR_CLAIM_S": "2",
+                "CAVIAR_LOCAL": "1",
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+                "OMP_NUM_THREADS": "1",
+            }
+        )
         self._add("redis", self._redis_argv())
         self._add("mlflow", self._mlflow_argv())
         for name in ("scheduler", "refiner"):

@@ -46,7 +46,7 @@ def ship(
     assignment = Assignment.model_validate(claim["assignment"])
     path = state_of(folder.root, folder.trial)
     verdict = folder.verdict()
-    state, run_id = _run_of(runs, ship_state.load(path), path, assignment, claim, target)
+    state, run_id = run_of(runs, ship_state.load(path), path, assignment, claim, target)
     if not folder.run_id.exists():
         draft = folder.path / ".run_id"
         draft.write_text(run_id)
@@ -90,7 +90,7 @@ def _superseded(runs: Runs, run_id: str, folder: AttemptFolder, ending: spool.En
     return ending.outcome in PASSING and runs.attempt_of(run_id) > folder.attempt
 
 
-def _run_of(
+def run_of(
     runs: Runs,
     state: ShipState,
     path: Path,

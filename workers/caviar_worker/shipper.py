@@ -59,6 +59,11 @@ class Shipper:
     complete: dict[AttemptFolder, str] = field(default_factory=dict)
     """Nothing is left to ship; the scheduler does not know yet."""
 
+    def __post_init__(self) -> None:
+        from caviar_worker.one_run import OneRun
+
+        self.one_run = OneRun(self.runs, self.scheduler)
+
     def pass_once(self) -> None:
         """Ship what is new of every attempt, and tell the scheduler what is complete.
 
@@ -94,6 +99,13 @@ class Shipper:
     def _ship(self, folder: AttemptFolder, claim: dict[str, Any], target: ShipTarget) -> None:
         from caviar_worker.ship_trial import ship
 
+        what, claim = self.one_run.what_to_do(folder, claim, target)
+        if what == "wait":
+            return
+        if what == "fill":
+            self.one_run.fill(folder, claim["assignment"]["run_id"])
+            self._remove(folder, over=True)
+            return
         run_id, nothing_left = ship(self.runs, folder, claim, target)
         self.refusals.pop(folder, None)
         self.shipped_at[folder] = time.monotonic()
@@ -144,20 +156,22 @@ class Shipper:
         known = {f.trial: run for f, run in self.complete.items() if f.verdict() != "lost"}
         if known:
             try:
-                self.scheduler.shipped(Shipped(runs=known))
+                by = {f.trial: f.attempt for f in self.complete if f.trial in known}
+                self.scheduler.shipped(Shipped(runs=known, attempts=by))
             except Refused as error:
                 log.error("%s", error)
         for folder in list(self.complete):
             self._remove(folder)
             del self.complete[folder]
 
-    def _remove(self, folder: AttemptFolder) -> None:
-        """Remove the attempt; checkpoints and the trial's state too where no attempt can follow."""
+    def _remove(self, folder: AttemptFolder, *, over: bool = False) -> None:
+        """Remove the attempt; checkpoints and the trial's state too where no attempt can follow (``over``)."""
         from caviar_worker.ship_trial import PASSING
 
         end = spool.read_end(folder.spool)
         accepted = folder.verdict() in ("accepted", "duplicate")
-        last = accepted and end is not None and end.outcome not in PASSING
+        last = over or (accepted and end is not None and end.outcome not in PASSING)
+        self.one_run.forget(folder)
         for memory in (self.shipped_at, self.refusals):
             memory.pop(folder, None)
         # One rename takes the attempt out of sight: a kill in the middle must not leave half of one,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, or_, select, update
 
 from caviar.adapters.sql.rows import TrialRow
 from caviar.adapters.sql.tables import attempts, trials
@@ -165,13 +165,30 @@ def cancel_waiting(connection: Connection, study_id: str, now: float) -> None:
     )
 
 
-def shipped(connection: Connection, runs: Mapping[str, str]) -> None:
-    """What is known of these trials is in MLflow: a trial that ended is complete there."""
+def settle_run(connection: Connection, identifier: str, run_id: str | None) -> TrialRow | None:
+    """Note the trial's run unless it has one; the trial as it is then."""
+    if run_id is not None:
+        connection.execute(
+            update(trials)
+            .where(trials.c.id == identifier, trials.c.run_id.is_(None))
+            .values(run_id=run_id)
+        )
+    return _trial(connection.execute(select(trials).where(trials.c.id == identifier)).first())
+
+
+def shipped(connection: Connection, runs: Mapping[str, str], by: Mapping[str, int]) -> None:
+    """What is known of these trials is in MLflow: a trial that ended is complete there.
+
+    ``by`` says which attempt was shipped: one before the trial's last completes nothing.
+    """
     for identifier, run_id in runs.items():
+        whole: ColumnElement[bool] = trials.c.state.in_(FINAL)
+        if identifier in by:
+            whole = and_(whole, trials.c.attempt == by[identifier])
         connection.execute(
             update(trials)
             .where(trials.c.id == identifier)
-            .values(run_id=run_id, shipped=trials.c.state.in_(FINAL))
+            .values(run_id=run_id, shipped=or_(trials.c.shipped, whole))
         )
 
 
