@@ -27,4 +27,3 @@ def test_every_part_is_killed_and_every_trial_is_counted_once(
     counts = check_books(team, study, created=trials, steps=5)
     assert counts["done"] + counts["quarantined"] == trials, faults.log
     assert counts["done"] >= trials - 2, faults.log
-    print("\n".join(faults.log))

@@ -139,7 +139,7 @@ class Team:
     def _redis_argv(self) -> list[str]:
         kept = ("--appendonly", "yes") if self.aof else ("--save", "", "--appendonly", "no")
         home = self.folder / "redis"
-        home.mkdir(parents=True)
+        home.mkdir(parents=True, exist_ok=True)
         return [
             redis_binary(),
             *("--port", "0", "--unixsocket", str(self.folder / "redis.sock")),
