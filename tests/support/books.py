@@ -173,7 +173,7 @@ def check_nothing_left(team: Team, study: str) -> None:
 
 def _vanishes(left: Callable[[], list[Any]], where: str) -> None:
     try:
-        wait_until(lambda: not left(), 60)
+        wait_until(lambda: not left(), 90)
     except AssertionError:
         raise AssertionError(f"left over {where}: {left()}") from None
 

@@ -150,6 +150,13 @@ def held(root: Path) -> Iterator[AttemptFolder]:
             yield folder
 
 
+def trials_kept(root: Path) -> set[str]:
+    """Trials of which this host keeps checkpoints, or what it shipped."""
+    named = [path.name for path in (root / "checkpoints").glob("*")]
+    named += [path.stem for path in (root / "runs").glob("*.json")]
+    return {name for name in named if _NAME.match(f"{name}.1")}
+
+
 def checkpoints_of(root: Path, trial: str) -> Path:
     return root / "checkpoints" / trial
 

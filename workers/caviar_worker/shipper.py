@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from caviar.contract.messages import Shipped, ShipTarget
+from caviar.contract.messages import RunRequest, Shipped, ShipTarget
 from caviar_worker import spool
 from caviar_worker.files import write_json
-from caviar_worker.folders import AttemptFolder, attempts, checkpoints_of, state_of
+from caviar_worker.folders import AttemptFolder, attempts, checkpoints_of, state_of, trials_kept
 from caviar_worker.processes import be_nice, die_with_parent
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
@@ -41,6 +41,7 @@ _GONE = ".gone-"
 """Prefix of an attempt's folder that is being removed with all that its trial left."""
 _PASSED = ".passed-"
 """The same where another attempt may follow."""
+_SWEEP_S = 30.0
 _REFUSALS = 5
 """Then a run is given up: it was deleted in MLflow, say."""
 
@@ -58,6 +59,8 @@ class Shipper:
     refusals: dict[AttemptFolder, int] = field(default_factory=dict)
     complete: dict[AttemptFolder, str] = field(default_factory=dict)
     """Nothing is left to ship; the scheduler does not know yet."""
+
+    sweep_at: float = 0.0
 
     def __post_init__(self) -> None:
         from caviar_worker.one_run import OneRun
@@ -95,6 +98,7 @@ class Shipper:
                 self._refused(folder, error)
                 waiting.add(folder.trial)
         self._tell()
+        self._sweep()
 
     def _ship(self, folder: AttemptFolder, claim: dict[str, Any], target: ShipTarget) -> None:
         from caviar_worker.ship_trial import ship
@@ -163,6 +167,17 @@ class Shipper:
         for folder in list(self.complete):
             self._remove(folder)
             del self.complete[folder]
+
+    def _sweep(self) -> None:
+        """Remove what trials left here that another host has completed meanwhile."""
+        now = time.monotonic()
+        if now < self.sweep_at:
+            return
+        self.sweep_at = now + _SWEEP_S
+        here = {folder.trial for folder in attempts(self.settings.folder)}
+        for trial in trials_kept(self.settings.folder) - here:
+            if self.scheduler.run_of(RunRequest(trial=trial, attempt=1)).complete:
+                clean(self.settings.folder, self.settings.folder / "trials" / f"{_GONE}{trial}.0")
 
     def _remove(self, folder: AttemptFolder, *, over: bool = False) -> None:
         """Remove the attempt; checkpoints and the trial's state too where no attempt can follow (``over``)."""
