@@ -50,6 +50,13 @@ def leak(trial):
         kept.append(bytearray(10_000_000))
 
 
+def takes_all(trial):
+    """Takes all the memory that there is."""
+    kept = []
+    while True:
+        kept.append(bytearray(20_000_000))
+
+
 def forks(trial):
     """Leaves children behind that ignore SIGTERM, one of them of a child that ended."""
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"

@@ -61,28 +61,28 @@ class Faults:
     def shuffled(self, kinds: tuple[str, ...]) -> list[str]:
         return self._random.sample(kinds, len(kinds))
 
-    def strike(self, kind: str | None = None) -> bool:
-        """False where there was nothing to kill: no trial ran just then, say."""
+    def strike(self, kind: str | None = None) -> str | None:
+        """What was killed; None where there was nothing to kill: no trial ran just then, say."""
         kind = kind or self._random.choice(self.kinds)
         host = self._random.choice(self.team.hosts)
         which = self._random.random()
         if kind in SERVERS:
             self._note(kind)
             self.team.kill(kind)
-            return True
+            return kind
         if kind == "host":
             self._note(f"all of {host}")
             self.team.down(host)
             self.team.up(host)
-            return True
+            return kind
         victims = roles(self.team, host)[kind]
         if not victims:
-            return False
+            return None
         victim = victims[int(which * len(victims))]
         self._note(f"{kind} {victim.pid} of {host}")
         with suppress(psutil.Error):
             victim.kill()
-        return True
+        return kind
 
     def _note(self, what: str) -> None:
         self.log.append(f"{time.monotonic() - self._begun:7.2f} s  kill -9 of {what}")
