@@ -41,6 +41,7 @@ _GONE = ".gone-"
 """Prefix of an attempt's folder that is being removed with all that its trial left."""
 _PASSED = ".passed-"
 """The same where another attempt may follow."""
+_TELL_AT = 50
 _SWEEP_S = 30.0
 _REFUSALS = 5
 """Then a run is given up: it was deleted in MLflow, say."""
@@ -97,6 +98,8 @@ class Shipper:
             except MlflowRefused as error:
                 self._refused(folder, error)
                 waiting.add(folder.trial)
+            if len(self.complete) >= _TELL_AT:
+                self._tell()  # what a kill makes it forget is shipped again: that must not be everything
         self._tell()
         self._sweep()
 
