@@ -53,6 +53,8 @@ class Desk:
     runs: dict[str, str] = field(default_factory=dict)
     shipped: dict[str, str] = field(default_factory=dict)
     targets: dict[str, ShipTarget] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    """Which routes were called, in order."""
     known: bool = True
     away: bool = False
     """Answer 503 to everything."""
@@ -154,6 +156,7 @@ class Desk:
             if token != f"Bearer {TOKEN}":
                 return 401, json.dumps({"detail": "who are you?"})
             what = path.removeprefix("/api/v1/worker/")
+            self.order.append(what)
             if method == "GET":
                 target = self.targets.get(what.split("/")[1])
                 return (200, target.model_dump_json()) if target else (404, "{}")

@@ -256,8 +256,8 @@ class Scheduler:
     def _running(self, held: Held, desk: Desk | None) -> TrialRow | None:
         if desk is None:
             return None
-        number = int(held.trial.rpartition("-")[2])
-        row = desk.open.get(number)
+        number = held.trial.rpartition("-")[2]
+        row = desk.open.get(int(number)) if number.isdecimal() else None
         if row is None or row.state != "running" or row.attempt != held.attempt:
             return None
         return row
