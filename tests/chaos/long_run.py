@@ -53,7 +53,8 @@ def main() -> int:
                 return 1
             if struck := faults.strike():
                 kinds[struck] += 1
-            time.sleep(pauses.uniform(0.5, 1.5) * given.every)
+            # Once all are trained MLflow is behind: it takes seconds to start, and must get on in between.
+            time.sleep(pauses.uniform(0.5, 1.5) * given.every * (8 if trained else 1))
         killed = time.monotonic() - begun
         team.whole()
         team.wait_until_ended(study, deadline=given.limit)

@@ -41,7 +41,7 @@ _GONE = ".gone-"
 """Prefix of an attempt's folder that is being removed with all that its trial left."""
 _PASSED = ".passed-"
 """The same where another attempt may follow."""
-_TELL_AT = 50
+_TELL_AT = 10
 _SWEEP_S = 30.0
 _REFUSALS = 5
 """Then a run is given up: it was deleted in MLflow, say."""
