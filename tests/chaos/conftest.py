@@ -23,6 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "chaos" in Path(str(item.path)).parent.name:
             item.add_marker(pytest.mark.real)
+            item.add_marker(pytest.mark.timeout(900))
             item.add_marker(
                 pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -32,6 +33,7 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=3.0, help="Mean seconds between two kills.")
     parser.add_argument("--limit", type=float, default=3600.0, help="Seconds until it gives up.")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # nothing of the team is left running
     pauses = random.Random(given.seed + 1)
     with (
         tempfile.TemporaryDirectory(

@@ -10,6 +10,7 @@ compared. The machine should be quiet: with MLflow there, its server and the shi
 from __future__ import annotations
 
 import argparse
+import signal
 import sqlite3
 import statistics
 import sys
@@ -51,6 +52,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="How long MLflow is away.")
     parser.add_argument("--blocks", type=int, default=1, help="In how many pieces.")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # nothing of the team is left running
     block_s = given.minutes * 60 / given.blocks
     with (
         tempfile.TemporaryDirectory(
