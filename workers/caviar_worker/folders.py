@@ -150,6 +150,12 @@ def held(root: Path) -> Iterator[AttemptFolder]:
             yield folder
 
 
+def unclaimed(root: Path) -> list[Path]:
+    """Folders of attempts whose slot died before it wrote the claim down: nobody will ever come for them."""
+    found = [path for path in (root / "trials").glob("*") if _NAME.match(path.name)]
+    return [path for path in found if not (path / "claim.json").exists()]
+
+
 def trials_kept(root: Path) -> set[str]:
     """Trials of which this host keeps checkpoints, or what it shipped."""
     named = [path.name for path in (root / "checkpoints").glob("*")]

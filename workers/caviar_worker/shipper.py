@@ -13,6 +13,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,14 @@ from typing import TYPE_CHECKING, Any
 from caviar.contract.messages import RunRequest, Shipped, ShipTarget
 from caviar_worker import spool
 from caviar_worker.files import write_json
-from caviar_worker.folders import AttemptFolder, attempts, checkpoints_of, state_of, trials_kept
+from caviar_worker.folders import (
+    AttemptFolder,
+    attempts,
+    checkpoints_of,
+    state_of,
+    trials_kept,
+    unclaimed,
+)
 from caviar_worker.processes import be_nice, die_with_parent
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
@@ -177,6 +185,10 @@ class Shipper:
         if now < self.sweep_at:
             return
         self.sweep_at = now + _SWEEP_S
+        for path in unclaimed(self.settings.folder):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > _SWEEP_S:
+                    shutil.rmtree(path)
         here = {folder.trial for folder in attempts(self.settings.folder)}
         for trial in trials_kept(self.settings.folder) - here:
             if self.scheduler.run_of(RunRequest(trial=trial, attempt=1)).complete:
