@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock
 
-.PHONY: run test lint format lock clean bench bench-search
+.PHONY: run test lint format lock clean bench bench-search chaos chaos-long
 
 run: $(READY)
 	@$(BIN)/caviar run examples/digits/study.yaml
@@ -54,6 +54,18 @@ $(READY): pyproject.toml $(LOCK)
 lock:
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra embedded --group dev --no-header --no-annotate \
 	  pyproject.toml --output-file $(LOCK)
+
+# What happens when parts of the service are killed, frozen or lied to. SEED repeats the drawn faults of a run.
+SEED ?= 1
+TRIALS ?= 1000
+MINUTES ?= 10
+chaos: $(READY)
+	@$(BIN)/python -m pytest tests/chaos -m "chaos or not chaos" --chaos-seed $(SEED)
+
+# The two long runs: a kill every few seconds under TRIALS trials; MLflow away for MINUTES of training.
+chaos-long: $(READY)
+	@$(BIN)/python -m tests.chaos.long_run --trials $(TRIALS) --seed $(SEED)
+	@$(BIN)/python -m tests.chaos.mlflow_away --minutes $(MINUTES)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

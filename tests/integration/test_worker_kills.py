@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -121,3 +122,26 @@ def test_the_shipper_is_started_again(host: Host) -> None:
     assert trial_of(host).is_running()
     os.kill(host.part("agent").pid, signal.SIGTERM)
     host.wait_until_gone()
+
+
+def test_a_report_that_waits_is_told_before_the_next_agents_hello(host: Host, desk: Desk) -> None:
+    """The scheduler was away when the trial ended, then the whole host died: the result counts all the same."""
+    code = host.settings.folder.parent / "code"
+    wait_until(lambda: desk.hellos, why="the host is known")
+    trial_of(host).kill()
+    host.finish_of("family")
+    host.train("ended", trainer(code, "waits"))
+    wait_until((host.attempt_folder("ended") / "spool.jsonl").exists, why="it trains")
+    desk.away = True
+    (code / "go").touch()
+    wait_until((host.attempt_folder("ended") / "finish.json").exists, why="its report waits")
+    for process in host.processes():
+        with suppress(psutil.NoSuchProcess):  # the kernel was first
+            process.kill()
+    host.wait_until_gone()
+    desk.order.clear()
+    desk.away = False
+    host.start()
+    assert host.finish_of("ended").outcome == "done"
+    wait_until(lambda: len(desk.hellos) == 2, why="the next agent said hello")
+    assert desk.order.index("finish") < desk.order.index("hello")

@@ -16,6 +16,8 @@ from typing import Any
 
 import psutil
 
+from tests.support.marked import marked
+
 DEADLINE_S = 480.0
 
 
@@ -67,17 +69,7 @@ class Caviar:
 
     def processes(self) -> list[psutil.Process]:
         """Every process that carries this home's mark, whoever its parent is by now."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                # Redis writes its title over its environment: its arguments name the folder.
-                marked = process.environ().get("TMPDIR") == str(self.tmp)
-                marked = marked or str(self.tmp) in " ".join(process.cmdline())
-                if marked and process.status() != "zombie":
-                    found.append(process)
-            except (psutil.AccessDenied, psutil.NoSuchProcess):
-                continue
-        return found
+        return marked(self.tmp)
 
     def part(self, *words: str) -> psutil.Process:
         """The process whose command line has all of ``words``."""

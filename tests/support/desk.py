@@ -23,6 +23,8 @@ from caviar.contract.messages import (
     Hello,
     HelloAnswer,
     Message,
+    RunAnswer,
+    RunRequest,
     Shipped,
     ShipTarget,
     StopRule,
@@ -52,8 +54,11 @@ class Desk:
     rules: dict[str, StopRule] = field(default_factory=dict)
     """Study -> its stopping rule, as the next heartbeat's answer tells it."""
     to_stop: list[tuple[str, int]] = field(default_factory=list)
+    runs: dict[str, str] = field(default_factory=dict)
     shipped: dict[str, str] = field(default_factory=dict)
     targets: dict[str, ShipTarget] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    """Which routes were called, in order."""
     known: bool = True
     away: bool = False
     """Answer 503 to everything."""
@@ -146,6 +151,15 @@ class Desk:
         self.shipped.update(Shipped.model_validate_json(body).runs)
         return Message()
 
+    def run_of(self, body: bytes) -> Message:
+        message = RunRequest.model_validate_json(body)
+        if message.run_id is not None:
+            self.runs.setdefault(message.trial, message.run_id)
+        assignment = self.assignments.get(message.trial)
+        newest = assignment.attempt if assignment is not None else message.attempt
+        complete = message.trial in self.shipped
+        return RunAnswer(run_id=self.runs.get(message.trial), attempt=newest, complete=complete)
+
     def answer(self, method: str, path: str, token: str, body: bytes) -> tuple[int, str]:
         with self.lock:
             if self.away:
@@ -153,6 +167,7 @@ class Desk:
             if token != f"Bearer {TOKEN}":
                 return 401, json.dumps({"detail": "who are you?"})
             what = path.removeprefix("/api/v1/worker/")
+            self.order.append(what)
             if method == "GET":
                 target = self.targets.get(what.split("/")[1])
                 return (200, target.model_dump_json()) if target else (404, "{}")
@@ -162,6 +177,7 @@ class Desk:
                 "hello": self.hello,
                 "heartbeat": self.heartbeat,
                 "shipped": self.ship,
+                "run": self.run_of,
             }
             return 200, handlers[what](body).model_dump_json()
 

@@ -20,6 +20,7 @@ from caviar_worker.app import make_app
 from caviar_worker.settings import WorkerSettings
 from tests.support import wait_until
 from tests.support.desk import TOKEN, Desk
+from tests.support.marked import marked
 from tests.support.servers import RedisServer
 
 
@@ -70,21 +71,10 @@ class Host:
 
     def processes(self) -> list[psutil.Process]:
         """All of the host that is alive: everything that runs with its folder in its environment or argv."""
-        marks = (str(self.settings.folder), str(self.settings.run_dir))
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.status() == psutil.STATUS_ZOMBIE:
-                    continue
-                text = " ".join(process.cmdline()) + " ".join(process.environ().values())
-                outputs = " ".join(
-                    str(Path(f"/proc/{process.pid}/fd/{n}").readlink()) for n in (1, 2)
-                )
-            except (psutil.Error, OSError):
-                continue
-            if process.pid != os.getpid() and any(m in text or m in outputs for m in marks):
-                found.append(process)
-        return found
+        here = {
+            p.pid: p for mark in (self.settings.folder, self.settings.run_dir) for p in marked(mark)
+        }
+        return list(here.values())
 
     def part(self, module: str) -> psutil.Process:
         """The oldest process that runs ``python -m caviar_worker.<module>``."""

@@ -62,6 +62,8 @@ class Beats:
         while not self.ended.is_set():
             try:
                 if self.lease_s is None:
+                    # What ended before is told first: a hello gives back all that an earlier agent held.
+                    self.deliver_due()
                     self.greet()
                 if time.monotonic() >= next_beat:
                     self.beat()
@@ -147,6 +149,12 @@ class Beats:
             for study, rule in answer.rules.items():
                 keep_rule(self.settings.folder, study, rule)
         tidy(self.settings.folder, set(answer.rules))
+
+    def deliver_due(self) -> None:
+        """Deliver the reports that are written down. Raises Away or Refused."""
+        for folder in held(self.settings.folder):
+            if folder.finish.exists():
+                self._deliver(folder)
 
     def deliver_reports(self) -> None:
         """Deliver reports that are due, and report for slots that died."""

@@ -171,12 +171,21 @@ def held(root: Path) -> Iterator[AttemptFolder]:
             yield folder
 
 
+def unclaimed(root: Path) -> list[Path]:
+    """Folders of attempts whose slot died before it wrote the claim down: nobody will ever come for them."""
+    found = [path for path in (root / "trials").glob("*") if _NAME.match(path.name)]
+    return [path for path in found if not (path / "claim.json").exists()]
+
+
 def trials_with_checkpoints(root: Path) -> list[str]:
-    try:
-        names = [path.name for path in (root / "checkpoints").iterdir()]
-    except FileNotFoundError:
-        return []
-    return sorted(name for name in names if _NAME.match(f"{name}.1"))
+    named = (path.name for path in (root / "checkpoints").glob("*"))
+    return sorted(name for name in named if _NAME.match(f"{name}.1"))
+
+
+def trials_kept(root: Path) -> set[str]:
+    """Trials of which this host keeps checkpoints, or what it shipped."""
+    states = (path.stem for path in (root / "runs").glob("*.json"))
+    return {*trials_with_checkpoints(root), *(name for name in states if _NAME.match(f"{name}.1"))}
 
 
 def checkpoints_of(root: Path, trial: str) -> Path:

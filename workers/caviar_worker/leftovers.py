@@ -1,4 +1,4 @@
-"""Checkpoints of trials that went on elsewhere: kept as long as they may be needed, removed when the trial is over.
+"""What is left of trials that went on elsewhere: kept as long as they may be needed, removed when the trial is over.
 
 The agent tells the scheduler what it keeps, and hears which of it nobody needs any more.
 """
@@ -17,7 +17,7 @@ from caviar_worker.folders import (
     copies_of,
     over_of,
     state_of,
-    trials_with_checkpoints,
+    trials_kept,
 )
 
 MOST = 100
@@ -25,10 +25,10 @@ MOST = 100
 
 
 def leftovers(root: Path) -> tuple[str, ...]:
-    """Trials whose checkpoints, or word of copies, lie here although no attempt does: it crashed, or was given back."""
+    """Trials of which something lies here although no attempt does: it crashed, or was given back."""
     here = {folder.trial for folder in attempts(root)}
     copied = (path.stem for path in (root / "copies").glob("[a-z0-9]*.json"))
-    kept = {*trials_with_checkpoints(root), *copied} - here
+    kept = {*trials_kept(root), *copied} - here
     return tuple(sorted(t for t in kept if not over_of(root, t).exists()))[:MOST]
 
 

@@ -59,11 +59,20 @@ class Runs:
 
     def find(self, experiment_id: str, trial: str) -> str | None:
         """The run of a trial that was created before, by its tag."""
+        found = self.find_all(experiment_id, trial)
+        return found[0] if found else None
+
+    def find_all(self, experiment_id: str, trial: str) -> list[str]:
+        """More than one where two hosts created a run for the trial at the same time."""
         with _translated():
             found = self._client.search_runs(
-                [experiment_id], f"tags.`{TAG_TRIAL}` = '{trial}'", max_results=1
+                [experiment_id], f"tags.`{TAG_TRIAL}` = '{trial}'", max_results=10
             )
-            return str(found[0].info.run_id) if found else None
+            return [str(run.info.run_id) for run in found]
+
+    def discard(self, run_id: str) -> None:
+        with _translated():
+            self._client.delete_run(run_id)
 
     def log(
         self,
@@ -111,6 +120,14 @@ class Runs:
                 newest = max(history, key=lambda m: (m.step, m.timestamp, m.value))
                 found[name] = Point(name, newest.step, newest.timestamp, newest.value)
         return found
+
+    def steps(self, run_id: str) -> dict[str, set[int]]:
+        """The steps at which each metric has a value."""
+        with _translated():
+            return {
+                name: {m.step for m in self._client.get_metric_history(run_id, name)}
+                for name in self._client.get_run(run_id).data.metrics
+            }
 
     def upload(self, run_id: str, path: Path) -> None:
         """Store the file as an artifact under its own name."""

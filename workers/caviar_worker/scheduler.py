@@ -18,6 +18,8 @@ from caviar.contract.messages import (
     Hello,
     HelloAnswer,
     Message,
+    RunAnswer,
+    RunRequest,
     Shipped,
     ShipTarget,
 )
@@ -65,6 +67,9 @@ class Scheduler:
 
     def shipped(self, message: Shipped) -> None:
         self._request("POST", "shipped", message)
+
+    def run_of(self, message: RunRequest) -> RunAnswer:
+        return self._post("run", message, RunAnswer)
 
     def ship_target(self, study: str) -> ShipTarget | None:
         """Where the study's runs go; None while its own run does not exist."""

@@ -57,7 +57,7 @@ def ship(
     if accepted and piece.end is not None and _is_new(state, assignment, target):
         # A trial that is over when its run is made: how it ended goes with the other tags.
         told = _closing(folder, piece.end)
-    state, run_id = _run_of(runs, state, path, assignment, claim, target, told)
+    state, run_id = run_of(runs, state, path, assignment, claim, target, told)
     if not folder.run_id.exists():
         draft = folder.path / ".run_id"
         draft.write_text(run_id)
@@ -118,14 +118,14 @@ def _superseded(runs: Runs, run_id: str, folder: AttemptFolder, ending: spool.En
     return ending.outcome in (*PASSING, "failed") and runs.attempt_of(run_id) > folder.attempt
 
 
-def _run_of(
+def run_of(
     runs: Runs,
     state: ShipState,
     path: Path,
     assignment: Assignment,
     claim: Mapping[str, Any],
     target: ShipTarget,
-    told: Mapping[str, str],
+    told: Mapping[str, str] | None = None,
 ) -> tuple[ShipState, str]:
     """The trial's one run: known, found, or created with ``told`` among its tags."""
     if state.run_id is not None:
@@ -151,7 +151,7 @@ def _run_of(
             target.experiment_id,
             names.trial_run_name(assignment.round, assignment.number),
             int(claim["started_ms"]),
-            {**_tags(assignment, claim, target), **told},
+            {**_tags(assignment, claim, target), **(told or {})},
         )
     state = replace(state, run_id=found)
     ship_state.save(path, state)

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +22,9 @@ from typing import TYPE_CHECKING
 from caviar.contract.messages import Shipped, ShipTarget
 from caviar_worker import spool
 from caviar_worker.files import write_json
-from caviar_worker.folders import AttemptFolder, attempts, state_of
+from caviar_worker.folders import AttemptFolder, attempts, state_of, unclaimed
 from caviar_worker.lean import prepare_mlflow
+from caviar_worker.one_run import OneRun
 from caviar_worker.over import being_kept, remove_checkpoints
 from caviar_worker.processes import be_nice, die_with_parent
 from caviar_worker.room import no_room
@@ -51,6 +53,7 @@ _PASSED = ".passed-"
 """The same where another attempt may follow."""
 _TARGET_S = 30.0
 """Then the scheduler is asked again where a study's runs go: the study may have come back from MLflow."""
+_SWEEP_S = 30.0
 _REFUSALS = 5
 """Then a run is given up: it was deleted in MLflow, say."""
 
@@ -79,8 +82,11 @@ class Shipper:
     complete: dict[AttemptFolder, str] = field(default_factory=dict)
     """Nothing is left to ship; the scheduler does not know yet."""
 
+    swept: float = 0.0
+
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(self.runs.at_once, "ship")
+        self._one_run = OneRun(self.runs, self.scheduler)
 
     def pass_once(self) -> None:
         """Ship what is new, as far as it goes in 2 s, and tell the scheduler what is complete.
@@ -100,6 +106,7 @@ class Shipper:
 
         list(self._pool.map(ship_trial, self._due()))
         self._tell()
+        self._sweep()
         if failed:
             raise failed[0]
 
@@ -147,6 +154,9 @@ class Shipper:
             except MlflowRefused as error:
                 self._refused(folder, error)
                 return
+            except Refused as error:
+                log.error("%s waits: %s", folder.path.name, error)
+                return
             except Forgotten as error:
                 self.known[folder].since = time.monotonic()
                 if folder.delivered.exists():
@@ -158,6 +168,13 @@ class Shipper:
         claim, about = folder.read_claim(), self.known[folder]
         target = self.targets.get(about.study)
         if claim is None or target is None:
+            return
+        what, claim = self._one_run.what_to_do(folder, claim, target)
+        if what == "wait":
+            return
+        if what == "fill":
+            self._one_run.fill(folder, claim["assignment"]["run_id"])
+            self._remove(folder, over=True)
             return
         run_id, nothing_left = ship(self.runs, folder, claim, target)
         self.refusals.pop(folder, None)
@@ -205,18 +222,31 @@ class Shipper:
         known = {f.trial: self.complete[f] for f in ready if f.verdict() != "lost"}
         if known:
             try:
-                self.scheduler.shipped(Shipped(runs=known))
+                by = {f.trial: f.attempt for f in self.complete if f.trial in known}
+                self.scheduler.shipped(Shipped(runs=known, attempts=by))
             except Refused as error:
                 log.error("%s", error)
         for folder in ready:
             self._remove(folder)
             del self.complete[folder]
 
-    def _remove(self, folder: AttemptFolder) -> None:
-        """Remove the attempt; checkpoints and the trial's state too where no attempt can follow."""
+    def _sweep(self) -> None:
+        """Remove folders of attempts whose slot died before it wrote its claim down."""
+        now = time.monotonic()
+        if now < self.swept + _SWEEP_S:
+            return
+        self.swept = now
+        for path in unclaimed(self.settings.folder):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > _SWEEP_S:
+                    shutil.rmtree(path)
+
+    def _remove(self, folder: AttemptFolder, *, over: bool = False) -> None:
+        """Remove the attempt; checkpoints and the trial's state too where no attempt can follow (``over``)."""
         end = spool.read_end(folder.spool)
         accepted = folder.verdict() in ("accepted", "duplicate")
-        last = accepted and end is not None and end.outcome not in PASSING
+        last = over or (accepted and end is not None and end.outcome not in PASSING)
+        self._one_run.forget(folder)
         self.known.pop(folder, None)
         self.refusals.pop(folder, None)
         # One rename takes the attempt out of sight: a kill in the middle must not leave half of one,

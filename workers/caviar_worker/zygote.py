@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from caviar_worker import child
-from caviar_worker.processes import die_with_parent, kill_group, started_at
+from caviar_worker.processes import be_killed_first, die_with_parent, kill_group, started_at
 from caviar_worker.wire import Wire
 
 _ERROR_LINES = 12
@@ -143,6 +143,7 @@ class _Zygote:
                 os.setsid()
                 os.write(say_ready, b"1")
                 die_with_parent(me, watch=False)
+                be_killed_first()
                 os.close(ready)
                 os.close(say_ready)
                 self.wire.close()

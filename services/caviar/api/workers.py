@@ -19,7 +19,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from caviar.contract.messages import ClaimRequest, Finish, Heartbeat, Hello, Message, Shipped
+from caviar.contract.messages import (
+    ClaimRequest,
+    Finish,
+    Heartbeat,
+    Hello,
+    Message,
+    RunRequest,
+    Shipped,
+)
 from caviar.scheduler import Scheduler
 
 Body = TypeVar("Body", bound=Message)
@@ -49,6 +57,11 @@ def worker_routes(scheduler: Scheduler, token: str) -> list[Route]:
         await run_in_threadpool(scheduler.shipped, message)
         return Response(status_code=204)
 
+    async def run_of(request: Request) -> Response:
+        refuse_stranger(request.headers.get("authorization"), token)
+        message = _validated(RunRequest, await request.body())
+        return _json(await run_in_threadpool(scheduler.run_of, message))
+
     async def ship_target(request: Request) -> Response:
         refuse_stranger(request.headers.get("authorization"), token)
         study_id = request.path_params["study_id"]
@@ -62,6 +75,7 @@ def worker_routes(scheduler: Scheduler, token: str) -> list[Route]:
         post("finish", Finish, scheduler.finish),
         post("heartbeat", Heartbeat, scheduler.heartbeat),
         post("hello", Hello, scheduler.hello),
+        Route("/api/v1/worker/run", run_of, methods=["POST"]),
         Route("/api/v1/worker/shipped", shipped, methods=["POST"]),
         Route("/api/v1/worker/studies/{study_id}/ship-target", ship_target, methods=["GET"]),
     ]

@@ -242,6 +242,25 @@ class Shipped(Message):
 
     runs: dict[Identifier, str]
     """trial id -> MLflow run id"""
+    attempts: dict[Identifier, int] = {}
+    """trial id -> the attempt that ended it: an earlier one that is shipped completes nothing"""
+
+
+class RunRequest(Message):
+    """Which run is the trial's? ``run_id`` is one that the worker made or knows; the first that is told counts."""
+
+    trial: Identifier
+    attempt: int = Field(ge=1)
+    run_id: str | None = Field(default=None, min_length=1, max_length=64)
+
+
+class RunAnswer(Message):
+    run_id: str | None
+    """The trial's run, for good; None while nobody has told one."""
+    attempt: int
+    """The newest attempt that a worker has claimed."""
+    complete: bool
+    """The trial has ended and its run is complete."""
 
 
 class ShipTarget(Message):

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from caviar.embedded import guard
+from caviar.embedded import guard, leftovers
 from caviar_worker.processes import be_nice
 
 WATCH_S = 0.2
@@ -85,11 +85,15 @@ class Parts:
     """Starts, watches and ends parts.
 
     ``notice`` gets a line when one died and was started again, ``give_up`` the reason when one keeps dying.
+    ``noted`` is the file that says to the next start what to end, should both we and the guard be killed.
     """
 
-    def __init__(self, notice: Callable[[str], None], give_up: Callable[[str], None]) -> None:
+    def __init__(
+        self, notice: Callable[[str], None], give_up: Callable[[str], None], noted: Path
+    ) -> None:
         self._notice = notice
         self._give_up = give_up
+        self._noted = noted
         self._parts: list[Part] = []
         self._lock = threading.RLock()
         self._closing = threading.Event()
@@ -120,6 +124,7 @@ class Parts:
             assert self._guard.stdin is not None
             self._guard.stdin.close()
             self._guard.wait(timeout=2 * guard.GRACE_S + 2)
+        self._noted.unlink(missing_ok=True)
 
     def _end(self, part: Part) -> None:
         if part.process is None:
@@ -184,6 +189,8 @@ class Parts:
 
     def _register(self, group: int) -> None:
         self._tell(f"group {group}")
+        others = [part.process.pid for part in self._parts if part.process is not None]
+        leftovers.note(self._noted, {*others, group}, self._folders)
 
     def _tell(self, line: str) -> None:
         stream = self._guard.stdin

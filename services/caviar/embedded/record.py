@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from caviar.embedded import leftovers
 from caviar.embedded.parts import Part, Parts
 from caviar.errors import InputError, Problem, ServiceError
 
@@ -89,7 +90,9 @@ def stopped(home: Path, mlflow_uri: str | None, notice: Callable[[str], None]) -
                 reasons.append(reason)
                 down.set()
 
-            parts = Parts(notice, give_up)
+            noted = home / "parts.json"
+            leftovers.end(noted, home)
+            parts = Parts(notice, give_up, noted)
             try:
                 prepare(home)
                 url = free_url()

@@ -24,7 +24,7 @@ from types import FrameType
 from typing import IO
 
 from caviar.contract.messages import Trainer
-from caviar.embedded import record, redis
+from caviar.embedded import leftovers, record, redis
 from caviar.embedded.parts import Part, Parts
 from caviar.errors import ServiceError
 
@@ -123,7 +123,10 @@ class _Embedded:
         self._binary = redis.find_server()
         self.broken = ""
         """Why the service cannot go on, where it cannot."""
-        self._parts = Parts(notice, self._give_up)
+        noted = home / "parts.json"
+        if killed := leftovers.end(noted, home):
+            notice(f"{killed} processes of an earlier service in {home} were left over: ended.")
+        self._parts = Parts(notice, self._give_up, noted)
         self._runtime = _runtime_folder()
         self._parts.remove_at_end(self._runtime)
         self._socket = _listen(API_PORT)

@@ -23,6 +23,8 @@ from caviar.contract.messages import (
     Held,
     Hello,
     HelloAnswer,
+    RunAnswer,
+    RunRequest,
     Shipped,
     ShipTarget,
     StopRule,
@@ -389,7 +391,15 @@ class Scheduler:
         return (desk.row(identifier) if desk else None) or self._store.trial(identifier)
 
     def shipped(self, message: Shipped) -> None:
-        self._store.shipped(dict(message.runs))
+        self._store.shipped(dict(message.runs), dict(message.attempts))
+
+    def run_of(self, message: RunRequest) -> RunAnswer:
+        """The trial's one run in MLflow: the first that a worker told. One that is not known is the worker's own."""
+        row = self._store.settle_run(message.trial, message.run_id)
+        if row is None:
+            return RunAnswer(run_id=message.run_id, attempt=message.attempt, complete=False)
+        claimed = row.attempt - (row.state == "dispatched")
+        return RunAnswer(run_id=row.run_id, attempt=claimed, complete=row.shipped)
 
     def ship_target(self, study_id: str) -> ShipTarget | None:
         """Where the study's runs go in MLflow; None until its own run exists there."""

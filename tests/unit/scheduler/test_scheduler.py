@@ -17,6 +17,8 @@ from caviar.contract.messages import (
     Held,
     Hello,
     Outcome,
+    RunRequest,
+    Shipped,
     Ticket,
 )
 from caviar.contract.views import Submission
@@ -493,3 +495,43 @@ def test_what_a_host_warns_of_is_listed_until_it_is_over(bench: Bench) -> None:
     assert worker.warnings == ("the disk is full",)
     bench.beat()
     assert worker.warnings == ()
+
+
+def test_the_first_run_that_is_told_is_the_trials(bench: Bench) -> None:
+    """Two hosts may have made one each: both hear the same answer."""
+    bench.hello()
+    bench.submit()
+    bench.scheduler.tick()
+    trial = bench.tickets[0].trial
+    ask = [RunRequest(trial=trial, attempt=1, run_id=run) for run in (None, "first", "second")]
+    assert [bench.scheduler.run_of(one).run_id for one in ask] == [None, "first", "first"]
+    unknown = RunRequest(trial="nobody-0", attempt=1, run_id="own")
+    assert bench.scheduler.run_of(unknown).run_id == "own"
+
+
+def test_only_the_last_attempt_completes_a_trials_run(bench: Bench) -> None:
+    """The first one crashed on a host that ships late: the trial is done, but its run lacks the second's points."""
+    bench.hello()
+    bench.submit(trials=1)
+    bench.scheduler.tick()
+    bench.claim(bench.tickets[0])
+    bench.finish(bench.tickets[0], None, "crashed")
+    bench.scheduler.tick()
+    bench.claim(bench.tickets[-1], nonce="nonce-01")
+    bench.finish(bench.tickets[-1], nonce="nonce-01")
+    trial = bench.tickets[0].trial
+    for attempt, complete in ((1, False), (2, True), (1, True)):
+        bench.scheduler.shipped(Shipped(runs={trial: "run"}, attempts={trial: attempt}))
+        assert bench.scheduler.run_of(RunRequest(trial=trial, attempt=1)).complete == complete
+
+
+def test_a_heartbeat_with_a_trial_that_cannot_be_is_answered(bench: Bench) -> None:
+    """Whatever a worker claims to hold: what is not known is to be ended, the rest is kept."""
+    bench.hello()
+    study = bench.submit()
+    bench.scheduler.tick()
+    bench.claim(bench.tickets[0])
+    strange = Held(trial=f"{study}-x", attempt=1)
+    held = (strange, Held(trial=bench.tickets[0].trial, attempt=1))
+    answer = bench.scheduler.heartbeat(Heartbeat(host="host", incarnation="one", free=0, held=held))
+    assert answer.stop == (strange,)

@@ -129,3 +129,13 @@ def test_a_recycled_pid_is_never_killed(tmp_path: Path) -> None:
 def test_this_process_is_alive() -> None:
     """The other side of the check above."""
     assert alive(os.getpid(), started_at(os.getpid()))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's choice")
+def test_a_trial_offers_itself_when_memory_runs_out() -> None:
+    """It and what it starts are chosen before the processes that serve them."""
+    script = (
+        "import subprocess; from caviar_worker.processes import be_killed_first; be_killed_first();"
+        "print(subprocess.check_output(['cat', '/proc/self/oom_score_adj']).decode())"
+    )
+    assert subprocess.check_output([sys.executable, "-c", script]).split() == [b"500"]

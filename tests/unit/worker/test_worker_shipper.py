@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from caviar.contract.messages import Assignment, Shipped, ShipTarget, Trainer
+from caviar.contract.messages import Assignment, RunAnswer, RunRequest, Shipped, ShipTarget, Trainer
 from caviar_worker import shipper as module
 from caviar_worker import spool
 from caviar_worker.files import write_json
@@ -59,6 +59,13 @@ class Service:
     """Stands where the scheduler's client stands."""
 
     told: list[dict[str, str]] = field(default_factory=list)
+    runs: dict[str, str] = field(default_factory=dict)
+
+    def run_of(self, message: RunRequest) -> RunAnswer:
+        if message.run_id is not None:
+            self.runs.setdefault(message.trial, message.run_id)
+        run = self.runs.get(message.trial)
+        return RunAnswer(run_id=run, attempt=message.attempt, complete=False)
 
     def ship_target(self, _study: str) -> ShipTarget:
         return ShipTarget(experiment_id="1", parent_run_id="parent")

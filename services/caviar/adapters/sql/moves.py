@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Row,
+    and_,
+    bindparam,
+    case,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from caviar.adapters.sql.rows import TrialRow
 from caviar.adapters.sql.tables import attempts, trials
@@ -210,18 +221,39 @@ def cancel_waiting(connection: Connection, study_id: str, now: float) -> None:
 _FINAL = or_(
     *(trials.c.state == state for state in FINAL)
 )  # an IN cannot be executed for many rows
+_BY = bindparam("by", type_=Integer)
 _SHIPPED = (
     update(trials)
     .where(trials.c.id == bindparam("trial"))
-    .values(run_id=bindparam("run"), shipped=_FINAL)
+    .values(
+        run_id=bindparam("run"),
+        shipped=or_(trials.c.shipped, and_(_FINAL, or_(_BY < 1, trials.c.attempt == _BY))),
+    )
 )
 
 
-def shipped(connection: Connection, runs: Mapping[str, str]) -> None:
-    """What is known of these trials is in MLflow: a trial that ended is complete there."""
+def settle_run(connection: Connection, identifier: str, run_id: str | None) -> TrialRow | None:
+    """Note the trial's run unless it has one; the trial as it is then."""
+    if run_id is not None:
+        connection.execute(
+            update(trials)
+            .where(trials.c.id == identifier, trials.c.run_id.is_(None))
+            .values(run_id=run_id)
+        )
+    return _trial(connection.execute(select(trials).where(trials.c.id == identifier)).first())
+
+
+def shipped(connection: Connection, runs: Mapping[str, str], by: Mapping[str, int]) -> None:
+    """What is known of these trials is in MLflow: a trial that ended is complete there.
+
+    ``by`` says which attempt was shipped: one before the trial's last completes nothing.
+    """
     if runs:
         # Sorted: two hosts that report at once take the rows in the same order.
-        rows = [{"trial": trial, "run": run} for trial, run in sorted(runs.items())]
+        rows = [
+            {"trial": trial, "run": run, "by": by.get(trial, 0)}
+            for trial, run in sorted(runs.items())
+        ]
         connection.execute(_SHIPPED, rows)
 
 

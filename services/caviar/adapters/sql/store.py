@@ -419,10 +419,18 @@ class Store:
         with self._engine.begin() as connection:
             return moves.stop_one(connection, identifier, self._clock())
 
-    def shipped(self, runs: dict[str, str]) -> None:
-        """What is known of these trials is in MLflow: a trial that ended is complete there."""
+    def settle_run(self, identifier: str, run_id: str | None) -> TrialRow | None:
+        """Note the trial's run unless it has one; the trial as it is then."""
         with self._engine.begin() as connection:
-            moves.shipped(connection, runs)
+            return moves.settle_run(connection, identifier, run_id)
+
+    def shipped(self, runs: dict[str, str], by: dict[str, int] | None = None) -> None:
+        """What is known of these trials is in MLflow: a trial that ended is complete there.
+
+        ``by`` says which attempt was shipped: one before the trial's last completes nothing.
+        """
+        with self._engine.begin() as connection:
+            moves.shipped(connection, runs, by or {})
 
     def lost_for_good(self, study_id: str) -> list[TrialRow]:
         """Trials that ended with the loss of their host: no worker will ever complete their runs."""
