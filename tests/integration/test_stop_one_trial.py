@@ -60,7 +60,8 @@ def test_a_trial_hears_within_two_heartbeats_that_it_is_to_stop(
         study = caviar.scheduler.submit(Submission(text=STUDY, folder=str(code))).id
         host.start()
         wait_until(lambda: caviar.store.counts(study)["running"] == 2, 60, "both trials run")
-        wait_until(lambda: len(caviar.scheduler.progress()) == 2, 60, "the worker holds both")
+        both = [f"{study}-{number}" for number in range(2)]
+        wait_until(lambda: all(map(caviar.scheduler.progress, both)), 60, "the worker holds both")
         asked = time.monotonic()
         said = caviar.post(f"/studies/{study}/trials/0/stop").json()
         assert (said["state"], said["stop_asked"]) == ("running", True)

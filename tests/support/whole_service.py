@@ -26,6 +26,8 @@ from caviar.contract.messages import (
     ClaimRequest,
     Finish,
     FinishAnswer,
+    RunAnswer,
+    RunRequest,
     Shipped,
     ShipTarget,
     Ticket,
@@ -222,10 +224,10 @@ class Service:
 
     def ship(self) -> None:
         """Whatever is due on the host, running trials too."""
-        self.shipper.shipped_at = dict.fromkeys(self.shipper.shipped_at, -1000.0)
-        self.shipper.pass_once()  # a running attempt is due some time after it was first seen
-        self.shipper.shipped_at = dict.fromkeys(self.shipper.shipped_at, -1000.0)
-        self.shipper.pass_once()
+        for _ in range(2):  # a running attempt is due some time after it was first seen
+            for about in self.shipper.known.values():
+                about.since = -1000.0
+            self.shipper.pass_once()
 
     def work(self, train: Train = bowl, trials: int = 10_000) -> int:
         """Train up to that many attempts, one after the other; returns how many there were."""
@@ -309,3 +311,6 @@ class _ToScheduler:
 
     def shipped(self, message: Shipped) -> None:
         self.service.scheduler.shipped(message)
+
+    def run_of(self, message: RunRequest) -> RunAnswer:
+        return self.service.scheduler.run_of(message)

@@ -173,6 +173,8 @@ class Shipper:
         if what == "wait":
             return
         if what == "fill":
+            if not folder.delivered.exists():
+                return  # its slot is still at it
             self._one_run.fill(folder, claim["assignment"]["run_id"])
             self._remove(folder, over=True)
             return
