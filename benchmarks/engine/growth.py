@@ -1,10 +1,13 @@
 """What a service costs that has trained 100,000 trials, beside one that has trained few; and Optuna on SQLite.
 
-    python benchmarks/engine/growth.py [--trials 100000] [--shape many|one|both] [--seconds 20] [--without-peer]
+    python benchmarks/engine/growth.py [--trials 100000] [--shape many|one|both] [--seconds 20] [--training 0.25]
+                                        [--without-peer]
 
 A store is filled in bulk (training so many would take days), then a real scheduler process starts on it, with SQLite
 and Redis. Four clients take tickets from Redis, claim and finish through the HTTP API, while the loop turns and the
-search proposes what comes next; a fifth reads what `caviar studies` and `caviar show` read. Two shapes: ``many``
+search proposes what comes next; a fifth reads what `caviar studies` and `caviar show` read. By default they do so without
+a pause, which is as much as the scheduler carries: calls wait for each other then. With ``--training`` each of the four
+holds its trial for so many seconds, and the fifth rests as long between two looks. Two shapes: ``many``
 studies of 1,000 trials of which one in ten goes on, and ``one`` study with all of them that goes on beside nine small
 ones. Prints milliseconds at the median and the 95th percentile, the scheduler's processor time a trial, its memory, and
 the keys that are left in Redis.
@@ -135,7 +138,9 @@ def service(
             process.wait(timeout=20)
 
 
-def worker(url: str, queue: redis.Redis, place: int, until: float, times: Times) -> int:
+def worker(
+    url: str, queue: redis.Redis, place: int, until: float, training: float, times: Times
+) -> int:
     """One slot: takes tickets until the time is over. Returns how many trials it finished."""
     headers = {"Authorization": f"Bearer {TOKEN}"}
     host, finished = f"host-{place}", 0
@@ -168,6 +173,7 @@ def worker(url: str, queue: redis.Redis, place: int, until: float, times: Times)
                 answer = http.post("/claim", json=claim).raise_for_status().json()
             if not answer["granted"]:
                 continue
+            time.sleep(training)
             finish = {
                 "v": 1,
                 "trial": ticket["trial"],
@@ -185,7 +191,7 @@ def worker(url: str, queue: redis.Redis, place: int, until: float, times: Times)
     return finished
 
 
-def reader(url: str, study: str, until: float, times: Times) -> None:
+def reader(url: str, study: str, until: float, rest: float, times: Times) -> None:
     with Client(Address(url, TOKEN)) as client:
         client.studies()
         client.study(client.resolve(study))
@@ -194,10 +200,10 @@ def reader(url: str, study: str, until: float, times: Times) -> None:
                 client.studies()
             with times.of("show"):
                 client.study(client.resolve(study))
-            time.sleep(0.1)
+            time.sleep(rest)
 
 
-def measure(shape: str, trials: int, seconds: float) -> None:
+def measure(shape: str, trials: int, seconds: float, training: float) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         study = fill(folder / "caviar.db", shape, trials)
@@ -212,12 +218,13 @@ def measure(shape: str, trials: int, seconds: float) -> None:
             threads = [
                 threading.Thread(
                     target=lambda place=place: finished.append(
-                        worker(url, queue, place, until, times)
+                        worker(url, queue, place, until, training, times)
                     )
                 )
                 for place in range(CLIENTS)
             ]
-            threads.append(threading.Thread(target=reader, args=(url, study, until, times)))
+            rest = max(0.1, training)
+            threads.append(threading.Thread(target=reader, args=(url, study, until, rest, times)))
             for thread in threads:
                 thread.start()
             for thread in threads:
@@ -248,11 +255,12 @@ def main() -> None:
     parser.add_argument("--trials", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--shape", choices=("many", "one", "both"), default="both")
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--training", type=float, default=0.0)
     parser.add_argument("--without-peer", action="store_true")
     chosen = parser.parse_args()
     for trials in chosen.trials:
         for shape in ("many", "one") if chosen.shape == "both" else (chosen.shape,):
-            measure(shape, trials, chosen.seconds)
+            measure(shape, trials, chosen.seconds, chosen.training)
         if not chosen.without_peer:
             optuna_costs(trials)
 
