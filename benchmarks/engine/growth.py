@@ -5,12 +5,12 @@
 
 A store is filled in bulk (training so many would take days), then a real scheduler process starts on it, with SQLite
 and Redis. Four clients take tickets from Redis, claim and finish through the HTTP API, while the loop turns and the
-search proposes what comes next; a fifth reads what `caviar studies` and `caviar show` read. By default they do so without
-a pause, which is as much as the scheduler carries: calls wait for each other then. With ``--training`` each of the four
-holds its trial for so many seconds, and the fifth rests as long between two looks. Two shapes: ``many``
-studies of 1,000 trials of which one in ten goes on, and ``one`` study with all of them that goes on beside nine small
-ones. Prints milliseconds at the median and the 95th percentile, the scheduler's processor time a trial, its memory, and
-the keys that are left in Redis.
+search proposes what comes next; a fifth reads what `caviar studies` and `caviar show` read. By default without a pause:
+that is as much as the scheduler carries, and calls wait for each other. With ``--training`` each of the four holds its
+trial for so many seconds, and the fifth rests as long between two looks. Two shapes: ``many`` studies of 1,000 trials
+of which one in ten goes on, and ``one`` study with all of them that goes on beside nine small ones. Prints milliseconds
+at the median and the 95th percentile, the scheduler's processor time a trial, its memory, and the keys that are left in
+Redis.
 
 The peer: Optuna in one process, an RDB storage on SQLite filled in bulk the same way, with TPE and with random search.
 """

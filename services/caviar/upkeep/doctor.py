@@ -58,7 +58,7 @@ def examine(
 
 def _warnings(facts: Facts) -> Iterator[Finding]:
     for worker in facts.workers:
-        for text in getattr(worker, "warnings", ()):
+        for text in worker.warnings:
             yield Finding(
                 kind="worker-warning",
                 where=f"host {worker.host}",

@@ -1,6 +1,7 @@
 """Reads and writes of studies, trials, attempts and rounds. Each public method is one transaction.
 
-What changes a trial is in ``moves``, rounds are in ``ledger``, results from elsewhere in ``priors``.
+What changes a trial is in ``moves``, how trials are read in ``reads`` and ``looks``, rounds are in ``ledger``, results from
+elsewhere in ``priors``, hosts in ``hosts``.
 """
 
 from __future__ import annotations
@@ -10,33 +11,25 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Row, and_, func, insert, literal, or_, select, update
+from sqlalchemy import Engine, Row, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from caviar.adapters.sql import hosts as hosts_of
-from caviar.adapters.sql import ledger, looks, moves
+from caviar.adapters.sql import ledger, looks, moves, reads
 from caviar.adapters.sql import priors as priors_of
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rows import Aside, PriorRow, RoundRow, StudyRecord, TrialRow
-from caviar.adapters.sql.tables import DONE, attempts, studies, trials
+from caviar.adapters.sql.tables import studies
 from caviar.contract.messages import Finish, ParameterValue
 from caviar.contract.names import trial_id
 from caviar.contract.views import StudyState, TrialKind, TrialState
-from caviar.studies.life import ENDED, FINAL, GOING_ON, TRIAL_STATES, Verdict
+from caviar.studies.life import ENDED, Verdict
 from caviar.studies.mapping import Known
 
 
 def _study(row: Row[Any]) -> StudyRecord:
     return StudyRecord(**row._mapping)
-
-
-def _trial(row: Row[Any]) -> TrialRow:
-    return TrialRow(**row._mapping)
-
-
-_LISTED = [literal("").label("output") if c.name == "output" else c for c in trials.c]
-"""The output is most of a trial's row, and shown of single trials alone."""
 
 
 class Store:
@@ -194,15 +187,8 @@ class Store:
 
     def newest_ends(self) -> dict[str, float]:
         """When the last trial ended, of every study that has not ended."""
-        newest = (
-            select(func.max(trials.c.ended))
-            .where(trials.c.study_id == studies.c.id)
-            .correlate(studies)
-            .scalar_subquery()
-        )
-        query = select(studies.c.id, newest).where(studies.c.state.in_(GOING_ON))
         with self._reader.begin() as connection:
-            return {study: end for study, end in connection.execute(query) if end is not None}
+            return reads.newest_ends(connection)
 
     def waiting_points(self) -> dict[str, set[int]]:
         """Numbers of the points of people that have not ended and of which no run is known, by study."""
@@ -225,47 +211,27 @@ class Store:
 
     def counts_of(self, study_ids: Sequence[str]) -> dict[str, dict[TrialState, int]]:
         """Trials by state, zeros included, of each of these studies."""
-        query = (
-            select(trials.c.study_id, trials.c.state, func.count())
-            .where(trials.c.study_id.in_(study_ids))
-            .group_by(trials.c.study_id, trials.c.state)
-        )
-        found = {study: dict.fromkeys(TRIAL_STATES, 0) for study in study_ids}
         with self._reader.begin() as connection:
-            for study, state, count in connection.execute(query):
-                found[study][state] = int(count)
-        return found
+            return reads.counts_of(connection, study_ids)
 
     def shipped_count(self, study_id: str) -> int:
         """Ended trials whose MLflow run is complete."""
-        query = select(func.count()).where(
-            trials.c.study_id == study_id, trials.c.shipped.is_(True)
-        )
         with self._reader.begin() as connection:
-            return int(connection.execute(query).scalar_one())
+            return reads.shipped_count(connection, study_id)
 
     def unshipped(self, study_id: str) -> int:
         """Ended trials that were started and whose MLflow run is not complete yet."""
-        query = select(func.count()).where(
-            trials.c.study_id == study_id,
-            trials.c.ended.is_not(None),
-            trials.c.started.is_not(None),
-            trials.c.shipped.is_(False),
-        )
         with self._reader.begin() as connection:
-            return int(connection.execute(query).scalar_one())
+            return reads.unshipped(connection, study_id)
 
     def trial(self, identifier: str) -> TrialRow | None:
         with self._reader.begin() as connection:
-            row = connection.execute(select(trials).where(trials.c.id == identifier)).first()
-        return _trial(row) if row else None
+            return reads.one(connection, identifier)
 
     def numbered(self, study_id: str, number: int) -> TrialRow | None:
         """A study's trial of that number."""
-        query = select(trials).where(trials.c.study_id == study_id, trials.c.number == number)
         with self._reader.begin() as connection:
-            row = connection.execute(query).first()
-        return _trial(row) if row else None
+            return reads.numbered(connection, study_id, number)
 
     def trials(
         self,
@@ -278,20 +244,10 @@ class Store:
         kind: TrialKind | None = None,
     ) -> list[TrialRow]:
         """Trials by number, without their output; ``after`` is the last number of the page before."""
-        order = trials.c.number.desc() if newest_first else trials.c.number
-        query = select(*_LISTED).where(trials.c.number > after).order_by(order)
-        if study_id is not None:
-            query = query.where(trials.c.study_id == study_id)
-        if states is not None:
-            query = query.where(trials.c.state.in_(list(states)))
-        if kind is not None:
-            query = query.where(trials.c.kind == kind)
-        if ended_since is not None:
-            query = query.where(trials.c.ended >= ended_since)
-        if limit is not None:
-            query = query.limit(limit)
         with self._reader.begin() as connection:
-            return [_trial(row) for row in connection.execute(query)]
+            return reads.page(
+                connection, study_id, states, after, limit, newest_first, ended_since, kind
+            )
 
     def failures(self, study_id: str, limit: int) -> list[TrialRow]:
         """The newest that failed or are quarantined, without their output, the newest first."""
@@ -306,21 +262,8 @@ class Store:
 
         A leader's new runs are not looked at: the luckiest of them says no more than the luckiest trial.
         """
-        order = trials.c.value.desc() if maximize else trials.c.value
-        query = (
-            select(trials)
-            .where(
-                trials.c.study_id == study_id,
-                DONE,
-                trials.c.kind != "confirm",
-                trials.c.violation <= 0.0,
-            )
-            .order_by(order, trials.c.number)
-            .limit(1)
-        )
         with self._reader.begin() as connection:
-            row = connection.execute(query).first()
-        return _trial(row) if row else None
+            return reads.best(connection, study_id, maximize)
 
     def add_trial(
         self,
@@ -434,21 +377,8 @@ class Store:
 
     def lost_for_good(self, study_id: str) -> list[TrialRow]:
         """Trials that ended with the loss of their host: no worker will ever complete their runs."""
-        query = (
-            select(trials)
-            .join(
-                attempts,
-                and_(attempts.c.trial_id == trials.c.id, attempts.c.attempt == trials.c.attempt),
-            )
-            .where(
-                trials.c.study_id == study_id,
-                trials.c.state.in_(FINAL),
-                trials.c.shipped.is_(False),
-                attempts.c.outcome == "lost",
-            )
-        )
         with self._reader.begin() as connection:
-            return [_trial(row) for row in connection.execute(query)]
+            return reads.lost_for_good(connection, study_id)
 
     def written_off(self, identifier: str, run_id: str | None) -> None:
         """Nothing more of this trial will come to MLflow."""
@@ -456,11 +386,8 @@ class Store:
             moves.write_off(connection, identifier, run_id)
 
     def attempts(self, identifier: str) -> list[dict[str, Any]]:
-        query = (
-            select(attempts).where(attempts.c.trial_id == identifier).order_by(attempts.c.attempt)
-        )
         with self._reader.begin() as connection:
-            return [dict(row._mapping) for row in connection.execute(query)]
+            return reads.attempts_of(connection, identifier)
 
     # Hosts and what they cost
 
