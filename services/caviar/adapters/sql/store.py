@@ -1,7 +1,7 @@
 """Reads and writes of studies, trials, attempts and rounds. Each public method is one transaction.
 
-What changes a trial is in ``moves``, how trials are read in ``reads`` and ``looks``, rounds are in ``ledger``, results from
-elsewhere in ``priors``, hosts in ``hosts``.
+What changes a trial is in ``moves``, how trials are read in ``reads`` and ``looks``, rounds are in ``ledger``, results
+from elsewhere in ``priors``, hosts in ``hosts``.
 """
 
 from __future__ import annotations
