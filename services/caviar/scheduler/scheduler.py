@@ -20,14 +20,12 @@ from caviar.contract.messages import (
     FinishAnswer,
     Heartbeat,
     HeartbeatAnswer,
-    Held,
     Hello,
     HelloAnswer,
     RunAnswer,
     RunRequest,
     Shipped,
     ShipTarget,
-    StopRule,
 )
 from caviar.contract.names import queue_name
 from caviar.contract.views import (
@@ -42,18 +40,18 @@ from caviar.contract.views import (
 from caviar.errors import InputError, NotAllowed, Problem
 from caviar.scheduler import adding, ledger
 from caviar.scheduler.budget import Clocks
-from caviar.scheduler.desk import Desk, over
+from caviar.scheduler.counter import Counter
+from caviar.scheduler.desk import over
 from caviar.scheduler.desks import Desks
 from caviar.scheduler.dispatching import Dispatcher
 from caviar.scheduler.fleet import Fleet, Progress, Worker
-from caviar.scheduler.gate import Gate, Place
+from caviar.scheduler.gate import Gate
 from caviar.scheduler.hosts import Hosts
 from caviar.scheduler.places import Places
 from caviar.scheduler.starting import start_of
 from caviar.scheduler.tickets import SendTicket, Tickets
 from caviar.search import Round, first_round
-from caviar.studies.constraints import judged
-from caviar.studies.life import ENDED, FINAL, after_finish
+from caviar.studies.life import ENDED
 from caviar.studies.spec import load_study, refuse_missing
 
 log = logging.getLogger("caviar.scheduler")
@@ -100,6 +98,18 @@ class Scheduler:
         )
         self._gate = Gate(store, self._fleet, self._hosts, self._places, self._tickets, lease_s)
         self._dispatcher = Dispatcher(store, self._desks, self._fleet, self._tickets, clock)
+        self._counter = Counter(
+            store,
+            self._desks,
+            self._fleet,
+            self._gate,
+            self._places,
+            self._tickets,
+            self._dispatcher,
+            lease_s,
+            clock,
+            self._wake.notify_all,
+        )
         self._ticked: float | None = None
         self._rounds_read = -math.inf
         self._desks.load(clock())
@@ -227,145 +237,22 @@ class Scheduler:
     def hello(self, message: Hello) -> HelloAnswer:
         """A worker started: what an earlier process on its host held is lost at once, without waiting for leases."""
         with self._lock:
-            self._fleet.hello(message, self._clock())
-            for desk in self._desks:
-                for row in list(desk.by_state["running"].values()):
-                    if row.host == message.host and row.incarnation != message.incarnation:
-                        self._desks.lose(desk, row, f"the worker on {message.host} was restarted")
-            self._wake.notify_all()
-        return HelloAnswer(lease_s=self._lease_s)
+            return self._counter.hello(message)
 
     def claim(self, request: ClaimRequest) -> ClaimAnswer:
         """dispatched -> running, idempotent for one nonce."""
         with self._lock:
-            desk = self._desks.of_trial(request.trial)
-            if desk is None or desk.record.state != "running":
-                state = desk.record.state if desk else "over"
-                return ClaimAnswer(granted=False, reason=f"the study is {state}")
-            now = self._clock()
-            waiting = desk.row(request.trial)
-            place = Place()
-            if waiting and waiting.state == "dispatched" and waiting.attempt == request.attempt:
-                entered = self._gate.enter(desk, waiting, request, now)
-                if isinstance(entered, ClaimAnswer):
-                    self._wake.notify_all()
-                    return entered
-                place = entered
-            row = self._store.claim(
-                request.trial,
-                request.attempt,
-                request.nonce,
-                request.host,
-                request.incarnation,
-                request.slot,
-                place.gpu,
-                place.gpus,
-            )
-            if row is None:
-                if place.gpu is not None:
-                    self._places.leave(request.host, request.trial)
-                return ClaimAnswer(granted=False, reason="not dispatched with this attempt")
-            desk.put(row)
-            desk.spending.starts(row.id, place.gpus, now)
-            self._fleet.seen(request.host, request.incarnation, now)
-            self._fleet.lease(row.id, now)
-            self._tickets.forget(row.id)
-            self._dispatcher.claimed(desk.study.resources.resource_class, now)
-            self._wake.notify_all()
-            return ClaimAnswer(granted=True, assignment=desk.assignment(row, self._lease_s))
+            return self._counter.claim(request)
 
     def heartbeat(self, message: Heartbeat) -> HeartbeatAnswer:
         """Extend the leases of what the worker holds; answer with what it must end."""
         with self._lock:
-            now = self._clock()
-            known = self._fleet.seen(message.host, message.incarnation, now)
-            if known:
-                self._fleet.warned(message.host, message.warnings)
-            stop: list[Held] = []
-            rules: dict[str, StopRule] = {}
-            for held in message.held:
-                desk = self._desks.of_trial(held.trial)
-                row = self._running(held, desk)
-                if row is None or row.incarnation != message.incarnation:
-                    stop.append(held)
-                    continue
-                self._fleet.lease(row.id, now)
-                self._fleet.heard(held)
-                if desk is None:
-                    continue
-                desk.rungs.heard(row, held.curve)
-                if desk.record.state in ENDED or row.stop_asked:
-                    stop.append(held)
-                elif row.study_id not in rules and (rule := desk.stop_rule(row.incarnation)):
-                    rules[row.study_id] = rule
-            over = tuple(trial for trial in message.kept if self._is_over(trial))
-            return HeartbeatAnswer(known=known, stop=tuple(stop), rules=rules, over=over)
-
-    def _is_over(self, trial: str) -> bool:
-        """Whether nobody will train it again. Of a trial that is not known, nobody knows."""
-        row = self._row(trial, self._desks.of_trial(trial))
-        return row is not None and row.state in FINAL
-
-    def _running(self, held: Held, desk: Desk | None) -> TrialRow | None:
-        row = desk.row(held.trial) if desk else None
-        if row is None or row.state != "running" or row.attempt != held.attempt:
-            return None
-        return row
+            return self._counter.heartbeat(message)
 
     def finish(self, message: Finish) -> FinishAnswer:
         """Compare-and-set on (trial, attempt, running); a replay is a duplicate, a stale attempt is fenced."""
         with self._lock:
-            desk = self._desks.of_trial(message.trial)
-            row = self._row(message.trial, desk)
-            if row is None:
-                return FinishAnswer(verdict="fenced")
-            same = row.attempt == message.attempt and row.nonce == message.nonce
-            if row.state != "running" or not same:
-                replay = same and (row.state in FINAL or row.state == "queued")
-                return FinishAnswer(verdict="duplicate" if replay else "fenced")
-            now = self._clock()
-            ended = desk is None or desk.record.state in ENDED
-            blamed = self._gate.blames(desk, row, message, now) if desk and not ended else False
-            message, beyond = judged(desk.study.constraints if desk else (), message)
-            verdict = after_finish(
-                message.outcome,
-                row.crashes,
-                row.lost,
-                cancelled=ended,
-                asked=row.stop_asked,
-                valued=message.value is not None,
-                blamed=blamed,
-            )
-            if desk is not None:
-                message = message.model_copy(update={"curve": desk.rungs.heard(row, message.curve)})
-            slot_s = desk.spending.ends(row.id, now) if desk else None
-            finished = self._store.finish(message, verdict, beyond, slot_s)
-            if finished is None:
-                return FinishAnswer(verdict="fenced")
-            self._fleet.end_lease(row.id)
-            self._places.leave(row.host, row.id)
-            if desk is not None:
-                desk.put(finished)
-                if not ended and desk.study.budget.target is not None:
-                    self._desks.settle_one(desk)  # at once: no claim comes in between
-            if desk is None or self._is_urgent(desk, finished):
-                self._wake.notify_all()
-        return FinishAnswer(verdict="accepted")
-
-    def _is_urgent(self, desk: Desk, ended: TrialRow) -> bool:
-        """Whether a trial's end calls for a turn at once.
-
-        Not where a ticket lies ready for the slot: its claim, milliseconds away, would wait behind the turn, which
-        proposes; and the claim calls for one itself.
-        """
-        unserved = self._dispatcher.freed(desk.study.resources.resource_class)
-        return (
-            unserved
-            or ended.state not in FINAL
-            or not desk.may_create()
-            or desk.reached_target()
-            or desk.record.state != "running"
-        )
+            return self._counter.finish(message)
 
     def trust(self, host: str) -> None:
         """Give a host that was set aside work again. Raises NotAllowed where it was not."""
@@ -385,10 +272,6 @@ class Scheduler:
             if desk is None or desk.record.state in ENDED:
                 return None
             return desk.spending.uses(self._clock())
-
-    def _row(self, identifier: str, desk: Desk | None) -> TrialRow | None:
-        """An open trial from memory, any other from the store."""
-        return (desk.row(identifier) if desk else None) or self._store.trial(identifier)
 
     def shipped(self, message: Shipped) -> None:
         self._store.shipped(dict(message.runs), dict(message.attempts))
