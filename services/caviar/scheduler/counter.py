@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from caviar.adapters.sql import Store, TrialRow
@@ -42,9 +43,9 @@ class Counter:
         dispatcher: Dispatcher,
         lease_s: float,
         clock: Callable[[], float],
-        wake: Callable[[], None],
+        wake: threading.Condition,
     ) -> None:
-        """``clock`` is monotonic seconds; ``wake`` calls for a turn of the loop."""
+        """``clock`` is monotonic seconds; ``wake`` is what the loop waits for."""
         self._store = store
         self._desks = desks
         self._fleet = fleet
@@ -63,7 +64,7 @@ class Counter:
             for row in list(desk.by_state["running"].values()):
                 if row.host == message.host and row.incarnation != message.incarnation:
                     self._desks.lose(desk, row, f"the worker on {message.host} was restarted")
-        self._wake()
+        self._wake.notify_all()
         return HelloAnswer(lease_s=self._lease_s)
 
     def claim(self, request: ClaimRequest) -> ClaimAnswer:
@@ -78,7 +79,7 @@ class Counter:
         if waiting and waiting.state == "dispatched" and waiting.attempt == request.attempt:
             entered = self._gate.enter(desk, waiting, request, now)
             if isinstance(entered, ClaimAnswer):
-                self._wake()
+                self._wake.notify_all()
                 return entered
             place = entered
         row = self._store.claim(
@@ -101,7 +102,7 @@ class Counter:
         self._fleet.lease(row.id, now)
         self._tickets.forget(row.id)
         self._dispatcher.claimed(desk.study.resources.resource_class, now)
-        self._wake()
+        self._wake.notify_all()
         return ClaimAnswer(granted=True, assignment=desk.assignment(row, self._lease_s))
 
     def heartbeat(self, message: Heartbeat) -> HeartbeatAnswer:
@@ -166,7 +167,7 @@ class Counter:
             if not ended and desk.study.budget.target is not None:
                 self._desks.settle_one(desk)  # at once: no claim comes in between
         if desk is None or self._is_urgent(desk, finished):
-            self._wake()
+            self._wake.notify_all()
         return FinishAnswer(verdict="accepted")
 
     def _is_urgent(self, desk: Desk, ended: TrialRow) -> bool:

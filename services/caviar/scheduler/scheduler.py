@@ -108,7 +108,7 @@ class Scheduler:
             self._dispatcher,
             lease_s,
             clock,
-            self._wake.notify_all,
+            self._wake,
         )
         self._ticked: float | None = None
         self._rounds_read = -math.inf
