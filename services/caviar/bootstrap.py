@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
+from sqlalchemy import Engine
+
 from caviar import settings as settings_module
-from caviar.adapters.sql import Store, migrate, open_engine
+from caviar.adapters.sql import Store, Teams, migrate, open_engine
 from caviar.contract.upkeep import Finding, Rebuilt
 from caviar.errors import ServiceError
 from caviar.refinement.refiner import Recorded
@@ -35,10 +37,14 @@ def configure_logging() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def open_store(settings: Settings) -> Store:
-    engine = open_engine(settings.database_url)
+def open_migrated(database_url: str) -> Engine:
+    engine = open_engine(database_url)
     migrate(engine)
-    return Store(engine)
+    return engine
+
+
+def open_store(settings: Settings) -> Store:
+    return Store(open_migrated(settings.database_url))
 
 
 def run_scheduler() -> None:
@@ -49,11 +55,13 @@ def run_scheduler() -> None:
 
     from caviar.adapters.queue import drop_tickets, ticket_sender
     from caviar.api import create_app
+    from caviar.api.access import Access
     from caviar.api.upkeep import doctor_routes
     from caviar.scheduler import Scheduler
     from caviar.scheduler.loop import Loop
 
-    store = open_store(settings)
+    engine = open_migrated(settings.database_url)
+    store = Store(engine)
     scheduler = Scheduler(
         store,
         ticket_sender(settings.broker_url),
@@ -64,15 +72,13 @@ def run_scheduler() -> None:
     drop_tickets(settings.broker_url, scheduler.queues())
     if settings.start_paused:
         scheduler.pause_all()
-    app = create_app(
-        store,
-        scheduler,
-        mlflow_uri=settings.mlflow_uri,
-        token=settings.token.get_secret_value(),
-        worker_token=settings.worker_token.get_secret_value(),
+    access = Access(
+        Teams(engine),
+        settings.token.get_secret_value(),
+        settings.worker_token.get_secret_value(),
     )
-    token = settings.token.get_secret_value()
-    app.include_router(doctor_routes(scheduler, _ask_doctor, token))
+    app = create_app(store, scheduler, access, mlflow_uri=settings.mlflow_uri)
+    app.include_router(doctor_routes(scheduler, _ask_doctor))
     loop = Loop(scheduler)
     loop.start()
     config = uvicorn.Config(

@@ -12,8 +12,9 @@ import httpx2
 import uvicorn
 
 from caviar.adapters.queue import ticket_sender
-from caviar.adapters.sql import Store, migrate, open_engine
+from caviar.adapters.sql import Store, Teams, migrate, open_engine
 from caviar.api import create_app
+from caviar.api.access import Access
 from caviar.scheduler import Scheduler
 from caviar.scheduler.loop import Loop
 from tests.support import wait_until
@@ -40,7 +41,7 @@ def service(folder: Path, redis: RedisServer, *, lease_s: float) -> Iterator[Ser
     store = Store(engine)
     send = ticket_sender(redis.url)
     scheduler = Scheduler(store, send, lease_s=lease_s, claim_s=lease_s, local=True)
-    app = create_app(store, scheduler, mlflow_uri="", token=TOKEN, worker_token=TOKEN)
+    app = create_app(store, scheduler, Access(Teams(engine), TOKEN, TOKEN), mlflow_uri="")
     port = free_port()
     server = uvicorn.Server(
         uvicorn.Config(app, port=port, log_config=None, access_log=False, lifespan="off")

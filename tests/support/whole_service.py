@@ -18,8 +18,9 @@ from sqlalchemy import Engine
 
 from caviar.adapters.mlflow import Record
 from caviar.adapters.mlflow_books import Books
-from caviar.adapters.sql import Store, migrate, open_engine
+from caviar.adapters.sql import Store, Teams, migrate, open_engine
 from caviar.api import create_app
+from caviar.api.access import Access
 from caviar.contract import names
 from caviar.contract.messages import (
     Assignment,
@@ -129,9 +130,8 @@ class Service:
         self.keeper = Keeper(self.store, Record(self.mlflow_uri), self.recorded)
         self.refiner = Refiner(self.store, self.recorded.get)
         self.restart_shipper()
-        app = create_app(
-            self.store, self.scheduler, mlflow_uri="http://mlflow", token="t" * 20, worker_token="w"
-        )
+        access = Access(Teams(self.engine), "t" * 20, "w")
+        app = create_app(self.store, self.scheduler, access, mlflow_uri="http://mlflow")
         self.api = TestClient(app, headers={"Authorization": f"Bearer {'t' * 20}"})
 
     def close(self) -> None:

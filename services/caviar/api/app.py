@@ -1,213 +1,51 @@
-"""The FastAPI application: routes for clients under ``/api/v1``; those for workers are in ``workers``."""
+"""The FastAPI application: what clients and workers are told, under ``/api/v1``."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException as StarletteHTTPException
+from fastapi import APIRouter, FastAPI
 
 from caviar import __version__
-from caviar.adapters.sql import Store, StudyRecord
-from caviar.api.present import STUDIES, Presenter, worker_views
-from caviar.api.workers import refuse_stranger, worker_routes
-from caviar.contract.views import (
-    AddedTrial,
-    Branch,
-    NewTrial,
-    ProblemView,
-    RoundView,
-    StudyRow,
-    StudyView,
-    Submission,
-    Submitted,
-    TrialView,
-    TrustedHost,
-    Undo,
-    WorkerView,
-)
-from caviar.errors import CaviarError, InputError, NotAllowed
+from caviar.adapters.sql import Store
+from caviar.api.access import Access, Operator, Viewer
+from caviar.api.present import Presenter, worker_views
+from caviar.api.problems import add_problem_handlers
+from caviar.api.studies import study_routes
+from caviar.api.workers import worker_routes
+from caviar.contract.access import WhoAmI
+from caviar.contract.views import TrustedHost, WorkerView
 from caviar.scheduler import Scheduler
-from caviar.studies.spec import MAX_TRIALS
-
-PAGE = 500
 
 
-def create_app(
-    store: Store, scheduler: Scheduler, *, mlflow_uri: str, token: str, worker_token: str
-) -> FastAPI:
-    """The API over ``store`` and ``scheduler``. Every route but health wants one of the two tokens."""
-    presenter = Presenter(store, scheduler, mlflow_uri)
+def create_app(store: Store, scheduler: Scheduler, access: Access, *, mlflow_uri: str) -> FastAPI:
+    """The API over ``store`` and ``scheduler``. Every route but health asks ``access``."""
     app = FastAPI(title="Caviar", version=__version__, docs_url=None, redoc_url=None)
-    app.router.routes += worker_routes(scheduler, worker_token)  # the first to be matched
-    app.include_router(_client_routes(store, scheduler, presenter, token))
-
-    @app.get("/api/v1/health")
-    def health() -> dict[str, str]:
-        return {"status": "ok", "version": __version__}
-
-    app.add_exception_handler(CaviarError, _caviar_error)
-    app.add_exception_handler(StarletteHTTPException, _http_error)
-    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.state.access, app.state.store = access, store
+    app.router.routes += worker_routes(scheduler, access)  # the first to be matched
+    presenter = Presenter(store, scheduler, mlflow_uri)
+    app.include_router(study_routes(access, store, scheduler, presenter))
+    app.include_router(_service_routes(scheduler))
+    add_problem_handlers(app)
     return app
 
 
-def bearer(expected: str) -> Callable[[str | None], Awaitable[None]]:
-    """A dependency that wants this token."""
+def _service_routes(scheduler: Scheduler) -> APIRouter:
+    router = APIRouter(prefix="/api/v1")
 
-    async def check(authorization: Annotated[str | None, Header()] = None) -> None:
-        refuse_stranger(authorization, expected)
+    @router.get("/health")
+    def health() -> dict[str, str]:
+        return {"status": "ok", "version": __version__}
 
-    return check
-
-
-def _client_routes(
-    store: Store, scheduler: Scheduler, presenter: Presenter, token: str
-) -> APIRouter:
-    router = APIRouter(prefix="/api/v1", dependencies=[Depends(bearer(token))])
-
-    def found(study_id: str) -> StudyRecord:
-        record = store.study(study_id)
-        if record is None:
-            raise HTTPException(404, f"There is no study {study_id}. `caviar studies` lists them.")
-        return record
-
-    @router.post("/studies", status_code=201)
-    def submit(submission: Submission) -> Submitted:
-        return scheduler.submit(submission)
-
-    @router.get("/studies")
-    def studies(
-        limit: Annotated[int, Query(ge=1, le=STUDIES)] = STUDIES,
-        called: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
-    ) -> list[StudyRow]:
-        return presenter.studies(limit, called)
-
-    @router.get("/studies/{study_id}")
-    def study(study_id: str) -> StudyView:
-        return presenter.study(found(study_id))
-
-    @router.get("/studies/{study_id}/rounds")
-    def rounds(study_id: str) -> list[RoundView]:
-        return presenter.rounds(found(study_id))
-
-    @router.post("/studies/{study_id}/rounds/{number}/undo")
-    def undo(study_id: str, number: int, request: Undo) -> RoundView:
-        new = scheduler.undo(found(study_id).id, number, request.user)
-        return presenter.rounds(found(study_id))[new.index]
-
-    @router.post("/studies/{study_id}/rounds/{number}/branch", status_code=201)
-    def branch(study_id: str, number: int, request: Branch) -> Submitted:
-        return scheduler.branch(found(study_id), number, request.name, request.user)
-
-    @router.get("/studies/{study_id}/trials")
-    def trials(
-        study_id: str,
-        after: Annotated[int, Query(ge=-1)] = -1,
-        limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE,
-    ) -> list[TrialView]:
-        record = found(study_id)
-        return [presenter.trial(row) for row in store.trials(record.id, after=after, limit=limit)]
-
-    @router.post("/studies/{study_id}/trials", status_code=201)
-    def add_trial(study_id: str, new: NewTrial) -> AddedTrial:
-        return scheduler.add(found(study_id).id, new)
-
-    @router.get("/studies/{study_id}/trials/{number}")
-    def trial_of_study(study_id: str, number: int) -> TrialView:
-        there = 0 <= number < MAX_TRIALS  # beyond it, a database refuses the number
-        row = store.numbered(found(study_id).id, number) if there else None
-        if row is None:
-            raise HTTPException(404, f"There is no trial {number} in study {study_id}.")
-        return presenter.trial(row, with_output=True)
-
-    @router.post("/studies/{study_id}/trials/{number}/stop")
-    def stop_trial(study_id: str, number: int) -> TrialView:
-        before = trial_of_study(study_id, number)
-        return presenter.trial(scheduler.stop_trial(found(study_id).id, before.number))
-
-    @router.get("/trials/{trial_id}")
-    def trial(trial_id: str) -> TrialView:
-        row = store.trial(trial_id)
-        if row is None:
-            raise HTTPException(404, f"There is no trial {trial_id}.")
-        return presenter.trial(row, with_output=True)
-
-    @router.post("/studies/{study_id}/pause")
-    def pause(study_id: str) -> StudyView:
-        scheduler.pause(found(study_id).id)
-        return presenter.study(found(study_id))
-
-    @router.post("/studies/{study_id}/resume")
-    def resume(study_id: str) -> StudyView:
-        scheduler.resume(found(study_id).id)
-        return presenter.study(found(study_id))
-
-    @router.post("/studies/{study_id}/stop")
-    def stop(study_id: str) -> StudyView:
-        scheduler.stop(found(study_id).id)
-        return presenter.study(found(study_id))
+    @router.get("/whoami")
+    def whoami(caller: Viewer) -> WhoAmI:
+        return WhoAmI(name=caller.name, role=caller.role, team=caller.team, token=caller.token)
 
     @router.get("/workers")
-    def workers() -> list[WorkerView]:
+    def workers(_caller: Viewer) -> list[WorkerView]:
         return worker_views(scheduler)
 
     @router.post("/workers/trust")
-    def trust(trusted: TrustedHost) -> list[WorkerView]:
+    def trust(_caller: Operator, trusted: TrustedHost) -> list[WorkerView]:
         scheduler.trust(trusted.host)
         return worker_views(scheduler)
 
     return router
-
-
-def _problem(view: ProblemView) -> JSONResponse:
-    return JSONResponse(
-        view.model_dump(mode="json"), view.status, media_type="application/problem+json"
-    )
-
-
-def _caviar_error(_request: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, InputError):
-        problems: list[dict[str, str | int | list[str] | None]] = [
-            {
-                "path": list(problem.path),
-                "reason": problem.reason,
-                "way_out": problem.way_out,
-                "line": problem.line,
-            }
-            for problem in error.problems
-        ]
-        return _problem(
-            ProblemView(
-                title="The input is wrong", status=422, detail=str(error), problems=problems
-            )
-        )
-    status = 409 if isinstance(error, NotAllowed) else 503
-    title = "Not possible now" if status == 409 else "A part of the service is away"
-    return _problem(ProblemView(title=title, status=status, detail=str(error)))
-
-
-def _http_error(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, StarletteHTTPException)
-    return _problem(
-        ProblemView(title="Request refused", status=error.status_code, detail=str(error.detail))
-    )
-
-
-def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    problems: list[dict[str, str | int | list[str] | None]] = [
-        {"path": [str(part) for part in entry["loc"]], "reason": entry["msg"], "way_out": ""}
-        for entry in error.errors()
-    ]
-    return _problem(
-        ProblemView(
-            title="The request is malformed",
-            status=422,
-            detail="; ".join(f"{'.'.join(p['path'])}: {p['reason']}" for p in problems),  # type: ignore[arg-type]
-            problems=problems,
-        )
-    )

@@ -58,9 +58,12 @@ class Presenter:
         """Of the studies that were looked at last."""
         self._over: dict[str, StudyRow] = {}
 
-    def studies(self, limit: int = STUDIES, called: str | None = None) -> list[StudyRow]:
-        """The newest first; ``called``: only those of this id, this name, or whose id starts so."""
-        records = self._store.newest_studies(limit, called)
+    def studies(
+        self, limit: int = STUDIES, called: str | None = None, team: str | None = None
+    ) -> list[StudyRow]:
+        """The newest first; ``called``: only those of this id, this name, or whose id starts so; ``team``: only those
+        that it may see."""
+        records = self._store.newest_studies(limit, called, team)
         rows = {record.id: self._over.get(record.id) for record in records}
         counts = self._scheduler.counts([study_id for study_id, row in rows.items() if row is None])
         found = []

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, Depends
 
-from caviar.api.app import bearer
+from caviar.api.access import needs
 from caviar.api.present import worker_views
 from caviar.contract.upkeep import Finding
 from caviar.errors import NotAllowed
@@ -18,9 +18,9 @@ Examine = Callable[[Question], tuple[Finding, ...]]
 """Asks the doctor, who may take minutes. Raises ServiceError."""
 
 
-def doctor_routes(scheduler: Scheduler, examine: Examine, token: str) -> APIRouter:
+def doctor_routes(scheduler: Scheduler, examine: Examine) -> APIRouter:
     """They run in threads that wait for the doctor's process: the scheduler goes on meanwhile."""
-    router = APIRouter(prefix="/api/v1/doctor", dependencies=[Depends(bearer(token))])
+    router = APIRouter(prefix="/api/v1/doctor", dependencies=[Depends(needs("operator"))])
     busy = threading.Lock()
 
     def ask(mend: bool) -> tuple[Finding, ...]:

@@ -7,7 +7,6 @@ scheduler's lock, a thread would add as much.
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -19,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from caviar.api.access import Access
 from caviar.contract.messages import (
     ClaimRequest,
     Finish,
@@ -34,36 +34,29 @@ Body = TypeVar("Body", bound=Message)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def refuse_stranger(authorization: str | None, token: str) -> None:
-    """Raises HTTPException 401 unless the header is ``Bearer`` and the token."""
-    given = (authorization or "").removeprefix("Bearer ")
-    if not hmac.compare_digest(given.encode(), token.encode()):
-        raise HTTPException(401, "No or a wrong token: set CAVIAR_TOKEN to the service's token.")
-
-
-def worker_routes(scheduler: Scheduler, token: str) -> list[Route]:
-    """Every route wants the workers' token."""
+def worker_routes(scheduler: Scheduler, access: Access) -> list[Route]:
+    """Every route wants a worker's token."""
 
     def post(path: str, kind: type[Body], call: Callable[[Body], BaseModel]) -> Route:
         async def endpoint(request: Request) -> Response:
-            refuse_stranger(request.headers.get("authorization"), token)
+            access.worker(request)
             return _json(call(_validated(kind, await request.body())))
 
         return Route(f"/api/v1/worker/{path}", endpoint, methods=["POST"])
 
     async def shipped(request: Request) -> Response:
-        refuse_stranger(request.headers.get("authorization"), token)
+        access.worker(request)
         message = _validated(Shipped, await request.body())
         await run_in_threadpool(scheduler.shipped, message)
         return Response(status_code=204)
 
     async def run_of(request: Request) -> Response:
-        refuse_stranger(request.headers.get("authorization"), token)
+        access.worker(request)
         message = _validated(RunRequest, await request.body())
         return _json(await run_in_threadpool(scheduler.run_of, message))
 
     async def ship_target(request: Request) -> Response:
-        refuse_stranger(request.headers.get("authorization"), token)
+        access.worker(request)
         study_id = request.path_params["study_id"]
         target = await run_in_threadpool(scheduler.ship_target, study_id)
         if target is None:

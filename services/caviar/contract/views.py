@@ -245,6 +245,10 @@ class Submission(BaseModel):
     """Continue an unfinished study of the same content instead of starting another."""
     code_version: str | None = None
     user: str | None = None
+    team: str | None = None
+    """Whose study it is: the token's team by default. Only an operator names another."""
+    bundle: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """The digest of a code bundle that was uploaded before."""
 
 
 Person = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]

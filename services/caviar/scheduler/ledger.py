@@ -33,9 +33,9 @@ def undo(store: Store, study_id: str, study: Study, number: int, user: str | Non
 
 
 def branch(
-    store: Store, origin: StudyRecord, number: int, name: str | None, user: str | None
+    store: Store, origin: StudyRecord, number: int, name: str | None, user: str | None, team: str
 ) -> tuple[StudyRecord, Study]:
-    """Add a study that starts from round ``number`` of ``origin``, whether that has ended or not.
+    """Add a study of ``team`` that starts from round ``number`` of ``origin``, whether that has ended or not.
 
     It has the same file but for its name, the round's box and memory, and the results that the round was computed
     from (with those that ``origin`` itself had from elsewhere) as results from elsewhere.
@@ -74,6 +74,8 @@ def branch(
         user=user,
         first_round=first.to_json(),
         branched=(origin.id, number),
+        team=team,
+        bundle=origin.bundle,
         start=Start(read=tuple(read)),
     )
     return record, study

@@ -28,6 +28,7 @@ from caviar.contract.messages import (
     ShipTarget,
 )
 from caviar.contract.names import queue_name
+from caviar.contract.queue import StudyEdit
 from caviar.contract.views import (
     AddedTrial,
     NewTrial,
@@ -53,6 +54,7 @@ from caviar.scheduler.tickets import SendTicket, Tickets
 from caviar.search import Round, first_round
 from caviar.studies.life import ENDED
 from caviar.studies.spec import load_study, refuse_missing
+from caviar.teams import DEFAULT_TEAM
 
 log = logging.getLogger("caviar.scheduler")
 
@@ -116,8 +118,8 @@ class Scheduler:
 
     # Studies
 
-    def submit(self, submission: Submission) -> Submitted:
-        """Accept a study, or go on with an unfinished one of the same content.
+    def submit(self, submission: Submission, team: str = DEFAULT_TEAM) -> Submitted:
+        """Accept a study of ``team``, or go on with an unfinished one of the same content.
 
         Raises:
             InputError: the text is not a study; nothing was written.
@@ -132,10 +134,10 @@ class Scheduler:
                     "Name a trainer that is installed on its workers.",
                 )
             )
-        start = start_of(self._store, study, submission.text)
+        start = start_of(self._store, study, submission.text, team)
         with self._lock:
             if submission.resume:
-                unfinished = self._store.unfinished(study.fingerprint)
+                unfinished = self._store.unfinished(study.fingerprint, team, submission.bundle)
                 if unfinished is not None:
                     if unfinished.state == "paused":
                         self.resume(unfinished.id)
@@ -150,6 +152,8 @@ class Scheduler:
                 user=submission.user,
                 first_round=first_round(study.space, study.search_settings).to_json(),
                 start=start,
+                team=team,
+                bundle=submission.bundle,
             )
             self._desks.open(record, study)
             self._wake.notify_all()
@@ -181,6 +185,18 @@ class Scheduler:
             for record in running:
                 self.pause(record.id)
         return running
+
+    def edit(self, study_id: str, edit: StudyEdit) -> StudyRecord:
+        """Change a study's place in the queue, or who may see it. Raises NotAllowed where there is no such study."""
+        with self._lock:
+            record = self._store.edit_study(study_id, edit.model_dump(exclude_none=True))
+            if record is None:
+                raise NotAllowed(f"Study {study_id} does not exist.")
+            desk = self._desks.find(study_id)
+            if desk is not None:
+                desk.record = record
+            self._wake.notify_all()
+            return record
 
     def _move(self, study_id: str, leaving: StudyState, to: StudyState) -> None:
         with self._lock:
@@ -223,10 +239,15 @@ class Scheduler:
             return desk.round
 
     def branch(
-        self, origin: StudyRecord, number: int, name: str | None = None, user: str | None = None
+        self,
+        origin: StudyRecord,
+        number: int,
+        name: str | None = None,
+        user: str | None = None,
+        team: str | None = None,
     ) -> Submitted:
-        """Start a study from round ``number`` of another."""
-        record, study = ledger.branch(self._store, origin, number, name, user)
+        """Start a study of ``team`` (by default the other's) from round ``number`` of another."""
+        record, study = ledger.branch(self._store, origin, number, name, user, team or origin.team)
         with self._lock:
             self._desks.open(record, study)
             self._wake.notify_all()

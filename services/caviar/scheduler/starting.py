@@ -18,12 +18,13 @@ MOST_TRIALS = 1000
 """The newest finished trials that are read of one study."""
 
 
-def start_of(store: Store, study: Study, text: str) -> Start:
-    """Read the studies that ``study`` names. Its experiments are read later, by the job that talks to MLflow.
+def start_of(store: Store, study: Study, text: str, team: str) -> Start:
+    """Read the studies that ``study`` names, of those that ``team`` may see.
 
-    Raises InputError naming every study that does not exist, with its line in ``text``.
+    Its experiments are read later, by the job that talks to MLflow. Raises InputError naming every study that does not
+    exist, with its line in ``text``.
     """
-    known = store.studies() if study.warm_start.studies else []
+    known = store.studies(team=team) if study.warm_start.studies else []
     found: list[StudyRecord] = []
     problems: list[Problem] = []
     for place, given in enumerate(study.warm_start.studies):

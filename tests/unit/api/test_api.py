@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import Engine
 
-from caviar.adapters.sql import Store, migrate, open_engine
+from caviar.adapters.sql import Store, Teams, migrate, open_engine
 from caviar.api import create_app
+from caviar.api.access import Access
 from caviar.contract.messages import Hello
 from caviar.scheduler import Scheduler
 from caviar.search import Searcher
@@ -27,22 +29,26 @@ budget: {trials: 3}
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def engine(tmp_path: Path) -> Engine:
     engine = open_engine(f"sqlite:///{tmp_path / 'caviar.db'}")
     migrate(engine)
+    return engine
+
+
+@pytest.fixture
+def store(engine: Engine) -> Store:
     return Store(engine)
 
 
 @pytest.fixture
-def api(store: Store) -> TestClient:
+def access(engine: Engine) -> Access:
+    return Access(Teams(engine), "client-token", "worker-token")
+
+
+@pytest.fixture
+def api(store: Store, access: Access) -> TestClient:
     scheduler = Scheduler(store, lambda *_: None, lease_s=10, claim_s=5, local=True)
-    app = create_app(
-        store,
-        scheduler,
-        mlflow_uri="http://mlflow",
-        token="client-token",
-        worker_token="worker-token",
-    )
+    app = create_app(store, scheduler, access, mlflow_uri="http://mlflow")
     return TestClient(app, raise_server_exceptions=False)
 
 
@@ -219,11 +225,11 @@ def test_one_trial_is_stopped(api: TestClient, store: Store) -> None:
     assert api.post(f"{path}/0/stop", headers=WORKER).status_code == 401
 
 
-def test_workers_are_listed_with_what_is_held_against_them(store: Store) -> None:
+def test_workers_are_listed_with_what_is_held_against_them(store: Store, access: Access) -> None:
     """A host that is set aside says so until it is trusted; trusting another one is refused."""
     store.set_aside("sick", "its last 4 trials failed in a row")
     scheduler = Scheduler(store, lambda *_: None, lease_s=10, claim_s=5)
-    app = create_app(store, scheduler, mlflow_uri="", token="client-token", worker_token="w")
+    app = create_app(store, scheduler, access, mlflow_uri="")
     api = TestClient(app)
     for host in ("sick", "well"):
         scheduler.hello(Hello(host=host, incarnation="one", slots=4, gpus=4))

@@ -9,8 +9,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from caviar.adapters.sql import Store, migrate, open_engine
+from caviar.adapters.sql import Store, Teams, migrate, open_engine
 from caviar.api import create_app
+from caviar.api.access import Access
 from caviar.api.upkeep import doctor_routes
 from caviar.contract.messages import ClaimRequest, Hello, Ticket
 from caviar.contract.upkeep import Finding
@@ -62,14 +63,9 @@ def doctor() -> Doctor:
 
 @pytest.fixture
 def api(scheduler: Scheduler, doctor: Doctor) -> TestClient:
-    app: FastAPI = create_app(
-        scheduler._store,
-        scheduler,
-        mlflow_uri="http://mlflow",
-        token="client-token",
-        worker_token="worker-token",
-    )
-    app.include_router(doctor_routes(scheduler, doctor, "client-token"))
+    access = Access(Teams(scheduler._store._engine), "client-token", "worker-token")
+    app: FastAPI = create_app(scheduler._store, scheduler, access, mlflow_uri="http://mlflow")
+    app.include_router(doctor_routes(scheduler, doctor))
     return TestClient(app, headers=CLIENT)
 
 

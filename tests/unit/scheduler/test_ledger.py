@@ -266,5 +266,5 @@ def test_a_long_name_leaves_room_for_the_round(service: Service) -> None:
     study = service.scheduler.submit(Submission(text=text)).id
     origin = service.store.study(study)
     assert origin is not None
-    new = ledger.branch(service.store, origin, 0, None, None)[0]
+    new = ledger.branch(service.store, origin, 0, None, None, origin.team)[0]
     assert new.name == "b" * 61 + "-r0"

@@ -3,9 +3,18 @@
 from caviar.adapters.sql.engine import migrate, open_engine
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import Read, Start
-from caviar.adapters.sql.rows import Aside, PriorRow, RoundRow, StudyRecord, TrialRow
+from caviar.adapters.sql.rows import (
+    Aside,
+    PriorRow,
+    RoundRow,
+    StudyRecord,
+    TeamRow,
+    TokenRow,
+    TrialRow,
+)
 from caviar.adapters.sql.standing import Standing, standing
 from caviar.adapters.sql.store import Store
+from caviar.adapters.sql.teams import Teams
 
 __all__ = [
     "Aside",
@@ -16,6 +25,9 @@ __all__ = [
     "Start",
     "Store",
     "StudyRecord",
+    "TeamRow",
+    "Teams",
+    "TokenRow",
     "TrialMark",
     "TrialRow",
     "WaitingRuns",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy import Engine, create_engine, event, insert, inspect, text
 
-from caviar.adapters.sql.tables import metadata
+from caviar.adapters.sql.tables import metadata, teams, triggers_of
+from caviar.teams import DEFAULT_TEAM
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration. A test compares it with the scripts in ``migrations/versions``."""
 
 
@@ -51,6 +53,11 @@ def migrate(engine: Engine) -> None:
         tables = inspect(connection).get_table_names()
         if not tables:
             metadata.create_all(connection)
+            connection.execute(
+                insert(teams).values(name=DEFAULT_TEAM, weight=1.0, quota={}, created=time.time())
+            )
+            for statement in triggers_of(connection.dialect.name):
+                connection.exec_driver_sql(statement)
             connection.execute(
                 text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
             )

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from sys import intern
 from typing import Any
 
+from caviar.contract.access import Quota, Role
 from caviar.contract.messages import ParameterValue
+from caviar.contract.queue import Place
 from caviar.contract.views import StudyState, TrialKind, TrialState
 from caviar.search import Result
 
@@ -40,6 +42,15 @@ class StudyRecord:
     """How many times it came back from MLflow."""
     notes: list[dict[str, Any]] = field(default_factory=list)
     """What came of each source of the warm start, as ``contract.views.Note`` in JSON."""
+    team: str = "default"
+    priority: int = 0
+    """Inside the team: the higher goes first."""
+    place: Place = "normal"
+    """An operator's order."""
+    shared: bool = False
+    """Every team may look at it."""
+    bundle: str | None = None
+    """The digest of the code that it trains, where that came with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +141,28 @@ class RoundRow:
     data: dict[str, Any]
     created: float
     run_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TeamRow:
+    name: str
+    weight: float
+    quota: Quota
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    id: str
+    name: str
+    role: Role
+    team: str | None
+    digest: str
+    created: float
+    expires: float | None
+    revoked: float | None
+    used: float | None
+
+    def holds(self, now: float) -> bool:
+        """Neither revoked nor expired; ``now`` in seconds since the epoch."""
+        return self.revoked is None and (self.expires is None or now < self.expires)

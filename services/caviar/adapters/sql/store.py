@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Engine, Row, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from caviar.adapters.sql import hosts as hosts_of
@@ -26,6 +26,12 @@ from caviar.contract.names import trial_id
 from caviar.contract.views import StudyState, TrialKind, TrialState
 from caviar.studies.life import ENDED, Verdict
 from caviar.studies.mapping import Known
+from caviar.teams import DEFAULT_TEAM
+
+
+def seen_by(team: str) -> ColumnElement[bool]:
+    """Studies that a team may look at: its own, and what others share."""
+    return or_(studies.c.team == team, studies.c.shared)
 
 
 def _study(row: Row[Any]) -> StudyRecord:
@@ -55,6 +61,9 @@ class Store:
         first_round: dict[str, Any],
         start: Start = NOTHING,
         branched: tuple[str, int] | None = None,
+        team: str = DEFAULT_TEAM,
+        priority: int = 0,
+        bundle: str | None = None,
     ) -> StudyRecord:
         """Write a study, its first round and what it starts from together.
 
@@ -82,6 +91,9 @@ class Store:
             notes=[note.model_dump() for note in start.notes],
             branched_from=branched[0] if branched else None,
             branched_round=branched[1] if branched else None,
+            team=team,
+            priority=priority,
+            bundle=bundle,
         )
         values = {name: getattr(record, name) for name in StudyRecord.__slots__}
         with self._engine.begin() as connection:
@@ -96,31 +108,50 @@ class Store:
         return _study(row) if row else None
 
     def studies(
-        self, states: Iterable[StudyState] | None = None, closed: bool | None = None
+        self,
+        states: Iterable[StudyState] | None = None,
+        closed: bool | None = None,
+        team: str | None = None,
     ) -> list[StudyRecord]:
-        """Studies, the oldest first."""
+        """Studies, the oldest first. ``team``: only those that it may see, its own and what others share."""
         query = select(studies).order_by(studies.c.created, studies.c.id)
         if states is not None:
             query = query.where(studies.c.state.in_(list(states)))
         if closed is not None:
             query = query.where(studies.c.closed == closed)
+        if team is not None:
+            query = query.where(seen_by(team))
         with self._reader.begin() as connection:
             return [_study(row) for row in connection.execute(query)]
 
-    def newest_studies(self, limit: int, called: str | None = None) -> list[StudyRecord]:
-        """The newest first; ``called``: only those of this id, this name, or whose id starts so."""
+    def newest_studies(
+        self, limit: int, called: str | None = None, team: str | None = None
+    ) -> list[StudyRecord]:
+        """The newest first; ``called``: only those of this id, this name, or whose id starts so.
+
+        ``team``: only those that it may see, its own and what others share.
+        """
         query = select(studies).order_by(studies.c.created.desc(), studies.c.id.desc())
+        if team is not None:
+            query = query.where(seen_by(team))
         if called is not None:
             begins = studies.c.id.startswith(called, autoescape=True)
             query = query.where(or_(studies.c.name == called, begins))
         with self._reader.begin() as connection:
             return [_study(row) for row in connection.execute(query.limit(limit))]
 
-    def unfinished(self, fingerprint: str) -> StudyRecord | None:
-        """The newest study of this content that has not ended."""
+    def unfinished(
+        self, fingerprint: str, team: str = DEFAULT_TEAM, bundle: str | None = None
+    ) -> StudyRecord | None:
+        """The team's newest study of this content, with this code, that has not ended."""
         query = (
             select(studies)
-            .where(studies.c.fingerprint == fingerprint, studies.c.state.not_in(ENDED))
+            .where(
+                studies.c.fingerprint == fingerprint,
+                studies.c.state.not_in(ENDED),
+                studies.c.team == team,
+                studies.c.bundle.is_not_distinct_from(bundle),
+            )
             .order_by(studies.c.created.desc())
         )
         with self._reader.begin() as connection:
@@ -141,6 +172,14 @@ class Store:
             if moved and to in ENDED:
                 moves.cancel_waiting(connection, study_id, now)
         return bool(moved)
+
+    def edit_study(self, study_id: str, values: dict[str, Any]) -> StudyRecord | None:
+        """Set ``priority``, ``place`` or ``shared``; the study as it is then. None: there is no such study."""
+        with self._engine.begin() as connection:
+            if values:
+                connection.execute(update(studies).where(studies.c.id == study_id).values(values))
+            row = connection.execute(select(studies).where(studies.c.id == study_id)).first()
+        return _study(row) if row else None
 
     def set_importance(self, study_id: str, importance: list[dict[str, Any]]) -> None:
         with self._engine.begin() as connection:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -54,8 +55,14 @@ studies = Table(
     Column("branched_round", Integer),
     Column("notes", JSON, nullable=False, default=list),
     Column("rebuilt", Integer, nullable=False, default=0),
+    Column("team", String(32), nullable=False, default="default"),
+    Column("priority", Integer, nullable=False, default=0),
+    Column("place", String(8), nullable=False, default="normal"),
+    Column("shared", Boolean, nullable=False, default=False),
+    Column("bundle", String(64)),
     Index(None, "fingerprint"),
     Index(None, "state"),
+    Index(None, "team", "created"),
 )
 
 trials = Table(
@@ -142,3 +149,109 @@ rounds = Table(
     Column("created", Float, nullable=False),
     Column("run_id", String(64)),
 )
+
+teams = Table(
+    "teams",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("weight", Float, nullable=False, default=1.0),
+    Column("quota", JSON, nullable=False, default=dict),
+    Column("created", Float, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("team", String(32), ForeignKey("teams.name")),
+    Column("digest", String(64), nullable=False),
+    Column("created", Float, nullable=False),
+    Column("expires", Float),
+    Column("revoked", Float),
+    Column("used", Float),
+)
+
+# Nothing changes or removes a line: see triggers_of.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("token", String(16), nullable=False),
+    Column("team", String(32)),
+    Column("address", String(64), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("target", String(128), nullable=False),
+    Column("before", JSON),
+    Column("after", JSON),
+    Index(None, "team", "id"),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("token", String(16), primary_key=True),
+    Column("key", String(128), primary_key=True),
+    Column("request", String(64), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Index(None, "created"),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("team", String(32), ForeignKey("teams.name"), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("secret", String(128), nullable=False),
+    Column("events", JSON, nullable=False),
+    Column("created", Float, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("webhook", String(16), ForeignKey("webhooks.id"), nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("key", String(128), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("due", Float),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("delivered", Float),
+    Column("error", Text, nullable=False, default=""),
+    UniqueConstraint("webhook", "event", "key"),
+    Index(None, "due"),
+)
+
+bundles = Table(
+    "bundles",
+    metadata,
+    Column("team", String(32), ForeignKey("teams.name"), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("size", Integer, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+
+def triggers_of(dialect: str) -> list[str]:
+    """The statements that keep the audit log append-only, whoever writes to the database."""
+    if dialect == "sqlite":
+        return [
+            f"CREATE TRIGGER audit_no_{verb} BEFORE {verb} ON audit"
+            " BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+            for verb in ("update", "delete")
+        ]
+    return [
+        "CREATE FUNCTION audit_is_append_only() RETURNS trigger AS"
+        " $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END; $$ LANGUAGE plpgsql",
+        "CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit"
+        " FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()",
+    ]

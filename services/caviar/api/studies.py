@@ -1,0 +1,147 @@
+"""The routes of studies, their rounds and trials under ``/api/v1``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query
+
+from caviar.adapters.sql import Store, StudyRecord, TrialRow
+from caviar.api.access import Access, LookedAt, Owned, Submitter, Viewer
+from caviar.api.present import STUDIES, Presenter
+from caviar.contract.queue import StudyEdit
+from caviar.contract.views import (
+    AddedTrial,
+    Branch,
+    NewTrial,
+    RoundView,
+    StudyRow,
+    StudyView,
+    Submission,
+    Submitted,
+    TrialView,
+    Undo,
+)
+from caviar.scheduler import Scheduler
+from caviar.studies.spec import MAX_TRIALS
+from caviar.teams import DEFAULT_TEAM, Caller
+
+PAGE = 500
+
+
+def study_routes(
+    access: Access, store: Store, scheduler: Scheduler, presenter: Presenter
+) -> APIRouter:
+    router = APIRouter(prefix="/api/v1")
+
+    def numbered(record: StudyRecord, number: int) -> TrialRow:
+        there = 0 <= number < MAX_TRIALS  # beyond it, a database refuses the number
+        row = store.numbered(record.id, number) if there else None
+        if row is None:
+            raise HTTPException(404, f"There is no trial {number} in study {record.id}.")
+        return row
+
+    def again(record: StudyRecord) -> StudyView:
+        return presenter.study(store.study(record.id) or record)
+
+    @router.post("/studies", status_code=201)
+    def submit(submission: Submission, caller: Submitter) -> Submitted:
+        team = team_of(access, caller, submission.team)
+        if caller.team is not None:
+            submission = submission.model_copy(update={"user": caller.name})
+        return scheduler.submit(submission, team)
+
+    @router.get("/studies")
+    def studies(
+        caller: Viewer,
+        limit: Annotated[int, Query(ge=1, le=STUDIES)] = STUDIES,
+        called: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
+    ) -> list[StudyRow]:
+        return presenter.studies(limit, called, caller.team)
+
+    @router.get("/studies/{study_id}")
+    def study(record: LookedAt) -> StudyView:
+        return presenter.study(record)
+
+    @router.patch("/studies/{study_id}")
+    def edit(record: Owned, caller: Submitter, new: StudyEdit) -> StudyView:
+        if new.place is not None and not caller.may("operator"):
+            raise HTTPException(403, "Only an operator sets a study's place in the queue.")
+        return presenter.study(scheduler.edit(record.id, new))
+
+    @router.get("/studies/{study_id}/rounds")
+    def rounds(record: LookedAt) -> list[RoundView]:
+        return presenter.rounds(record)
+
+    @router.post("/studies/{study_id}/rounds/{number}/undo")
+    def undo(record: Owned, caller: Submitter, number: int, request: Undo) -> RoundView:
+        new = scheduler.undo(record.id, number, author(caller, request.user))
+        return presenter.rounds(record)[new.index]
+
+    @router.post("/studies/{study_id}/rounds/{number}/branch", status_code=201)
+    def branch(record: LookedAt, caller: Submitter, number: int, request: Branch) -> Submitted:
+        team = caller.team or record.team
+        user = author(caller, request.user)
+        return scheduler.branch(record, number, request.name, user, team)
+
+    @router.get("/studies/{study_id}/trials")
+    def trials(
+        record: LookedAt,
+        after: Annotated[int, Query(ge=-1)] = -1,
+        limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE,
+    ) -> list[TrialView]:
+        return [presenter.trial(row) for row in store.trials(record.id, after=after, limit=limit)]
+
+    @router.post("/studies/{study_id}/trials", status_code=201)
+    def add_trial(record: Owned, new: NewTrial) -> AddedTrial:
+        return scheduler.add(record.id, new)
+
+    @router.get("/studies/{study_id}/trials/{number}")
+    def trial_of_study(record: LookedAt, number: int) -> TrialView:
+        return presenter.trial(numbered(record, number), with_output=True)
+
+    @router.post("/studies/{study_id}/trials/{number}/stop")
+    def stop_trial(record: Owned, number: int) -> TrialView:
+        return presenter.trial(scheduler.stop_trial(record.id, numbered(record, number).number))
+
+    @router.get("/trials/{trial_id}")
+    def trial(trial_id: str, caller: Viewer) -> TrialView:
+        row = store.trial(trial_id)
+        record = store.study(row.study_id) if row else None
+        if row is None or record is None or not (record.shared or caller.belongs_to(record.team)):
+            raise HTTPException(404, f"There is no trial {trial_id}.")
+        return presenter.trial(row, with_output=True)
+
+    @router.post("/studies/{study_id}/pause")
+    def pause(record: Owned) -> StudyView:
+        scheduler.pause(record.id)
+        return again(record)
+
+    @router.post("/studies/{study_id}/resume")
+    def resume(record: Owned) -> StudyView:
+        scheduler.resume(record.id)
+        return again(record)
+
+    @router.post("/studies/{study_id}/stop")
+    def stop(record: Owned) -> StudyView:
+        scheduler.stop(record.id)
+        return again(record)
+
+    return router
+
+
+def author(caller: Caller, given: str | None) -> str | None:
+    """Who did it: the token's owner. Only an operator says that somebody else did."""
+    return given if caller.team is None else caller.name
+
+
+def team_of(access: Access, caller: Caller, asked: str | None) -> str:
+    """The team that the caller acts for. Raises HTTPException 403 or 404."""
+    if caller.team is not None:
+        if asked is not None and asked != caller.team:
+            raise HTTPException(403, f"Your token is the team {caller.team}'s, not {asked}'s.")
+        return caller.team
+    team = asked or DEFAULT_TEAM
+    if team not in access.teams.all():
+        raise HTTPException(404, f"There is no team {team}. `caviar team list` lists them.")
+    return team
