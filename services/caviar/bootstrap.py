@@ -15,7 +15,7 @@ from types import FrameType
 from sqlalchemy import Engine
 
 from caviar import settings as settings_module
-from caviar.adapters.sql import Store, Teams, migrate, open_engine
+from caviar.adapters.sql import Store, Teams, Webhooks, migrate, open_engine
 from caviar.contract.upkeep import Finding, Rebuilt
 from caviar.errors import ServiceError
 from caviar.refinement.refiner import Recorded
@@ -57,8 +57,10 @@ def run_scheduler() -> None:
     from caviar.api import create_app
     from caviar.api.access import Access
     from caviar.api.upkeep import doctor_routes
+    from caviar.api.webhooks import webhook_routes
     from caviar.scheduler import Scheduler
     from caviar.scheduler.loop import Loop
+    from caviar.webhooks import Allowed
 
     engine = open_migrated(settings.database_url)
     store = Store(engine)
@@ -79,6 +81,7 @@ def run_scheduler() -> None:
     )
     app = create_app(store, scheduler, access, mlflow_uri=settings.mlflow_uri)
     app.include_router(doctor_routes(scheduler, _ask_doctor))
+    app.include_router(webhook_routes(Webhooks(engine), Allowed.parse(settings.webhook_allow)))
     loop = Loop(scheduler)
     loop.start()
     config = uvicorn.Config(
@@ -110,7 +113,12 @@ def run_refiner() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    store = open_store(settings)
+    from caviar.webhooks import Allowed, Courier
+
+    engine = open_migrated(settings.database_url)
+    store = Store(engine)
+    courier = Courier(store, Webhooks(engine), Allowed.parse(settings.webhook_allow))
+    threading.Thread(target=courier.run, args=(stop,), name="courier", daemon=True).start()
     recorded: dict[str, Recorded] = {}
     keeper = threading.Thread(target=_keep, args=(store, settings, recorded, stop), daemon=True)
     keeper.start()

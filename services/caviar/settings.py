@@ -43,6 +43,10 @@ class Settings(BaseModel):
     local: bool = Field(
         default=False, description="Accept studies whose trainer lies in a folder of this machine."
     )
+    webhook_allow: str = Field(
+        default="",
+        description="Hosts and networks beside public addresses that webhooks may go to.",
+    )
     start_paused: bool = Field(
         default=False,
         description="Pause all unfinished studies at start (caviar run: one at a time).",

@@ -237,6 +237,71 @@ def workers_trust(host: str, as_json: bool) -> int:
     return reading.trust(host, as_json)
 
 
+@app.group()
+def webhook() -> None:
+    """Have the service call an address of yours when something happens."""
+
+
+_webhook_id = click.argument("webhook_id", metavar="WEBHOOK")
+
+
+@webhook.command("add")
+@click.argument("url")
+@click.option(
+    "--event",
+    "events",
+    multiple=True,
+    type=click.Choice(["study.finished", "study.failed", "study.stale", "quota.near"]),
+    help="Only this event; may be given several times. [default: all]",
+)
+@click.option("--team", help="Another team than one's own: an operator's.")
+@_json_option
+def webhook_add(url: str, events: tuple[Any, ...], team: str | None, as_json: bool) -> int:
+    """Send events to URL from now on; prints the secret that they are signed with, this once."""
+    from caviar.cli import webhooks
+
+    return webhooks.add(url, events, team, as_json)
+
+
+@webhook.command("list")
+@_json_option
+def webhook_list(as_json: bool) -> int:
+    """List the team's webhooks and what their newest delivery met."""
+    from caviar.cli import webhooks
+
+    return webhooks.listed(as_json)
+
+
+@webhook.command("remove")
+@_webhook_id
+def webhook_remove(webhook_id: str) -> int:
+    """Send nothing more to a webhook."""
+    from caviar.cli import webhooks
+
+    return webhooks.remove(webhook_id)
+
+
+@webhook.command("test")
+@_webhook_id
+@_json_option
+def webhook_test(webhook_id: str, as_json: bool) -> int:
+    """Send a ping."""
+    from caviar.cli import webhooks
+
+    return webhooks.ping(webhook_id, as_json)
+
+
+@webhook.command("deliveries")
+@_webhook_id
+@click.option("--again", type=int, metavar="NUMBER", help="Send this one again, now.")
+@_json_option
+def webhook_deliveries(webhook_id: str, again: int | None, as_json: bool) -> int:
+    """List what was sent to a webhook, the newest first, and how it went."""
+    from caviar.cli import webhooks
+
+    return webhooks.deliveries(webhook_id, again, as_json)
+
+
 @app.command()
 @click.option("--mend", is_flag=True, help="Mend what can be mended.")
 @_json_option

@@ -30,6 +30,7 @@ from caviar.contract.views import (
     Undo,
     WorkerView,
 )
+from caviar.contract.webhooks import DeliveryView, IssuedWebhook, NewWebhook, WebhookView
 from caviar.errors import CaviarError, InputError, NotAllowed, Problem, ServiceError
 
 TIMEOUT_S = 30.0
@@ -155,6 +156,25 @@ class Client:
     def workers(self) -> list[WorkerView]:
         return self._call("GET", "/workers", list[WorkerView])
 
+    def add_webhook(self, new: NewWebhook) -> IssuedWebhook:
+        return self._call("POST", "/webhooks", IssuedWebhook, body=new.model_dump(mode="json"))
+
+    def webhooks(self) -> list[WebhookView]:
+        return self._call("GET", "/webhooks", list[WebhookView])
+
+    def remove_webhook(self, identifier: str) -> None:
+        self._call("DELETE", f"/webhooks/{identifier}", type(None))
+
+    def test_webhook(self, identifier: str) -> WebhookView:
+        return self._call("POST", f"/webhooks/{identifier}/test", WebhookView)
+
+    def deliveries(self, identifier: str) -> list[DeliveryView]:
+        return self._call("GET", f"/webhooks/{identifier}/deliveries", list[DeliveryView])
+
+    def deliver_again(self, identifier: str, number: int) -> WebhookView:
+        path = f"/webhooks/{identifier}/deliveries/{number}/again"
+        return self._call("POST", path, WebhookView)
+
     def doctor(self, mend: bool) -> list[Finding]:
         """What is wrong, mended where asked. Every run is read: it may take minutes."""
         method, path = ("POST", "/doctor/mend") if mend else ("GET", "/doctor")
@@ -206,7 +226,7 @@ class Client:
         if response.status_code >= 300:
             raise error_of(response.status_code, response.text)
         try:
-            return TypeAdapter(answer).validate_json(response.content)
+            return TypeAdapter(answer).validate_json(response.content or b"null")
         except ValidationError:
             raise ServiceError(
                 f"{self.url}{path} did not answer as a Caviar service of this version"

@@ -15,6 +15,7 @@ from caviar.adapters.sql.rows import (
 from caviar.adapters.sql.standing import Standing, standing
 from caviar.adapters.sql.store import Store
 from caviar.adapters.sql.teams import Teams
+from caviar.adapters.sql.webhooks import WebhookRow, Webhooks
 
 __all__ = [
     "Aside",
@@ -31,6 +32,8 @@ __all__ = [
     "TrialMark",
     "TrialRow",
     "WaitingRuns",
+    "WebhookRow",
+    "Webhooks",
     "migrate",
     "open_engine",
     "standing",

@@ -1,0 +1,78 @@
+"""What happened, as it follows from the store: nothing has to be caught in the moment, so nothing is missed.
+
+Each event has a key, and a webhook gets an event of a key once. Looking again finds the same events: after a restart,
+after days of downtime, in two processes at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from caviar.adapters.sql import Store, StudyRecord
+from caviar.contract.webhooks import EventName
+from caviar.studies.life import ENDED
+from caviar.studies.spec import load_study
+
+RECENT_S = 7 * 86_400.0
+"""A study that ended longer ago is no news: for a webhook that was just made, say."""
+STALE_S = 3600.0
+"""A study of which nothing runs, and nothing ended for this long, is told to be stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    name: EventName
+    team: str
+    key: str
+    at: float
+    """When it happened, in seconds since the epoch."""
+    data: dict[str, Any]
+
+    def body(self) -> str:
+        """As Standard Webhooks has it: type, timestamp, data."""
+        stamp = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="seconds")
+        return json.dumps({"type": self.name, "timestamp": stamp, "data": self.data})
+
+
+def study_events(store: Store, teams: set[str], now: float) -> Iterator[Event]:
+    """Ends of studies of these teams, and those of which nothing moves."""
+    newest: dict[str, float] | None = None
+    for record in store.studies():
+        if record.team not in teams:
+            continue
+        if record.state in ENDED:
+            if record.ended is not None and record.ended >= now - RECENT_S:
+                yield _ended(store, record, record.ended)
+        elif record.state == "running":
+            newest = store.newest_ends() if newest is None else newest
+            moved = max(record.created, newest.get(record.id, 0.0))
+            if now - moved > STALE_S and not store.counts(record.id)["running"]:
+                data = {"study": _about(record), "idle_s": round(now - moved)}
+                yield Event("study.stale", record.team, f"{record.id}:{moved:.0f}", now, data)
+
+
+def _ended(store: Store, record: StudyRecord, at: float) -> Event:
+    name: EventName = "study.failed" if record.state == "failed" else "study.finished"
+    goal = load_study(record.source, record.filename).metric.goal
+    row = store.best(record.id, goal == "maximize")
+    best = None
+    if row is not None:
+        best = {"trial": row.number, "value": row.value, "params": row.params}
+    counts = {state: count for state, count in store.counts(record.id).items() if count}
+    data = {"study": _about(record), "best": best, "trials": counts}
+    return Event(name, record.team, record.id, at, data)
+
+
+def _about(record: StudyRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "name": record.name,
+        "team": record.team,
+        "state": record.state,
+        "reason": record.reason,
+        "path": f"/api/v1/studies/{record.id}",
+    }
