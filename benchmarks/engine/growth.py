@@ -40,7 +40,7 @@ import redis
 from growth_peer import optuna_costs
 from history import add_study, loss, open_store
 
-from caviar.cli.client import Address, Client
+from caviar.client.connection import Address, Client
 from caviar.embedded.redis import arguments, find_server
 
 TOKEN = "a-token-of-the-benchmark"  # noqa: S105

@@ -27,7 +27,7 @@ from pathlib import Path
 from spans import Spans, all_trials, busy, gaps, spans_of
 
 from caviar import embedded
-from caviar.cli.client import Address, Client
+from caviar.client.connection import Address, Client
 from caviar.contract.views import Submission
 
 DURATIONS = {

@@ -23,7 +23,7 @@ import psutil
 from spans import all_trials, gaps, spans_of
 
 from caviar import embedded
-from caviar.cli.client import Address, Client
+from caviar.client.connection import Address, Client
 from caviar.contract.views import Submission, TrialView
 
 PARTS = (

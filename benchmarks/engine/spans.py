@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from caviar.cli.client import Client
+from caviar.client.connection import Client
 from caviar.contract.views import TrialView
 
 Spans = list[tuple[float, float]]

@@ -35,7 +35,7 @@ from throughput_peers import PEERS, SLOTS, STEPS
 
 from caviar import embedded
 from caviar.adapters.health import wait_until_up
-from caviar.cli.client import Address, Client
+from caviar.client.connection import Address, Client
 from caviar.contract.views import Submission
 from caviar.embedded import redis
 from caviar.embedded.service import _Embedded

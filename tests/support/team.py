@@ -21,7 +21,7 @@ from typing import TypeVar
 import httpx2
 import psutil
 
-from caviar.cli.client import Address, Client
+from caviar.client.connection import Address, Client
 from caviar.contract.views import StudyView, Submission
 from caviar.errors import ServiceError
 from tests.support import wait_until

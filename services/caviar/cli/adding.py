@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from caviar.cli.client import Client, find_service
 from caviar.cli.numbers import number
 from caviar.cli.reading import console, print_json
 from caviar.cli.views.parts import clean, values_table
+from caviar.client.connection import Client, find_service
 from caviar.contract.messages import ParameterValue
 from caviar.contract.views import NewTrial
 from caviar.errors import InputError, Problem

@@ -33,7 +33,13 @@ def _embedded_options(command: F) -> F:
     )(command)
 
 
-_study = click.argument("study", metavar="STUDY")
+def _studies(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[Any]:
+    from caviar.cli.completion import studies_beginning_with
+
+    return studies_beginning_with(begun)
+
+
+_study = click.argument("study", metavar="STUDY", shell_complete=_studies)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -329,6 +335,19 @@ def rebuild(home: Path | None, mlflow: str | None, missing: bool, as_json: bool)
     from caviar.cli.upkeep import rebuild_store
 
     return rebuild_store(home, mlflow, missing, as_json)
+
+
+@app.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="SHELL")
+def completion(shell: str) -> int:
+    """Print what makes the shell complete commands, options and names of studies.
+
+    For bash: `caviar completion bash > ~/.local/share/bash-completion/completions/caviar`.
+    """
+    from caviar.cli.completion import script
+
+    click.echo(script(app, shell))
+    return 0
 
 
 @app.command()

@@ -9,9 +9,9 @@ from typing import Protocol
 from rich.console import Console
 from rich.live import Live
 
-from caviar.cli.client import Client, finished_after
 from caviar.cli.views.parts import clean
 from caviar.cli.views.progress import counts_line, progress, round_line, trial_line
+from caviar.client.connection import Client, finished_after
 from caviar.contract.views import Note, StudyView, TrialView
 
 POLL_S = 0.5

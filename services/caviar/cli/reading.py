@@ -10,14 +10,14 @@ from pydantic import BaseModel, TypeAdapter
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from caviar.cli.client import Client, find_service
 from caviar.cli.follow import ENDED, follow
-from caviar.cli.home import user_name
 from caviar.cli.views import tables
 from caviar.cli.views.ledger import rounds_view
 from caviar.cli.views.parts import clean
 from caviar.cli.views.progress import progress, round_line
 from caviar.cli.views.result import exit_code, result, result_object
+from caviar.client.connection import Client, find_service
+from caviar.client.home import user_name
 from caviar.contract.views import Branch, RoundView, TrustedHost, Undo
 from caviar.errors import InputError, Problem
 

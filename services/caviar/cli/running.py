@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from caviar.cli import INTERRUPTED
-from caviar.cli.home import default_home, user_name
+from caviar.client.home import default_home, user_name
 from caviar.contract.views import StudyView, Submission
 from caviar.errors import InputError, Problem
 from caviar.studies.source import MAX_BYTES, read_source
@@ -75,7 +75,7 @@ def _followed(
     trainer = study.trainer.model_copy(update={"folder": str(_folder(file))})
     checked = _in_background(lambda: service.check_trainer(trainer))
     submission = _submission(file, text, local=True)
-    from caviar.cli.client import Address, Client
+    from caviar.client.connection import Address, Client
 
     with Client(Address(service.url, service.token)) as client:
         wrong = checked.result()
@@ -136,10 +136,10 @@ def stay_up(workers: int | None, home: Path | None) -> int:
 
 
 def submit_study(file: Path, as_json: bool) -> int:
-    from caviar.cli.client import Client, find_service
     from caviar.cli.reading import print_json
     from caviar.cli.views.parts import clean
     from caviar.cli.views.progress import started_line
+    from caviar.client.connection import Client, find_service
 
     text, _ = read_study(file)
     with Client(find_service()) as client:

@@ -9,11 +9,11 @@ from pathlib import Path
 import httpx2
 from rich.status import Status
 
-from caviar.cli.client import Client, find_service
-from caviar.cli.home import default_home
 from caviar.cli.reading import console, print_json
 from caviar.cli.views.parts import clean
 from caviar.cli.views.upkeep import findings_view, rebuilt_view
+from caviar.client.connection import Client, find_service
+from caviar.client.home import default_home
 from caviar.contract.upkeep import Rebuilt
 from caviar.errors import NotAllowed
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import click
 from rich.table import Table
 
-from caviar.cli.client import Client, find_service
 from caviar.cli.reading import console, print_json
 from caviar.cli.views.parts import clean
 from caviar.cli.views.tables import new_table, when
+from caviar.client.connection import Client, find_service
 from caviar.contract.webhooks import DeliveryView, EventName, NewWebhook, WebhookView
 
 

@@ -9,11 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from caviar.cli.client import PAGE, Address, Client, find_service, finished_after
+from caviar.client.connection import PAGE, Address, Client, find_service, finished_after
 from caviar.contract.views import Submission, TrialView
 from caviar.errors import InputError, NotAllowed, Problem, ServiceError
-from tests.support.answering_service import Service
+from tests.support.answering_service import Service, answering_service
 from tests.support.studies_made_up import digits_study, trial
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with answering_service() as service:
+        yield service
 
 
 @pytest.fixture

@@ -5,14 +5,18 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import time
+import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx2
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from caviar.cli.home import default_home
+from caviar.client.home import default_home
+from caviar.contract.access import WhoAmI
 from caviar.contract.names import ENV_API
 from caviar.contract.upkeep import Finding
 from caviar.contract.views import (
@@ -46,6 +50,14 @@ T = TypeVar("T")
 HOW_TO_START = "`caviar up` starts one on this machine; CAVIAR_URL and CAVIAR_TOKEN choose another."
 
 
+RETRIES_S = (0.2, 1.0, 3.0)
+"""Waits before what creates something is sent again, when the connection broke before the answer came."""
+
+
+class _Unanswered(ServiceError):
+    """The connection broke: the service may have done it, or not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     url: str
@@ -70,15 +82,17 @@ def find_service() -> Address:
 class Client:
     """One connection to the service. Use as a context manager."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, timeout_s: float = TIMEOUT_S) -> None:
+        """``timeout_s``: how long an answer may take."""
         self.url = address.url
+        self._timeout_s = timeout_s
         headers = {"Authorization": f"Bearer {address.token}"} if address.token else {}
         try:
             # No proxy from the environment for a service on this machine.
             self._http = httpx2.Client(
                 base_url=address.url,
                 headers=headers,
-                timeout=TIMEOUT_S,
+                timeout=timeout_s,
                 trust_env=not self.local,
                 verify=address.url.startswith("https://"),  # loading certificates costs 0.1 s
             )
@@ -99,10 +113,16 @@ class Client:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._http.close()
 
+    def whoami(self) -> WhoAmI:
+        return self._call("GET", "/whoami", WhoAmI)
+
     def submit(self, submission: Submission) -> Submitted:
-        return self._call("POST", "/studies", Submitted, body=submission.model_dump(mode="json"))
+        return self._create("/studies", Submitted, submission)
 
     def studies(self, limit: int = STUDIES, called: str | None = None) -> list[StudyRow]:
         """The newest first; ``called``: only those of this id, this name, or whose id starts so."""
@@ -127,8 +147,7 @@ class Client:
         return self._call("POST", path, RoundView, body=request.model_dump(mode="json"))
 
     def branch(self, study_id: str, number: int, request: Branch) -> Submitted:
-        path = f"/studies/{study_id}/rounds/{number}/branch"
-        return self._call("POST", path, Submitted, body=request.model_dump(mode="json"))
+        return self._create(f"/studies/{study_id}/rounds/{number}/branch", Submitted, request)
 
     def pause(self, study_id: str) -> StudyView:
         return self._call("POST", f"/studies/{study_id}/pause", StudyView)
@@ -143,8 +162,7 @@ class Client:
         return self._call("GET", f"/studies/{study_id}/trials/{number}", TrialView)
 
     def add_trial(self, study_id: str, new: NewTrial) -> AddedTrial:
-        body = new.model_dump(mode="json")
-        return self._call("POST", f"/studies/{study_id}/trials", AddedTrial, body=body)
+        return self._create(f"/studies/{study_id}/trials", AddedTrial, new)
 
     def stop_trial(self, study_id: str, number: int) -> TrialView:
         return self._call("POST", f"/studies/{study_id}/trials/{number}/stop", TrialView)
@@ -202,6 +220,16 @@ class Client:
         way_out = f"Did you mean {close[0]}?" if close else "`caviar studies` lists them."
         raise InputError(Problem((), f"There is no study {given!r}", way_out))
 
+    def _create(self, path: str, answer: type[T], new: BaseModel) -> T:
+        """POST what makes something new: once, however often it has to be sent until an answer comes back."""
+        body = new.model_dump(mode="json")
+        key = uuid.uuid4().hex
+        for wait_s in RETRIES_S:
+            with suppress(_Unanswered):
+                return self._call("POST", path, answer, body=body, key=key)
+            time.sleep(wait_s)
+        return self._call("POST", path, answer, body=body, key=key)
+
     def _call(
         self,
         method: str,
@@ -209,11 +237,19 @@ class Client:
         answer: type[T],
         body: dict[str, Any] | None = None,
         query: Mapping[str, int | str] | None = None,
-        timeout_s: float = TIMEOUT_S,
+        timeout_s: float | None = None,
+        key: str | None = None,
     ) -> T:
+        timeout_s = self._timeout_s if timeout_s is None else timeout_s
+        headers = None if key is None else {"Idempotency-Key": key}
         try:
             response = self._http.request(
-                method, f"/api/v1{path}", json=body, params=query, timeout=timeout_s
+                method,
+                f"/api/v1{path}",
+                json=body,
+                params=query,
+                timeout=timeout_s,
+                headers=headers,
             )
         except httpx2.ConnectError:
             raise ServiceError(f"No service answers at {self.url}. {HOW_TO_START}") from None
@@ -221,6 +257,8 @@ class Client:
             raise ServiceError(
                 f"The service at {self.url} did not answer in {timeout_s:g} s"
             ) from None
+        except httpx2.TransportError as error:
+            raise _Unanswered(f"The connection to {self.url} broke: {error}") from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ServiceError(f"The connection to {self.url} failed: {error}") from None
         if response.status_code >= 300:

@@ -1,0 +1,161 @@
+"""One study as a Python program sees it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from caviar.client.connection import Client, finished_after
+from caviar.client.screen import notebook_or_lines, study_html
+from caviar.contract.messages import ParameterValue
+from caviar.contract.views import AddedTrial, Best, NewTrial, RoundView, StudyView, TrialView
+from caviar.errors import CaviarError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+POLL_S = 0.5
+ENDED = frozenset({"done", "stopped", "failed"})
+FINAL_TRIALS = frozenset({"done", "failed", "stopped", "cancelled", "quarantined"})
+
+
+class Study:
+    """A study on a service. What it says is asked for anew each time."""
+
+    def __init__(self, client: Client, study_id: str, warnings: tuple[str, ...] = ()) -> None:
+        self._client = client
+        self.id = study_id
+        self.warnings = warnings
+        """What the service had to say of the study file."""
+
+    def __repr__(self) -> str:
+        return f"Study({self.id!r})"
+
+    def _repr_html_(self) -> str:
+        return study_html(self.view)
+
+    @property
+    def view(self) -> StudyView:
+        """All that the service says of it now."""
+        return self._client.study(self.id)
+
+    @property
+    def state(self) -> str:
+        """running, paused, done, stopped or failed."""
+        return self.view.state
+
+    @property
+    def best(self) -> Best | None:
+        """The best trial so far; None while there is none."""
+        return self.view.best
+
+    @property
+    def rounds(self) -> list[RoundView]:
+        """Every box of the search and why it moved, the oldest first."""
+        return self._client.rounds(self.id)
+
+    def each_trial(self) -> Iterator[TrialView]:
+        """All trials by number, page by page."""
+        after = -1
+        while page := self._client.trials(self.id, after):
+            yield from page
+            after = page[-1].number
+
+    def trials(self) -> pd.DataFrame:
+        """All trials, a row each, by number.
+
+        Columns: number, state, value, ``params_*``, ``metrics_*``, round, kind, attempt, seconds, started, ended,
+        host, run_id, error. Times are UTC.
+
+        Raises CaviarError where pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            raise CaviarError(
+                "A table of trials needs pandas: pip install pandas. `each_trial()` works without."
+            ) from None
+        return pd.DataFrame([_row(trial) for trial in self.each_trial()])
+
+    def watch(self) -> StudyView:
+        """Show its progress until it has ended: in a notebook a bar and a table, anywhere else a line for each change.
+
+        Interrupting it does not stop the study.
+        """
+        screen = notebook_or_lines()
+        while True:
+            view = self.view
+            screen.show(view)
+            if view.state in ENDED:
+                return view
+            time.sleep(POLL_S)
+
+    def wait(self, timeout_s: float | None = None) -> StudyView:
+        """Until it has ended. Raises TimeoutError; the study goes on."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while (view := self.view).state not in ENDED:
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError(f"study {self.id} is {view.state} after {timeout_s:g} s")
+            time.sleep(POLL_S)
+        return view
+
+    def finished(self) -> Iterator[TrialView]:
+        """Each trial when it has ended, in the order of their ends, until the study has ended."""
+        cursor, seen = -1, set[int]()
+        while True:
+            over = self.state in ENDED
+            ended, cursor = finished_after(
+                lambda after: self._client.trials(self.id, after), cursor, seen, FINAL_TRIALS
+            )
+            yield from sorted(ended, key=lambda trial: trial.ended or 0.0)
+            if over:
+                return
+            time.sleep(POLL_S)
+
+    def trial(self, number: int) -> TrialView:
+        """One trial, with its output."""
+        return self._client.trial(self.id, number)
+
+    def add(self, params: Mapping[str, ParameterValue], value: float | None = None) -> AddedTrial:
+        """Have a point of your own trained next; with ``value`` it is a result that you know. What is left out takes
+        its default."""
+        return self._client.add_trial(self.id, NewTrial(params=dict(params), value=value))
+
+    def stop_trial(self, number: int) -> TrialView:
+        return self._client.stop_trial(self.id, number)
+
+    def pause(self) -> StudyView:
+        """Start no more trials."""
+        return self._client.pause(self.id)
+
+    def resume(self) -> StudyView:
+        return self._client.resume(self.id)
+
+    def stop(self) -> StudyView:
+        """End it for good; its results stay."""
+        return self._client.stop(self.id)
+
+
+def _row(trial: TrialView) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "state": trial.state,
+        "value": trial.value,
+        **{f"params_{name}": value for name, value in trial.params.items()},
+        **{f"metrics_{name}": value for name, value in trial.metrics.items()},
+        "round": trial.round,
+        "kind": trial.kind,
+        "attempt": trial.attempt,
+        "seconds": trial.seconds,
+        "started": _moment(trial.started),
+        "ended": _moment(trial.ended),
+        "host": trial.host,
+        "run_id": trial.run_id,
+        "error": trial.error,
+    }
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
