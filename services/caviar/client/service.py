@@ -125,7 +125,8 @@ def _read(study: StudySource) -> tuple[str, str, Path]:
     if isinstance(study, Mapping):
         stream = io.StringIO()
         yaml = YAML(typ="safe", pure=True)
-        yaml.sort_base_mapping_type_on_output = False  # the order of the parameters counts
+        # The order of the parameters counts.
+        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
         try:
             yaml.dump(dict(study), stream)
         except YAMLError as error:
