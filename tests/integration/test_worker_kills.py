@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from caviar.contract.messages import Trainer
 from tests.support import wait_until
 from tests.support.desk import Desk
 from tests.support.host import Host, worker_host
@@ -76,6 +77,29 @@ def test_the_trial_ends_with_any_of_its_processes(host: Host, desk: Desk, name: 
     assert host.finish_of("next").outcome == "done"
     assert host.stop() == 0
     host.wait_until_gone()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_an_import_that_is_killed_is_no_failure_of_the_trainer(
+    short_path: Path, redis_server: RedisServer, desk: Desk, number: signal.Signals
+) -> None:
+    """The zygote dies before it can fork: the trial that waits for it has crashed, and its next attempt trains."""
+    code = write_user_code(short_path / "code")
+    slow = Trainer(function="slow_import:train", folder=str(code))
+    with worker_host(short_path, redis_server, desk, slots=1) as host:
+        host.start()
+        host.train("waiting", slow)
+        wait_until((code / "importing").exists, why="the zygote imports")
+        os.kill(int((code / "importing").read_text()), number)
+        crashed = host.finish_of("waiting")
+        assert crashed.outcome == "crashed"
+        assert crashed.error.endswith(f"{slow.function} was killed by {number.name}.")
+
+        (code / "go").touch()
+        host.train("waiting", slow, attempt=2)
+        assert host.finish_of("waiting", attempt=2).outcome == "done"
+        assert host.stop() == 0
+        host.wait_until_gone()
 
 
 def test_nothing_outlives_the_agent(host: Host) -> None:

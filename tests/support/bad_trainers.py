@@ -7,6 +7,8 @@ from pathlib import Path
 SOURCE = '''
 import ctypes, os, resource, signal, subprocess, sys, time
 
+time.sleep(0.3)  # what importing a library takes: kills strike in the middle of it
+
 
 def steady(trial):
     """Five steps of 20 ms."""

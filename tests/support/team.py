@@ -22,7 +22,7 @@ import httpx2
 import psutil
 
 from caviar.client.connection import Address, Client
-from caviar.contract.views import StudyView, Submission
+from caviar.contract.views import StudyView, Submission, TrustedHost
 from caviar.errors import ServiceError
 from tests.support import wait_until
 from tests.support.marked import marked
@@ -238,6 +238,10 @@ class Team:
             self.up(part.name)
         wait_until(self._api_answers, 120, "the scheduler answers")
         wait_until(self._hosts_known, 120, "every host is known to the scheduler")
+        for worker in self.ask(lambda client: client.workers()) or []:
+            if worker.aside:
+                trusted = TrustedHost(host=worker.host)
+                self.ask(lambda client, trusted=trusted: client.trust(trusted))  # type: ignore[misc]
         wait_until(self._mlflow_answers, 180, "MLflow answers")
 
     def submit(self, name: str, trainer: str, trials: int, code: Path, **more: str) -> str:

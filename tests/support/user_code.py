@@ -98,11 +98,27 @@ def resumes(trial):
     return 0.5
 '''
 
+SLOW_IMPORT = """
+import os, time
+
+with open("importing.new", "w") as file:
+    file.write(str(os.getpid()))
+os.rename("importing.new", "importing")
+while not os.path.exists("go"):
+    time.sleep(0.02)
+
+
+def train(trial):
+    return 1.0
+"""
+"""Its import says which process it is in, and waits for the file ``go`` beside the module."""
+
 
 def write_user_code(folder: Path) -> Path:
     folder.mkdir()
     (folder / "users_trainer.py").write_text(SOURCE)
     (folder / "wrong_import.py").write_text("import a_module_that_is_missing\n")
+    (folder / "slow_import.py").write_text(SLOW_IMPORT)
     return folder
 
 

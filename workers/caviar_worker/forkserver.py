@@ -222,7 +222,7 @@ class ForkServer:
         one.checks.clear()
 
     def fail(self, one: Zygote, error: str) -> None:
-        """The import failed: everybody who waits for it is told, and the next request tries anew."""
+        """The import raised: everybody who waits for it is told, and the next request tries anew."""
         one.retired = True
         self.answer_checks(one, {"ok": False, "error": error})
         for run in one.runs.values():
@@ -240,15 +240,15 @@ class ForkServer:
         kill_group(one.pid)
         self.zygotes.remove(one)
         one.wire.close()
-        how = _how(one.status)
+        error = f"The process that imported {one.key[0] or 'the command'} {_how(one.status)}."
         for run in one.runs.values():
             if run.pid is not None:
                 kill_group(run.pid)
-            if run.wire is not None and one.files is not None:
-                run.wire.send({"signal": int(signal.SIGKILL)})
-        if one.files is not None:
-            one.runs.clear()
-        self.fail(one, f"The process that imported {one.key[0] or 'the command'} {how}.")
+            if run.wire is not None:
+                # Also where it had no process yet: an import that was killed says nothing of the trainer.
+                run.wire.send({"signal": int(signal.SIGKILL), "error": error})
+        one.runs.clear()
+        self.answer_checks(one, {"ok": False, "error": error})
 
     def reap(self) -> None:
         """Collect zygotes, and orphans of trials, which are ours by PR_SET_CHILD_SUBREAPER."""

@@ -19,7 +19,10 @@ _ASKED: dict[StopReason, Outcome] = {"stop": "stopped", "release": "released", "
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How the process ended: an exit status, or the signal that killed it, or why it never ran."""
+    """How the process ended: an exit status, or the signal that killed it, or why it never ran.
+
+    With a signal, ``error`` says more of it: the process that was to start the trial, or had started it, died.
+    """
 
     code: int | None = None
     signal: int | None = None
@@ -46,7 +49,7 @@ def judge(
     ``asked`` whether and why it was told to end, ``last`` the newest finite value that it reported.
     """
     steps = _count(result)
-    if exit.error:
+    if exit.error and exit.signal is None:
         return Ending("failed", steps=steps, error=exit.error)
     if result is None:
         if asked is not None:
@@ -82,7 +85,7 @@ def judge_command(
     value: float | None,
 ) -> Ending:
     """The end of a command's attempt. ``value`` is the run's newest ``metric`` in MLflow."""
-    if exit.error:
+    if exit.error and exit.signal is None:
         return Ending("failed", error=exit.error)
     if asked is not None:
         return Ending(_ASKED[asked], value=value)
@@ -117,7 +120,9 @@ def with_bounded(ending: Ending, bounded: Sequence[str], reported: Mapping[str, 
 
 
 def describe(exit: Exit) -> str:
-    """One sentence on a process that died."""
+    """A sentence or two on a process that died."""
+    if exit.error:
+        return exit.error
     if exit.code == EXIT_NO_ROOM:
         return "The worker's disk was full: how the trial ended could not be written down."
     if exit.signal is None:

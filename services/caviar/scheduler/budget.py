@@ -59,6 +59,11 @@ class Spending:
         """An attempt got its slot. Asking again changes nothing."""
         self._holding.setdefault(trial, _Holding(now, gpus))
 
+    def began(self, trial: str) -> float | None:
+        """When the attempt that runs got its slot, in monotonic seconds; None where none does."""
+        held = self._holding.get(trial)
+        return held.since if held else None
+
     def ends(self, trial: str, now: float) -> float | None:
         """An attempt gave its slot back: the seconds that it had it. None where it had none."""
         held = self._holding.pop(trial, None)

@@ -80,7 +80,8 @@ class Gate:
         bad = message.outcome in ("failed", "crashed")
         if host is None or row.stop_asked or not (bad or message.value is not None):
             return False
-        self._hosts.ended(host, study, row.id, good=not bad)
+        began = desk.spending.began(row.id) if message.outcome == "crashed" else None
+        self._hosts.ended(host, study, row.id, not bad, now, began)
         resource_class = desk.study.resources.resource_class
         for suspect in self._hosts.suspects(study):
             reason = self._hosts.verdict(suspect)

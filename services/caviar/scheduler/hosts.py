@@ -4,18 +4,24 @@ A host counts by the trials that failed there in a row, whatever the study. What
 for the studies it is made of, going by how often their trials fail on the other hosts: a study that fails everywhere
 says nothing about a host. As long as the others have not ended enough trials to tell, the host is doubted: it gets no
 further trial of that study, and what fails there is tried again elsewhere.
+
+Trials that crash together are one event, however many they are: a process that served them all may have died, which
+says little about the host until it happens again and again.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from caviar.adapters.sql import Aside
 
 IN_A_ROW: Final = 4
 """Different trials that have to fail on a host in a row before anything is held against it."""
+APART: Final = 3
+"""Events in a row before a host is set aside. A trial that crashes in each is not counted out by then."""
 CHANCE: Final = 1e-3
 """A row of failures that comes about by chance less often than this is the host's fault."""
 LONGEST: Final = 64
@@ -28,28 +34,49 @@ class _Ends:
     bad: int = 0
 
 
+@dataclass(slots=True)
+class _Row:
+    """What failed on a host in a row."""
+
+    trials: dict[str, str] = field(default_factory=dict)
+    """Trial -> its study."""
+    events: int = 0
+    last: float = -math.inf
+    """When the last event began, in monotonic seconds."""
+
+    def of(self, study: str) -> int:
+        return sum(each == study for each in self.trials.values())
+
+
 class Hosts:
     """Called under the scheduler's lock. Rows and counts live in memory; who is set aside is in the store."""
 
     def __init__(self, aside: Mapping[str, Aside]) -> None:
         self.aside = dict(aside)
-        self._rows: dict[str, dict[str, str]] = {}
-        """Host -> the trials that failed there in a row, each with its study."""
+        self._rows: dict[str, _Row] = {}
         self._ends: dict[str, dict[str, _Ends]] = {}
         """Study -> host -> how its attempts ended there."""
 
-    def ended(self, host: str, study: str, trial: str, good: bool) -> None:
-        """An attempt ended on ``host``: with a value, or because it failed or crashed."""
+    def ended(
+        self, host: str, study: str, trial: str, good: bool, now: float, began: float | None = None
+    ) -> None:
+        """An attempt ended on ``host``: with a value, or because it failed or crashed.
+
+        ``began`` is when an attempt that crashed began, on the clock of ``now``.
+        """
         ends = self._ends.setdefault(study, {}).setdefault(host, _Ends())
         if good:
             ends.good += 1
             self._rows.pop(host, None)
             return
         ends.bad += 1
-        row = self._rows.setdefault(host, {})
-        row[trial] = study
-        if len(row) > LONGEST:
-            del row[next(iter(row))]
+        row = self._rows.setdefault(host, _Row())
+        row.trials[trial] = study
+        if len(row.trials) > LONGEST:
+            del row.trials[next(iter(row.trials))]
+        if began is None or began >= row.last:
+            row.events += 1
+            row.last = now
 
     def trust(self, host: str) -> None:
         """Nothing is held against the host any more."""
@@ -62,8 +89,8 @@ class Hosts:
         """The study is over."""
         self._ends.pop(study, None)
         for host, row in list(self._rows.items()):
-            self._rows[host] = left = {t: s for t, s in row.items() if s != study}
-            if not left:
+            row.trials = {t: s for t, s in row.trials.items() if s != study}
+            if not row.trials:
                 del self._rows[host]
 
     def suspects(self, study: str) -> list[str]:
@@ -71,19 +98,21 @@ class Hosts:
         return [
             host
             for host, row in self._rows.items()
-            if len(row) >= IN_A_ROW and host not in self.aside and study in row.values()
+            if len(row.trials) >= IN_A_ROW and host not in self.aside and row.of(study)
         ]
 
     def verdict(self, host: str) -> str | None:
         """Why ``host`` is to be set aside; None where it is not."""
-        row = self._rows.get(host, {})
-        chance, counted, studies = 1.0, 0, dict.fromkeys(row.values())
+        row = self._rows.get(host, _Row())
+        if row.events < APART:
+            return None
+        chance, counted, studies = 1.0, 0, dict.fromkeys(row.trials.values())
         for study in list(studies):
             there = self._elsewhere(study, host)
             if not there.good:
                 del studies[study]
                 continue
-            mine = sum(each == study for each in row.values())
+            mine = row.of(study)
             counted += mine
             chance *= ((there.bad + 1) / (there.good + there.bad + 2)) ** mine
         if counted < IN_A_ROW or chance >= CHANCE:
@@ -93,7 +122,7 @@ class Hosts:
 
     def doubted(self, host: str, study: str, others: Collection[str]) -> bool:
         """Whether ``host`` has to wait for what the ``others``, which could train it too, say about ``study``."""
-        mine = sum(each == study for each in self._rows.get(host, {}).values())
+        mine = self._rows.get(host, _Row()).of(study)
         there = self._elsewhere(study, host)
         return bool(others) and mine >= IN_A_ROW and there.good + there.bad < IN_A_ROW
 

@@ -78,6 +78,37 @@ def test_what_failed_on_a_host_in_doubt_is_trained_elsewhere(tmp_path: Path) -> 
     assert all(row.state == "done" and row.host == "well" for row in again)
 
 
+def killed(fleet: Fleet, name: str, turns: tuple[int, ...]) -> None:
+    """Forty turns of one second; in some of them all that trains on one host crashes at once."""
+    for turn in range(40):
+        for machine in fleet.machines.values():
+            for held in list(machine.held):
+                lost = machine.name == name and turn in turns
+                fleet.end(machine, held, "crashed" if lost else "done")
+        for machine in fleet.machines.values():
+            while machine.free and (answer := fleet.take(machine)) and answer.granted:
+                pass
+        fleet.pass_time(1.0)
+
+
+def test_what_crashes_together_says_nothing_about_a_host(tmp_path: Path) -> None:
+    """A process that served eight trials was killed, and once more before one of the next had ended."""
+    fleet = Fleet(tmp_path / "caviar.db", Machine("big", slots=8), Machine("other", slots=4))
+    study = fleet.submit("trials: 200")
+    killed(fleet, "big", turns=(6, 7))
+    assert fleet.store.hosts_aside() == {}
+    assert len(fleet.rows(study, ("done",))) == 200
+
+
+def test_a_host_where_everything_crashes_again_and_again_is_set_aside(tmp_path: Path) -> None:
+    """The third time in a row is the host's fault, and no trial is counted out for it."""
+    fleet = Fleet(tmp_path / "caviar.db", Machine("big", slots=8), Machine("other", slots=4))
+    study = fleet.submit("trials: 100")
+    killed(fleet, "big", turns=(6, 7, 8))
+    assert list(fleet.store.hosts_aside()) == ["big"]
+    assert len(fleet.rows(study, ("done",))) == 100
+
+
 def test_a_study_that_fails_everywhere_is_its_own_fault(tmp_path: Path) -> None:
     """No host is set aside for it, none waits for long, and the budget ends it."""
     fleet = Fleet(tmp_path / "caviar.db", Machine("a", slots=2), Machine("b", slots=2))

@@ -46,6 +46,15 @@ def test_a_process_that_dies_has_crashed() -> None:
     assert judge(Exit(code=0), None, None, None).outcome == "crashed"
 
 
+def test_a_trial_whose_zygote_died_has_crashed() -> None:
+    """Even before it had a process: only an import that raises is the trainer's own fault."""
+    exit = Exit(signal=signal.SIGKILL, error="The process that imported it was killed by SIGKILL.")
+    for crashed in (judge(exit, None, None, None), judge_command(exit, None, None, "score", None)):
+        assert (crashed.outcome, crashed.error) == ("crashed", exit.error)
+    assert judge(exit, None, "release", None).outcome == "released"
+    assert judge(exit, DONE, None, None).outcome == "done"
+
+
 def test_an_error_fails_the_trial() -> None:
     """What the user's code raised is what is reported."""
     assert judge(Exit(code=0), FAILED, None, None) == Ending(
