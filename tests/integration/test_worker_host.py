@@ -184,7 +184,7 @@ def test_a_restarted_host_delivers_what_it_owes(host: Host, code: Path, desk: De
     desk.away = False
     host.start()
     assert host.finish_of("polite").outcome == "stopped"
-    assert len({hello.incarnation for hello in desk.hellos}) == 2
+    wait_until(lambda: len({hello.incarnation for hello in desk.hellos}) == 2, why="it says hello")
 
 
 @pytest.mark.parametrize("name", ["polite", "deaf", "family"])
