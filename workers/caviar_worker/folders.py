@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -122,7 +123,8 @@ class AttemptFolder:
             except OSError:
                 if reason != "stop":
                     raise
-                (self.path / "stop").touch()  # an empty file says the same and needs no room
+                with suppress(FileNotFoundError):  # it is over, and its folder went this moment
+                    (self.path / "stop").touch()  # an empty file says the same and needs no room
 
     def stop_reason(self) -> StopReason | None:
         """Why the attempt is asked to end; None where it isn't."""
