@@ -16,6 +16,7 @@ def test_a_stop_that_comes_when_it_is_all_over_is_no_error(tmp_path: Path) -> No
 
 def test_the_first_reason_stays(tmp_path: Path) -> None:
     folder = AttemptFolder(tmp_path, "a-0", 1)
+    folder.path.mkdir(parents=True)
     folder.ask_to_stop("early", "at step 3")
     folder.ask_to_stop("stop")
     assert folder.stop_reason() == "early"
