@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from caviar.adapters.sql import Store, StudyRecord, Teams, TokenRow
+from caviar.api.origin import address_of, neighbourhood
+from caviar.api.rates import Limits, Rates
 from caviar.contract.access import Role
 from caviar.teams import LOCAL, Caller, digest_of, identifier_of
 
+log = logging.getLogger("caviar.access")
+
 SEEN_EVERY_S = 60.0
+GUESSABLE = 32
+"""Tokens that are shorter may be a person's invention."""
 UNKNOWN = "No or a wrong token: set CAVIAR_TOKEN to a token of this service."
 
 
@@ -22,10 +32,17 @@ class Access:
     """Tokens as they are now. This process is the only one that makes and revokes them, so it keeps them in memory.
 
     ``token`` and ``worker_token`` are the service's own, from its settings: an operator's and the workers'.
+
+    An address from which too many wrong tokens came hears 429, but a right token still counts: people share addresses,
+    and one of them with an old token must not lock out the others, or the workers. The 256 bits of a token that the
+    service made are not guessed at any rate. A short one of the settings may be, so it is not looked at meanwhile.
     """
 
-    def __init__(self, teams: Teams, token: str, worker_token: str) -> None:
+    def __init__(
+        self, teams: Teams, token: str, worker_token: str, rates: Rates | None = None
+    ) -> None:
         self.teams = teams
+        self.limits = Limits(rates or Rates())
         self._token = token
         self._worker_token = worker_token
         self._lock = threading.Lock()
@@ -36,38 +53,70 @@ class Access:
         with self._lock:
             self._known[row.id] = row
 
-    def caller(self, request: Request) -> Caller:
-        """Who calls. Raises HTTPException 401 where the token is none of this service's, expired or revoked."""
-        given = _bearer(request)
-        if hmac.compare_digest(given.encode(), self._token.encode()):
-            return LOCAL
-        row = self._valid(given)
-        if row is None or row.role == "worker":
-            raise _unknown()
-        return Caller(row.name, row.role, row.team, row.id)
+    async def caller(self, request: Request) -> Caller:
+        """Who calls.
 
-    def worker(self, request: Request) -> None:
-        """Raises HTTPException 401 unless a worker calls."""
-        given = _bearer(request)
-        if hmac.compare_digest(given.encode(), self._worker_token.encode()):
+        Raises:
+            HTTPException: 401 where the token is none of this service's, expired or revoked; 429 where it asks too
+                often, or where too many wrong ones came from its address.
+        """
+        given = self._given(request)
+        if _same(given, self._token):
+            found = LOCAL
+        else:
+            row = await self._valid(request, given)
+            if row is None or row.role == "worker":
+                raise self._refused(request, row)
+            found = Caller(row.name, row.role, row.team, row.id)
+            self.limits.request(row.id)
+        request.state.caller = found
+        return found
+
+    async def worker(self, request: Request) -> None:
+        """Raises HTTPException 401 unless a worker calls, or 429 as above."""
+        given = self._given(request)
+        if _same(given, self._worker_token):
             return
-        row = self._valid(given)
+        row = await self._valid(request, given)
         if row is None or row.role != "worker":
-            raise _unknown()
+            raise self._refused(request, row)
 
-    def _valid(self, given: str) -> TokenRow | None:
+    def _given(self, request: Request) -> str:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return ""
+        if 0 < len(given) < GUESSABLE:
+            self.limits.spent(neighbourhood(address_of(request)))
+        return given
+
+    async def _valid(self, request: Request, given: str) -> TokenRow | None:
+        """The token's row where it holds; None where there is none. HTTPException 401 where it no longer holds."""
         identifier = identifier_of(given)
         row = self._known.get(identifier) if identifier else None
         if row is None or not hmac.compare_digest(row.digest, digest_of(given)):
             return None
         now = self.teams.clock()
         if not row.holds(now):
-            return None
+            raise self._refused(request, row, _no_longer(row, now))
         if row.used is None or now - row.used > SEEN_EVERY_S:
-            self.teams.seen(row.id, now)
-            fields: dict[str, Any] = {name: getattr(row, name) for name in TokenRow.__slots__}
-            self.changed(TokenRow(**fields | {"used": now}))
+            self._seen(row, now)
+            await run_in_threadpool(self.teams.seen, row.id, now)
         return row
+
+    def _seen(self, row: TokenRow, now: float) -> None:
+        """Unless it was revoked in this moment: then that stays."""
+        with self._lock:
+            if self._known.get(row.id) is row:
+                self._known[row.id] = replace(row, used=now)
+
+    def _refused(self, request: Request, row: TokenRow | None, why: str = UNKNOWN) -> HTTPException:
+        """401, or 429 where too many came from there. The log names the token's id, if anything."""
+        if "authorization" in request.headers:
+            address = address_of(request)
+            self.limits.wrong(neighbourhood(address))
+            about = f"of token {row.id}" if row else "with a wrong token"
+            log.warning("refused a request %s from %s", about, address)
+        return HTTPException(401, why, {"WWW-Authenticate": "Bearer"})
 
 
 def needs(role: Role) -> Callable[[Request], Awaitable[Caller]]:
@@ -75,7 +124,7 @@ def needs(role: Role) -> Callable[[Request], Awaitable[Caller]]:
 
     async def check(request: Request) -> Caller:
         access: Access = request.app.state.access
-        caller = access.caller(request)
+        caller = await access.caller(request)
         if not caller.may(role):
             raise HTTPException(
                 403, f"This needs the role {role}; the token of {caller.name} is {_a(caller.role)}."
@@ -97,7 +146,9 @@ def _look(request: Request, study_id: str, caller: Viewer) -> StudyRecord:
 
 
 def _change(request: Request, study_id: str, caller: Submitter) -> StudyRecord:
-    return changed(_study(request, study_id), caller, study_id)
+    record = changed(_study(request, study_id), caller, study_id)
+    request.state.record = record  # how it was, for the audit log
+    return record
 
 
 LookedAt = Annotated[StudyRecord, Depends(_look)]
@@ -131,10 +182,14 @@ def _a(role: str) -> str:
     return f"an {role}'s" if role[0] in "ao" else f"a {role}'s"
 
 
-def _bearer(request: Request) -> str:
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    return given if scheme.lower() == "bearer" else ""
+def _same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(given.encode(), wanted.encode())
 
 
-def _unknown() -> HTTPException:
-    return HTTPException(401, UNKNOWN, {"WWW-Authenticate": "Bearer"})
+def _no_longer(row: TokenRow, now: float) -> str:
+    """Told to who has the secret alone."""
+    what, at = ("was revoked", row.revoked) if row.revoked is not None else ("expired", row.expires)
+    day = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now if at is None else at))
+    return (
+        f"This token {what} at {day}. An admin of your team makes another: `caviar token create`."
+    )

@@ -19,6 +19,11 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid_request)
 
 
+def refusal(status: int, detail: str) -> JSONResponse:
+    """The answer to a request that reaches no route."""
+    return _problem(ProblemView(title="Request refused", status=status, detail=detail))
+
+
 def _problem(view: ProblemView, headers: dict[str, str] | None = None) -> JSONResponse:
     return JSONResponse(
         view.model_dump(mode="json"),

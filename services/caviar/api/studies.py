@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Request
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.api.access import Access, LookedAt, Owned, Submitter, Viewer
+from caviar.api.audit import note
+from caviar.api.origin import address_of, is_loopback
 from caviar.api.present import STUDIES, Presenter
 from caviar.contract.queue import StudyEdit
 from caviar.contract.views import (
@@ -22,11 +24,17 @@ from caviar.contract.views import (
     TrialView,
     Undo,
 )
+from caviar.errors import InputError, Problem
 from caviar.scheduler import Scheduler
 from caviar.studies.spec import MAX_TRIALS
 from caviar.teams import DEFAULT_TEAM, Caller
 
 PAGE = 500
+FOREIGN_FOLDER = Problem(
+    ("trainer",),
+    "code in a folder is run for clients on the service's own machine alone",
+    "Name a trainer that is installed on its workers.",
+)
 
 
 def study_routes(
@@ -44,12 +52,18 @@ def study_routes(
     def again(record: StudyRecord) -> StudyView:
         return presenter.study(store.study(record.id) or record)
 
-    @router.post("/studies", status_code=201)
-    def submit(submission: Submission, caller: Submitter) -> Submitted:
+    @router.post("/studies", status_code=201, name="study.submit")
+    def submit(request: Request, submission: Submission, caller: Submitter) -> Submitted:
         team = team_of(access, caller, submission.team)
+        if submission.folder is not None and not is_loopback(address_of(request)):
+            raise InputError(FOREIGN_FOLDER)
         if caller.team is not None:
             submission = submission.model_copy(update={"user": caller.name})
-        return scheduler.submit(submission, team)
+        submitted = scheduler.submit(submission, team)
+        record = store.study(submitted.id)
+        after = {"name": record.name if record else "", "resumed": submitted.resumed}
+        note(request, submitted.id, team, after=after)
+        return submitted
 
     @router.get("/studies")
     def studies(
@@ -63,7 +77,7 @@ def study_routes(
     def study(record: LookedAt) -> StudyView:
         return presenter.study(record)
 
-    @router.patch("/studies/{study_id}")
+    @router.patch("/studies/{study_id}", name="study.edit")
     def edit(record: Owned, caller: Submitter, new: StudyEdit) -> StudyView:
         if new.place is not None and not caller.may("operator"):
             raise HTTPException(403, "Only an operator sets a study's place in the queue.")
@@ -73,16 +87,23 @@ def study_routes(
     def rounds(record: LookedAt) -> list[RoundView]:
         return presenter.rounds(record)
 
-    @router.post("/studies/{study_id}/rounds/{number}/undo")
-    def undo(record: Owned, caller: Submitter, number: int, request: Undo) -> RoundView:
-        new = scheduler.undo(record.id, number, author(caller, request.user))
+    @router.post("/studies/{study_id}/rounds/{number}/undo", name="round.undo")
+    def undo(
+        request: Request, record: Owned, caller: Submitter, number: int, asked: Undo
+    ) -> RoundView:
+        new = scheduler.undo(record.id, number, author(caller, asked.user))
+        note(request, before={"round": new.index - 1}, after={"round": new.index, "undone": number})
         return presenter.rounds(record)[new.index]
 
-    @router.post("/studies/{study_id}/rounds/{number}/branch", status_code=201)
-    def branch(record: LookedAt, caller: Submitter, number: int, request: Branch) -> Submitted:
+    @router.post("/studies/{study_id}/rounds/{number}/branch", status_code=201, name="round.branch")
+    def branch(
+        request: Request, record: LookedAt, caller: Submitter, number: int, asked: Branch
+    ) -> Submitted:
         team = caller.team or record.team
-        user = author(caller, request.user)
-        return scheduler.branch(record, number, request.name, user, team)
+        user = author(caller, asked.user)
+        submitted = scheduler.branch(record, number, asked.name, user, team)
+        note(request, submitted.id, team, after={"study": record.id, "round": number})
+        return submitted
 
     @router.get("/studies/{study_id}/trials")
     def trials(
@@ -92,17 +113,26 @@ def study_routes(
     ) -> list[TrialView]:
         return [presenter.trial(row) for row in store.trials(record.id, after=after, limit=limit)]
 
-    @router.post("/studies/{study_id}/trials", status_code=201)
-    def add_trial(record: Owned, new: NewTrial) -> AddedTrial:
-        return scheduler.add(record.id, new)
+    @router.post("/studies/{study_id}/trials", status_code=201, name="trial.add")
+    def add_trial(request: Request, record: Owned, new: NewTrial) -> AddedTrial:
+        added = scheduler.add(record.id, new)
+        note(request, after=added.model_dump(mode="json"))
+        return added
 
     @router.get("/studies/{study_id}/trials/{number}")
     def trial_of_study(record: LookedAt, number: int) -> TrialView:
         return presenter.trial(numbered(record, number), with_output=True)
 
-    @router.post("/studies/{study_id}/trials/{number}/stop")
-    def stop_trial(record: Owned, number: int) -> TrialView:
-        return presenter.trial(scheduler.stop_trial(record.id, numbered(record, number).number))
+    @router.post("/studies/{study_id}/trials/{number}/stop", name="trial.stop")
+    def stop_trial(request: Request, record: Owned, number: int) -> TrialView:
+        before = numbered(record, number)
+        after = scheduler.stop_trial(record.id, before.number)
+        note(
+            request,
+            before={"trial": before.number, "state": before.state},
+            after={"trial": after.number, "state": after.state, "stop_asked": after.stop_asked},
+        )
+        return presenter.trial(after)
 
     @router.get("/trials/{trial_id}")
     def trial(trial_id: str, caller: Viewer) -> TrialView:
@@ -112,17 +142,17 @@ def study_routes(
             raise HTTPException(404, f"There is no trial {trial_id}.")
         return presenter.trial(row, with_output=True)
 
-    @router.post("/studies/{study_id}/pause")
+    @router.post("/studies/{study_id}/pause", name="study.pause")
     def pause(record: Owned) -> StudyView:
         scheduler.pause(record.id)
         return again(record)
 
-    @router.post("/studies/{study_id}/resume")
+    @router.post("/studies/{study_id}/resume", name="study.resume")
     def resume(record: Owned) -> StudyView:
         scheduler.resume(record.id)
         return again(record)
 
-    @router.post("/studies/{study_id}/stop")
+    @router.post("/studies/{study_id}/stop", name="study.stop")
     def stop(record: Owned) -> StudyView:
         scheduler.stop(record.id)
         return again(record)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from caviar.api.access import needs
+from caviar.api.audit import note
 from caviar.api.present import worker_views
 from caviar.contract.upkeep import Finding
 from caviar.errors import NotAllowed
@@ -40,8 +41,11 @@ def doctor_routes(scheduler: Scheduler, examine: Examine) -> APIRouter:
     def look() -> list[Finding]:
         return list(ask(False))
 
-    @router.post("/mend")
-    def mend() -> list[Finding]:
-        return list(ask(True))
+    @router.post("/mend", name="doctor.mend")
+    def mend(request: Request) -> list[Finding]:
+        found = list(ask(True))
+        mended = [f"{each.kind} {each.where}" for each in found if each.mended]
+        note(request, "service", after={"mended": mended})
+        return found
 
     return router

@@ -39,24 +39,24 @@ def worker_routes(scheduler: Scheduler, access: Access) -> list[Route]:
 
     def post(path: str, kind: type[Body], call: Callable[[Body], BaseModel]) -> Route:
         async def endpoint(request: Request) -> Response:
-            access.worker(request)
+            await access.worker(request)
             return _json(call(_validated(kind, await request.body())))
 
         return Route(f"/api/v1/worker/{path}", endpoint, methods=["POST"])
 
     async def shipped(request: Request) -> Response:
-        access.worker(request)
+        await access.worker(request)
         message = _validated(Shipped, await request.body())
         await run_in_threadpool(scheduler.shipped, message)
         return Response(status_code=204)
 
     async def run_of(request: Request) -> Response:
-        access.worker(request)
+        await access.worker(request)
         message = _validated(RunRequest, await request.body())
         return _json(await run_in_threadpool(scheduler.run_of, message))
 
     async def ship_target(request: Request) -> Response:
-        access.worker(request)
+        await access.worker(request)
         study_id = request.path_params["study_id"]
         target = await run_in_threadpool(scheduler.ship_target, study_id)
         if target is None:

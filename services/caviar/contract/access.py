@@ -76,7 +76,8 @@ class NewToken(BaseModel):
 class TokenView(View):
     id: str
     name: str
-    role: Role
+    role: str
+    """A ``Role``, or one of an earlier version, which may do nothing."""
     team: str | None
     created: float
     expires: float | None = None

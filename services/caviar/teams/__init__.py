@@ -1,11 +1,12 @@
 """Who may do what: callers and their roles, tokens. Pure: no I/O, no clock."""
 
-from caviar.teams.callers import DEFAULT_TEAM, LOCAL, Caller
+from caviar.teams.callers import DEFAULT_TEAM, LOCAL, ROLES_OF_PERSONS, Caller
 from caviar.teams.tokens import Fresh, digest_of, identifier_of, new_token
 
 __all__ = [
     "DEFAULT_TEAM",
     "LOCAL",
+    "ROLES_OF_PERSONS",
     "Caller",
     "Fresh",
     "digest_of",

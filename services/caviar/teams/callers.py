@@ -12,6 +12,8 @@ DEFAULT_TEAM: Final = "default"
 
 _RANK: Final[dict[Role, int]] = {"viewer": 0, "submitter": 1, "admin": 2, "operator": 3}
 
+ROLES_OF_PERSONS: Final = frozenset(_RANK)
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:

@@ -248,6 +248,11 @@ def triggers_of(dialect: str) -> list[str]:
             f"CREATE TRIGGER audit_no_{verb} BEFORE {verb} ON audit"
             " BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
             for verb in ("update", "delete")
+        ] + [
+            # INSERT OR REPLACE removes a line without asking the trigger on DELETE.
+            "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit"
+            " WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)"
+            " BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
         ]
     return [
         "CREATE FUNCTION audit_is_append_only() RETURNS trigger AS"

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from caviar.adapters.sql.rows import TeamRow, TokenRow
 from caviar.adapters.sql.tables import audit, teams, tokens
 from caviar.contract.access import AuditEntry, Quota, Role
-from caviar.teams import Caller, Fresh
+from caviar.teams import ROLES_OF_PERSONS, Caller, Fresh
 
 
 class Teams:
@@ -40,16 +40,21 @@ class Teams:
             return None
         return row
 
-    def edit(self, name: str, weight: float | None, quota: Quota | None) -> TeamRow | None:
-        """What is None stays. None: there is no such team."""
+    def edit(
+        self, name: str, weight: float | None, quota: Quota | None
+    ) -> tuple[TeamRow, TeamRow] | None:
+        """As it was and as it is; what is None stays. None: there is no such team."""
         values: dict[str, Any] = {} if weight is None else {"weight": weight}
         if quota is not None:
             values["quota"] = quota.model_dump(exclude_none=True)
+        row = select(teams).where(teams.c.name == name)
         with self._engine.begin() as connection:
+            before = connection.execute(row.with_for_update()).first()
+            if before is None:
+                return None
             if values:
                 connection.execute(update(teams).where(teams.c.name == name).values(values))
-            row = connection.execute(select(teams).where(teams.c.name == name)).first()
-        return _team(row) if row else None
+            return _team(before), _team(connection.execute(row).one())
 
     # Tokens
 
@@ -58,6 +63,11 @@ class Teams:
         with self._reader.begin() as connection:
             rows = connection.execute(select(tokens).order_by(tokens.c.created, tokens.c.id))
             return [TokenRow(**row._mapping) for row in rows]
+
+    def has_person(self) -> bool:
+        """Whether there is a token of a person that holds."""
+        now = self.clock()
+        return any(row.role in ROLES_OF_PERSONS and row.holds(now) for row in self.tokens())
 
     def token(self, identifier: str) -> TokenRow | None:
         with self._reader.begin() as connection:
@@ -118,12 +128,25 @@ class Teams:
             )
 
     def audit(
-        self, team: str | None = None, after: int = 0, limit: int = 100, newest: bool = False
+        self,
+        words: Mapping[str, str] | None = None,
+        *,
+        after: int = 0,
+        limit: int = 100,
+        newest: bool = False,
+        since: float | None = None,
+        until: float | None = None,
     ) -> list[AuditEntry]:
-        """By id; ``team``: only what was done to it; ``after`` is the last one that is known already."""
+        """By id. ``words``: only lines with these values in ``team``, ``actor``, ``action``, ``target``.
+
+        ``after`` is the last line that is known already; from ``since`` to before ``until``, in seconds since the epoch.
+        """
         query = select(audit).where(audit.c.id > after)
-        if team is not None:
-            query = query.where(audit.c.team == team)
+        query = query.where(*(audit.c[name] == word for name, word in (words or {}).items()))
+        if since is not None:
+            query = query.where(audit.c.at >= since)
+        if until is not None:
+            query = query.where(audit.c.at < until)
         query = query.order_by(audit.c.id.desc() if newest else audit.c.id).limit(limit)
         with self._reader.begin() as connection:
             return [AuditEntry(**row._mapping) for row in connection.execute(query)]
