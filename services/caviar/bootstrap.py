@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 from sqlalchemy import Engine
@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from caviar import settings as settings_module
 from caviar.adapters.sql import Store, Teams, Webhooks, migrate, open_engine
 from caviar.contract.upkeep import Finding, Rebuilt
-from caviar.errors import ServiceError
+from caviar.errors import InputError, Problem, ServiceError
 from caviar.refinement.refiner import Recorded
 from caviar.settings import Settings
 from caviar.upkeep.facts import Answer, Question
@@ -56,13 +56,20 @@ def run_scheduler() -> None:
     from caviar.adapters.queue import drop_tickets, ticket_sender
     from caviar.api import create_app
     from caviar.api.access import Access
+    from caviar.api.origin import LOOPBACK_NAMES, is_loopback
+    from caviar.api.rates import Rates
     from caviar.api.upkeep import doctor_routes
     from caviar.api.webhooks import webhook_routes
     from caviar.scheduler import Scheduler
     from caviar.scheduler.loop import Loop
     from caviar.webhooks import Allowed
 
+    listeners = [socket.socket(fileno=number) for number in settings.sockets]
+    addresses = [str(each.getsockname()[0]) for each in listeners] or [settings.bind]
     engine = open_migrated(settings.database_url)
+    teams = Teams(engine)
+    if settings.drawn:
+        refuse_open(addresses, teams)
     store = Store(engine)
     scheduler = Scheduler(
         store,
@@ -75,11 +82,14 @@ def run_scheduler() -> None:
     if settings.start_paused:
         scheduler.pause_all()
     access = Access(
-        Teams(engine),
+        teams,
         settings.token.get_secret_value(),
         settings.worker_token.get_secret_value(),
+        Rates(settings.rate, settings.wrong_tokens),
     )
-    app = create_app(store, scheduler, access, mlflow_uri=settings.mlflow_uri)
+    alone = all(map(is_loopback, addresses))
+    hosts = settings.hosts or (LOOPBACK_NAMES if alone else ())
+    app = create_app(store, scheduler, access, mlflow_uri=settings.mlflow_uri, hosts=hosts)
     app.include_router(doctor_routes(scheduler, _ask_doctor))
     app.include_router(webhook_routes(Webhooks(engine), Allowed.parse(settings.webhook_allow)))
     loop = Loop(scheduler)
@@ -92,12 +102,43 @@ def run_scheduler() -> None:
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=3,
+        # By default it believes this header of everybody on this machine.
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies),
     )
-    sockets = None
-    if settings.socket_fd is not None:
-        sockets = [socket.socket(fileno=settings.socket_fd)]
-    uvicorn.Server(config).run(sockets=sockets)
+    uvicorn.Server(config).run(sockets=listeners or None)
     loop.stop()
+
+
+def refuse_open(addresses: Sequence[str], teams: Teams) -> None:
+    """A service whose own tokens are drawn at each start listens elsewhere only where somebody has a token to come in.
+
+    Nobody elsewhere can know the drawn ones, so whoever listens without another has not thought of who may come in.
+
+    Raises:
+        InputError: an address is not loopback, and no token of a person holds.
+    """
+    from caviar.api.origin import is_loopback
+
+    elsewhere = [address for address in addresses if not is_loopback(address)]
+    if elsewhere and not teams.has_person():
+        raise InputError(
+            Problem(
+                ("--bind",),
+                f"{elsewhere[0]} can be reached from other machines, and nobody has a token yet",
+                "Make one while the service runs on this machine alone: `caviar up`, and in another terminal "
+                "`caviar token create NAME --role operator`.",
+            )
+        )
+
+
+def refuse_open_store(database_url: str, addresses: Sequence[str]) -> None:
+    """The same of a store that may be older than tokens, before anything has started."""
+    engine = open_migrated(database_url)
+    try:
+        refuse_open(addresses, Teams(engine))
+    finally:
+        engine.dispose()
 
 
 def run_refiner() -> None:

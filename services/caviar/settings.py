@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 
@@ -25,8 +26,28 @@ class Settings(BaseModel):
     worker_token: SecretStr = Field(description="What workers must present.")
     bind: str = Field(default="127.0.0.1", description="Address that the API listens on.")
     port: int = Field(default=8642, ge=0, le=65535, description="Port that the API listens on.")
-    socket_fd: int | None = Field(
-        default=None, description="An inherited listening socket; used instead of bind and port."
+    sockets: tuple[int, ...] = Field(
+        default=(), description="Inherited listening sockets; used instead of bind and port."
+    )
+    hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Names in a request's Host that are answered, separated by commas.",
+    )
+    proxies: tuple[str, ...] = Field(
+        default=(),
+        description="Addresses or networks of reverse proxies whose X-Forwarded-For is believed.",
+    )
+    rate: float = Field(
+        default=100.0,
+        gt=0,
+        le=1e6,
+        description="Requests a second with one token; ten seconds' worth may come at once.",
+    )
+    wrong_tokens: float = Field(
+        default=30.0,
+        gt=0,
+        le=1e6,
+        description="Wrong tokens a minute from one address; more are answered with 429.",
     )
     lease_s: float = Field(
         default=20.0,
@@ -47,10 +68,33 @@ class Settings(BaseModel):
         default="",
         description="Hosts and networks beside public addresses that webhooks may go to.",
     )
+    drawn: bool = Field(
+        default=False,
+        description="The tokens are drawn anew at each start, so that nobody elsewhere knows them.",
+    )
     start_paused: bool = Field(
         default=False,
         description="Pause all unfinished studies at start (caviar run: one at a time).",
     )
+
+    @field_validator("sockets", "hosts", "proxies", mode="before")
+    @classmethod
+    def _by_commas(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+
+    @field_validator("proxies")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for word in value:
+            try:
+                ipaddress.ip_network(word, strict=False)
+            except ValueError:
+                raise ValueError(
+                    f"{word!r} is no address and no network: whoever may call it a proxy may forge its address"
+                ) from None
+        return value
 
     @field_validator("token", "worker_token")
     @classmethod

@@ -9,15 +9,14 @@ from typing import Any, TypeVar
 import click
 
 from caviar import __version__
+from caviar.cli.administering import COMMANDS
+from caviar.cli.options import json_option as _json_option
+from caviar.cli.options import study_argument as _study
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
-
-
-def _json_option(command: F) -> F:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
 
 
 def _embedded_options(command: F) -> F:
@@ -31,15 +30,6 @@ def _embedded_options(command: F) -> F:
         type=click.IntRange(1, 1024),
         help="Trials trained at once. [default: one for each core]",
     )(command)
-
-
-def _studies(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[Any]:
-    from caviar.cli.completion import studies_beginning_with
-
-    return studies_beginning_with(begun)
-
-
-_study = click.argument("study", metavar="STUDY", shell_complete=_studies)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -65,21 +55,27 @@ def run(file: Path, workers: int | None, home: Path | None, as_json: bool) -> in
 
 @app.command()
 @_embedded_options
-def up(workers: int | None, home: Path | None) -> int:
+@click.option(
+    "--bind",
+    metavar="ADDRESS",
+    help="Listen there too, for other machines. Wants that somebody has a token.",
+)
+def up(workers: int | None, home: Path | None, bind: str | None) -> int:
     """Keep a service running on this machine until Ctrl-C."""
     from caviar.cli.running import stay_up
 
-    return stay_up(workers, home)
+    return stay_up(workers, home, bind)
 
 
 @app.command()
 @click.argument("file", type=_FILE, metavar="STUDY.yaml")
+@click.option("--team", metavar="TEAM", help="Whose study it is, where an operator submits it.")
 @_json_option
-def submit(file: Path, as_json: bool) -> int:
+def submit(file: Path, team: str | None, as_json: bool) -> int:
     """Hand a study to the service and return at once."""
     from caviar.cli.running import submit_study
 
-    return submit_study(file, as_json)
+    return submit_study(file, team, as_json)
 
 
 @app.command()
@@ -335,6 +331,10 @@ def rebuild(home: Path | None, mlflow: str | None, missing: bool, as_json: bool)
     from caviar.cli.upkeep import rebuild_store
 
     return rebuild_store(home, mlflow, missing, as_json)
+
+
+for command in COMMANDS:
+    app.add_command(command)
 
 
 @app.command()

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 # The client and the views are imported in functions: `run` starts the service first, and the first trial sooner.
 
 GIT_TIMEOUT_S = 5.0
+PLAIN = (
+    "Warning: this is plain HTTP: whoever sees the network's traffic can read the tokens in it. Use it in a network "
+    "that you trust, or put a proxy with TLS in front (docs/teams.md)."
+)
 
 
 def run_study(file: Path, workers: int | None, home: Path | None, as_json: bool) -> int:
@@ -110,21 +114,25 @@ def _in_background(work: Callable[[], str | None]) -> Future[str | None]:
     return future
 
 
-def stay_up(workers: int | None, home: Path | None) -> int:
+def stay_up(workers: int | None, home: Path | None, bind: str | None) -> int:
     """Keep the embedded service until Ctrl-C or SIGTERM, which the service turns into the same."""
     from caviar import embedded
 
     home = default_home() if home is None else home
     try:
         with embedded.service(
-            home.absolute(), workers, click.echo, only_this_study=False
+            home.absolute(), workers, click.echo, only_this_study=False, bind=bind
         ) as service:
             if not service.owned:
                 click.echo(f"A service already runs in {home}: {service.url}")
                 return 0
             click.echo(f"Service  {service.url}")
+            if service.elsewhere:
+                click.echo(f"         {service.elsewhere} from other machines, for who has a token")
             click.echo(f"MLflow   {service.mlflow_url}")
             click.echo(f"Home     {home}")
+            if service.elsewhere:
+                click.secho(PLAIN, fg="yellow", err=True)
             click.echo("`caviar submit STUDY.yaml` in another terminal adds a study. Ctrl-C stops.")
             try:
                 threading.Event().wait()
@@ -135,7 +143,7 @@ def stay_up(workers: int | None, home: Path | None) -> int:
     return 0
 
 
-def submit_study(file: Path, as_json: bool) -> int:
+def submit_study(file: Path, team: str | None, as_json: bool) -> int:
     from caviar.cli.reading import print_json
     from caviar.cli.views.parts import clean
     from caviar.cli.views.progress import started_line
@@ -143,7 +151,8 @@ def submit_study(file: Path, as_json: bool) -> int:
 
     text, _ = read_study(file)
     with Client(find_service()) as client:
-        submitted = client.submit(_submission(file, text, local=client.local))
+        submission = _submission(file, text, local=client.local)
+        submitted = client.submit(submission.model_copy(update={"team": team}))
         study = client.study(submitted.id)
     if as_json:
         print_json(submitted)

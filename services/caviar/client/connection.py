@@ -272,13 +272,18 @@ class Client:
 
 
 def error_of(status: int, text: str) -> CaviarError:
-    """The error that an answer stands for: 422 InputError, 409 NotAllowed, all else ServiceError."""
+    """The error that an answer stands for: 422 InputError, 403 and 409 NotAllowed, all else ServiceError."""
     try:
         problem = ProblemView.model_validate_json(text)
     except ValidationError:
         problem = ProblemView(title=f"HTTP {status}", status=status, detail=text.strip()[:500])
     if status == 401:
-        return ServiceError("The service refused the token: set CAVIAR_TOKEN")
+        return ServiceError(problem.detail or "The service refused the token: set CAVIAR_TOKEN")
+    if status == 403:
+        told = problem.detail or "You may not do this."
+        return NotAllowed(f"{told} `caviar whoami` says who you are to the service.")
+    if status == 429:
+        return ServiceError(problem.detail or "The service is asked too often. Try again later.")
     if status == 422:
         listed = [_problem(entry) for entry in problem.problems]
         return InputError(listed or problem.detail or problem.title)

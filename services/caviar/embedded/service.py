@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import sys
 import tempfile
 import threading
@@ -24,7 +23,7 @@ from types import FrameType
 from typing import IO
 
 from caviar.contract.messages import Trainer
-from caviar.embedded import leftovers, record, redis
+from caviar.embedded import leftovers, listening, record, redis
 from caviar.embedded.parts import Part, Parts
 from caviar.errors import ServiceError
 
@@ -58,6 +57,8 @@ class Service:
     """MLflow's store itself: readable when the service is not running."""
     owned: bool
     forkserver: Path
+    elsewhere: str | None = None
+    """Where other machines find it, if they may."""
 
     def check_trainer(self, trainer: Trainer) -> str | None:
         """Import the trainer where trials will run; the reason why it does not import, or None.
@@ -78,6 +79,7 @@ def service(
     notice: Callable[[str], None],
     *,
     only_this_study: bool,
+    bind: str | None = None,
 ) -> Iterator[Service]:
     """The service of ``home``: started, and ended on exit, unless one runs there already.
 
@@ -86,8 +88,10 @@ def service(
         workers: training slots; one a core by default.
         notice: gets a line about what a person should know.
         only_this_study: unfinished studies of the home start paused.
+        bind: an address that the API listens on beside loopback.
 
     Raises:
+        InputError: nobody has a token to come in with from elsewhere, or the address is none; nothing was started.
         ServiceError: a part cannot be started; nothing is left running.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -95,8 +99,10 @@ def service(
         if not locked(lock):
             yield _find(home)
             return
+        if bind is not None:
+            listening.refuse_open(home, bind)
         with ended_by_signals():
-            embedded = _Embedded(home, workers, notice, only_this_study)
+            embedded = _Embedded(home, workers, notice, only_this_study, bind)
             try:
                 yield embedded.start()
             except KeyboardInterrupt:
@@ -110,7 +116,12 @@ def service(
 
 class _Embedded:
     def __init__(
-        self, home: Path, workers: int | None, notice: Callable[[str], None], only: bool
+        self,
+        home: Path,
+        workers: int | None,
+        notice: Callable[[str], None],
+        only: bool,
+        bind: str | None,
     ) -> None:
         self._home = home
         self._slots = workers
@@ -129,9 +140,11 @@ class _Embedded:
         self._parts = Parts(notice, self._give_up, noted)
         self._runtime = _runtime_folder()
         self._parts.remove_at_end(self._runtime)
-        self._socket = _listen(API_PORT)
-        self._url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._mlflow_url = f"http://127.0.0.1:{_port_of_mlflow(self._socket)}"
+        self._sockets = listening.listen(API_PORT, bind)
+        port = self._sockets[0].getsockname()[1]
+        self._url = f"http://127.0.0.1:{port}"
+        self._elsewhere = None if bind is None else listening.url(bind, port)
+        self._mlflow_url = f"http://127.0.0.1:{_port_of_mlflow(port)}"
         self._store = record.store(home)
         self._token, self._worker_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
 
@@ -141,11 +154,12 @@ class _Embedded:
         worker_env = self._worker_environment(common)
         self._start("redis", redis.arguments(self._binary, broker, self._runtime), common)
         self._start("worker", _caviar("worker"), worker_env, grace_s=10.0)
+        numbers = tuple(each.fileno() for each in self._sockets)
         self._start(
             "scheduler",
             _caviar("scheduler"),
-            common | {"CAVIAR_SOCKET_FD": str(self._socket.fileno())},
-            pass_fds=(self._socket.fileno(),),
+            common | {"CAVIAR_SOCKETS": ",".join(map(str, numbers))},
+            pass_fds=numbers,
             first_env={"CAVIAR_START_PAUSED": "1"} if self._only else {},
         )
         self._common = common
@@ -156,6 +170,7 @@ class _Embedded:
             mlflow_url=self._mlflow_url,
             tracking_uri=self._store,
             owned=True,
+            elsewhere=self._elsewhere,
             forkserver=Path(worker_env["CAVIAR_WORKER_RUN"]) / "forkserver.sock",
         )
         _write_private(self._home / "service.json", _to_json(found))
@@ -167,7 +182,8 @@ class _Embedded:
             (self._home / "service.json").unlink()
         self._late.join()
         self._parts.close()
-        self._socket.close()
+        for listener in self._sockets:
+            listener.close()
 
     def _give_up(self, reason: str) -> None:
         """Called in the watcher's thread: the main thread is ended as if by a signal."""
@@ -225,17 +241,21 @@ class _Embedded:
             "CAVIAR_LEASE_S": str(LEASE_S),
             "CAVIAR_CLAIM_S": str(CLAIM_S),
             "CAVIAR_LOCAL": "1",
+            "CAVIAR_DRAWN": "1",
             "MLFLOW_TRACKING_URI": self._mlflow_url,
             "OMP_NUM_THREADS": "1",
         }
 
     def _worker_environment(self, common: dict[str, str]) -> dict[str, str]:
         (self._runtime / "worker").mkdir(mode=0o700)
-        kept = {name: os.environ[name] for name in _WORKER_SETTINGS if name in os.environ}
+        # Whoever comes from elsewhere runs commands here only where it was asked for.
+        more = () if self._elsewhere is None else ("CAVIAR_WORKER_ALLOW_COMMANDS",)
+        kept = {name: os.environ[name] for name in (*_WORKER_SETTINGS, *more) if name in os.environ}
         slots = {} if self._slots is None else {"CAVIAR_WORKER_SLOTS": str(self._slots)}
         unset = {"CAVIAR_TOKEN", "CAVIAR_DATABASE_URL", "OMP_NUM_THREADS"}
         threads = {n: os.environ[n] for n in ("OMP_NUM_THREADS",) if n in os.environ}
         return {key: value for key, value in common.items() if key not in unset} | {
+            **({"CAVIAR_WORKER_ALLOW_COMMANDS": "1"} if self._elsewhere is None else {}),
             # What studies name where they name nothing: on a machine with GPUs too.
             "CAVIAR_WORKER_CLASS": "cpu",
             **kept,
@@ -246,7 +266,6 @@ class _Embedded:
             "CAVIAR_WORKER_DIR": str(self._home / "worker"),
             "CAVIAR_WORKER_RUN": str(self._runtime / "worker"),
             "CAVIAR_WORKER_ALLOW_FOLDERS": "1",
-            "CAVIAR_WORKER_ALLOW_COMMANDS": "1",
         }
 
 
@@ -316,34 +335,19 @@ def _write_private(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _listen(preferred: int) -> socket.socket:
-    """A listening socket that outlives the scheduler: while it restarts, requests wait instead of failing."""
-    for port in (preferred, 0):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-        except OSError:
-            listener.close()
-            continue
-        listener.listen(256)
-        return listener
-    raise ServiceError("No port is free on 127.0.0.1.")
-
-
-def _port_of_mlflow(api: socket.socket) -> int:
+def _port_of_mlflow(api_port: int) -> int:
     """A port for MLflow, which takes seconds until it listens: nobody else may choose the same one meanwhile.
 
     So the usual port is for the service that holds the API's usual port, as long as nothing else listens there.
     """
-    usual = api.getsockname()[1] == API_PORT
-    with _listen(MLFLOW_PORT if usual else 0) as listener:
+    usual = api_port == API_PORT
+    with listening.on_loopback(MLFLOW_PORT if usual else 0) as listener:
         return int(listener.getsockname()[1])
 
 
 def free_url() -> str:
     """An address on this machine where nothing listens."""
-    with _listen(0) as listener:
+    with listening.on_loopback(0) as listener:
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 

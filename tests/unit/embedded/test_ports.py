@@ -6,6 +6,7 @@ import importlib
 
 import pytest
 
+listening = importlib.import_module("caviar.embedded.listening")
 service = importlib.import_module("caviar.embedded.service")
 
 
@@ -13,14 +14,14 @@ def test_two_services_that_start_together_choose_two_ports_for_mlflow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Neither MLflow listens yet when the second one chooses: else both would write into whichever came first."""
-    with service._listen(0) as chosen:
+    with listening.on_loopback(0) as chosen:
         usual = chosen.getsockname()[1]
-    with service._listen(0) as chosen:
+    with listening.on_loopback(0) as chosen:
         mlflow = chosen.getsockname()[1]
     monkeypatch.setattr(service, "API_PORT", usual)
     monkeypatch.setattr(service, "MLFLOW_PORT", mlflow)
-    with service._listen(usual) as first, service._listen(usual) as second:
-        assert service._port_of_mlflow(first) == mlflow
-        assert service._port_of_mlflow(second) != mlflow
-        with service._listen(mlflow):
-            assert service._port_of_mlflow(first) != mlflow
+    with listening.on_loopback(usual) as first, listening.on_loopback(usual) as second:
+        assert service._port_of_mlflow(first.getsockname()[1]) == mlflow
+        assert service._port_of_mlflow(second.getsockname()[1]) != mlflow
+        with listening.on_loopback(mlflow):
+            assert service._port_of_mlflow(first.getsockname()[1]) != mlflow
