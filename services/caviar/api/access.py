@@ -25,7 +25,7 @@ log = logging.getLogger("caviar.access")
 SEEN_EVERY_S = 60.0
 GUESSABLE = 32
 """Tokens that are shorter may be a person's invention."""
-UNKNOWN = "No or a wrong token: set CAVIAR_TOKEN to a token of this service."
+UNKNOWN = "No token, or none of this service: `caviar token create` makes one."
 
 
 class Access:

@@ -29,6 +29,7 @@ from caviar.search import Round, in_force
 from caviar.studies.constraints import Constraint, beyond
 from caviar.studies.life import ENDED, OPEN
 from caviar.studies.spec import Study, load_study
+from caviar.teams import experiment_of
 
 FAILURES_SHOWN = 5
 RUNNING_SHOWN = 50
@@ -75,7 +76,8 @@ class Presenter:
                     if len(self._over) >= MOST_KEPT:
                         self._over.clear()
                     self._over[record.id] = row
-            found.append(row)
+            mine = team is None or record.team == team
+            found.append(row.model_copy(update={"yours": mine}))
         return found
 
     def _row(self, record: StudyRecord, counts: dict[TrialState, int]) -> StudyRow:
@@ -88,6 +90,7 @@ class Presenter:
             budget=sum(counts.values()),
             goal="minimize",
             created=record.created,
+            team=record.team,
         )
         with suppress(InputError):  # a file for another version: the list is there all the same
             study = specification(record.source, record.filename)
@@ -110,7 +113,9 @@ class Presenter:
         return StudyView(
             id=record.id,
             name=record.name,
-            project=study.project,
+            project=experiment_of(record.team, study.project),
+            team=record.team,
+            shared=record.shared,
             state=record.state,
             reason=record.reason,
             metric=study.metric.name,

@@ -199,7 +199,7 @@ class Client:
         return self._call(method, path, list[Finding], timeout_s=DOCTOR_S)
 
     def resolve(self, given: str) -> str:
-        """A study's id from its id, its name (the newest of that name) or the start of its id.
+        """A study's id from its id, its name (the newest of that name, a shared one last) or the start of its id.
 
         Raises InputError where nothing or more than one thing fits.
         """
@@ -208,7 +208,7 @@ class Client:
             return given
         named = [row for row in rows if row.name == given]
         if named:
-            return max(named, key=lambda row: row.created).id
+            return max(named, key=lambda row: (row.yours, row.created)).id
         starting = [row.id for row in rows if row.id.startswith(given)]
         if len(starting) == 1:
             return starting[0]
@@ -278,7 +278,8 @@ def error_of(status: int, text: str) -> CaviarError:
     except ValidationError:
         problem = ProblemView(title=f"HTTP {status}", status=status, detail=text.strip()[:500])
     if status == 401:
-        return ServiceError(problem.detail or "The service refused the token: set CAVIAR_TOKEN")
+        told = problem.detail or "set it to a token of this service."
+        return ServiceError(f"The service refused CAVIAR_TOKEN: {told}")
     if status == 403:
         told = problem.detail or "You may not do this."
         return NotAllowed(f"{told} `caviar whoami` says who you are to the service.")

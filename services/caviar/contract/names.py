@@ -50,6 +50,7 @@ def trial_run_name(round_index: int, number: int) -> str:
 # MLflow tag keys. ``mlflow.*`` are MLflow's own.
 TAG_KIND = "caviar.kind"  # study | round | trial
 TAG_STUDY = "caviar.study"
+TAG_TEAM = "caviar.team"
 TAG_STUDY_NAME = "caviar.study_name"
 TAG_ROUND = "caviar.round"
 TAG_TRIAL = "caviar.trial"

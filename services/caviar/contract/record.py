@@ -14,8 +14,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from caviar.contract.access import TeamName
 from caviar.contract.ending import Entry, Whole
 from caviar.contract.messages import Identifier, Number, ParameterValue
+from caviar.contract.queue import Place, Priority
 from caviar.contract.views import Importance, Note, StudyState, TrialKind
 
 RECORD = "record.json"
@@ -68,6 +70,10 @@ class StudyEntry(Entry):
     notes: tuple[Note, ...] = ()
     branched_from: StudyId | None = None
     branched_round: Whole | None = None
+    team: TeamName = "default"
+    priority: Priority = 0
+    place: Place = "normal"
+    shared: bool = False
     rebuilt: int = Field(default=0, ge=0, le=1_000_000)
     first_round: dict[str, Any]
     """As in RoundEntry: a study without any round cannot go on."""

@@ -166,6 +166,10 @@ class StudyView(View):
     id: str
     name: str
     project: str
+    """Its experiment in MLflow."""
+    team: str = "default"
+    shared: bool = False
+    """Every team may look at it."""
     state: StudyState
     reason: str = ""
     metric: str
@@ -215,6 +219,9 @@ class StudyRow(View):
     best: float | None = None
     goal: Literal["minimize", "maximize"]
     created: float
+    team: str = "default"
+    yours: bool = True
+    """Whether the caller may change it; others are shared."""
 
 
 class WorkerView(View):

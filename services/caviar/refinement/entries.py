@@ -69,6 +69,10 @@ def _study(store: Store, record: StudyRecord) -> StudyEntry:
         notes=tuple(map(Note.model_validate, record.notes)),
         branched_from=record.branched_from,
         branched_round=record.branched_round,
+        team=record.team,
+        priority=record.priority,
+        place=record.place,
+        shared=record.shared,
         rebuilt=record.rebuilt,
         first_round=store.rounds(record.id, until=0)[0].data,
         priors=tuple(

@@ -128,7 +128,8 @@ class Keeper:
         """Write the study's record where it changed."""
         points = self._points.get(record.id, set())
         state = (record.state, record.reason, record.ended, record.importance, len(record.notes))
-        now = (*state, record.primed, self._priors.get(record.id, 0))
+        queued = (record.priority, record.place, record.shared)
+        now = (*state, *queued, record.primed, self._priors.get(record.id, 0))
         if now == case.written and points <= case.points:
             return
         entries.write_study(self._record, self._store, record)

@@ -10,6 +10,7 @@ from caviar.adapters.sql.priors import of_experiment, of_study
 from caviar.contract.views import Note
 from caviar.studies.mapping import mapped
 from caviar.studies.spec import Study
+from caviar.teams import owner_of
 
 log = logging.getLogger("caviar.refiner")
 
@@ -20,22 +21,32 @@ MOST_RUNS = 1000
 def prime(store: Store, mlflow: Record, record: StudyRecord, study: Study) -> None:
     """Read all of the study's experiments and write what they gave, once.
 
+    What another team has not shared is as if it were not there: its experiments, and its studies' runs in any other.
+
     Raises ServiceError while MLflow does not answer; nothing is written then.
     """
     known = {row.source for row in store.priors(record.id)} | {of_study(record.id)}
-    read = [_read(mlflow, study, name, known) for name in study.warm_start.experiments]
+    others, hidden = store.not_for(record.team)
+    known |= {of_study(each) for each in hidden}
+    names = study.warm_start.experiments
+    read = [
+        _missing(name) if owner_of(name, others) else _read(mlflow, study, name, known)
+        for name in names
+    ]
     if store.prime(record.id, read):
         for each in read:
             log.info("study %s: %s", record.id, each.note.text)
 
 
+def _missing(name: str) -> Read:
+    return Read(of_experiment(name), (), Note(text=f"no experiment {name} in MLflow", warning=True))
+
+
 def _read(mlflow: Record, study: Study, name: str, known: set[str]) -> Read:
-    """``known`` are sources: trials of studies among them are not news, the study's own included."""
+    """``known`` are sources: trials of studies among them are not news, or not to be known."""
     runs = mlflow.finished_runs(name, study.metric.name, MOST_RUNS)
     if runs is None:
-        return Read(
-            of_experiment(name), (), Note(text=f"no experiment {name} in MLflow", warning=True)
-        )
+        return _missing(name)
     foreign = [
         (run.params, run.value)
         for run in runs

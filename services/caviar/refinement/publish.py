@@ -18,6 +18,7 @@ from caviar.contract.views import TrialState
 from caviar.refinement import entries, notes, pictures
 from caviar.search import Round
 from caviar.studies.spec import Study
+from caviar.teams import experiment_of
 
 STATUS = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 
@@ -27,6 +28,7 @@ def _tags(record: StudyRecord, kind: str) -> dict[str, str]:
         names.TAG_KIND: kind,
         names.TAG_STUDY: record.id,
         names.TAG_STUDY_NAME: record.name,
+        names.TAG_TEAM: record.team,
         names.TAG_VERSION: __version__,
         names.TAG_SOURCE: record.filename,
     }
@@ -44,7 +46,7 @@ def _tags(record: StudyRecord, kind: str) -> dict[str, str]:
 
 def open_study(mlflow: Record, record: StudyRecord, study: Study) -> tuple[str, str]:
     """Make the study's run: what was asked, as parameters, note and files. Returns (experiment id, run id)."""
-    experiment_id = mlflow.experiment(study.project)
+    experiment_id = mlflow.experiment(experiment_of(record.team, study.project))
     tags = _tags(record, "study") | {
         names.TAG_SEED: str(study.seed),
         names.TAG_NOTE: notes.study_note(study),

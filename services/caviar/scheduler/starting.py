@@ -25,6 +25,7 @@ def start_of(store: Store, study: Study, text: str, team: str) -> Start:
     exist, with its line in ``text``.
     """
     known = store.studies(team=team) if study.warm_start.studies else []
+    known.sort(key=lambda record: record.team == team)  # of one name, its own before a shared one
     found: list[StudyRecord] = []
     problems: list[Problem] = []
     for place, given in enumerate(study.warm_start.studies):

@@ -1,6 +1,7 @@
 """Who may do what: callers and their roles, tokens. Pure: no I/O, no clock."""
 
 from caviar.teams.callers import DEFAULT_TEAM, LOCAL, ROLES_OF_PERSONS, Caller
+from caviar.teams.experiments import experiment_of, owner_of
 from caviar.teams.tokens import Fresh, digest_of, identifier_of, new_token
 
 __all__ = [
@@ -10,6 +11,8 @@ __all__ = [
     "Caller",
     "Fresh",
     "digest_of",
+    "experiment_of",
     "identifier_of",
     "new_token",
+    "owner_of",
 ]

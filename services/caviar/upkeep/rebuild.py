@@ -143,6 +143,10 @@ class _Back:
             branched_from=entry.branched_from,
             branched_round=entry.branched_round,
             rebuilt=rebuilt,
+            team=entry.team,
+            priority=entry.priority,
+            place=entry.place,
+            shared=entry.shared,
             notes=[note.model_dump() for note in entry.notes],
         )
 

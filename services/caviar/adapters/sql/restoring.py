@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, insert, select
 
 from caviar.adapters.sql.rows import PriorRow, StudyRecord, TrialRow
-from caviar.adapters.sql.tables import attempts, priors, rounds, studies, trials
+from caviar.adapters.sql.tables import attempts, priors, rounds, studies, teams, trials
 from caviar.contract.record import RoundEntry
 
 CHUNK = 1000
@@ -39,6 +39,7 @@ class Restoring:
 
         ``lost`` are those of its trials whose last attempt nobody holds any more.
         """
+        self._there(record.team, record.created)
         self._insert(studies, [_values(record)])
         self._insert(
             rounds,
@@ -71,6 +72,13 @@ class Restoring:
                 for row in lost
             ),
         )
+
+    def _there(self, team: str, created: float) -> None:
+        """Its weight and quota were in the store alone: they are an operator's to set again."""
+        found = self._connection.execute(select(teams.c.name).where(teams.c.name == team)).first()
+        if found is None:
+            values = {"name": team, "weight": 1.0, "quota": {}, "created": created}
+            self._connection.execute(insert(teams).values(values))
 
     def _insert(self, table: Any, values: Iterable[dict[str, Any]]) -> None:
         chunk: list[dict[str, Any]] = []

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Engine, Row, insert, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from caviar.adapters.sql import hosts as hosts_of
@@ -20,7 +20,7 @@ from caviar.adapters.sql import priors as priors_of
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rows import Aside, PriorRow, RoundRow, StudyRecord, TrialRow
-from caviar.adapters.sql.tables import studies
+from caviar.adapters.sql.tables import studies, teams
 from caviar.contract.messages import Finish, ParameterValue
 from caviar.contract.names import trial_id
 from caviar.contract.views import StudyState, TrialKind, TrialState
@@ -174,12 +174,23 @@ class Store:
         return bool(moved)
 
     def edit_study(self, study_id: str, values: dict[str, Any]) -> StudyRecord | None:
-        """Set ``priority``, ``place`` or ``shared``; the study as it is then. None: there is no such study."""
+        """Set ``priority``, ``place`` or ``shared``; the study as it is then. None: there is no such study.
+
+        Its record in MLflow is open then, so that it is told there too.
+        """
         with self._engine.begin() as connection:
             if values:
-                connection.execute(update(studies).where(studies.c.id == study_id).values(values))
+                changed = values | {"closed": False}
+                connection.execute(update(studies).where(studies.c.id == study_id).values(changed))
             row = connection.execute(select(studies).where(studies.c.id == study_id)).first()
         return _study(row) if row else None
+
+    def not_for(self, team: str) -> tuple[frozenset[str], frozenset[str]]:
+        """All teams but this one, and the studies that it may not look at."""
+        with self._reader.begin() as connection:
+            others = connection.execute(select(teams.c.name).where(teams.c.name != team)).scalars()
+            hidden = connection.execute(select(studies.c.id).where(not_(seen_by(team)))).scalars()
+            return frozenset(others), frozenset(hidden)
 
     def set_importance(self, study_id: str, importance: list[dict[str, Any]]) -> None:
         with self._engine.begin() as connection:

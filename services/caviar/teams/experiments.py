@@ -1,0 +1,18 @@
+"""In which MLflow experiment a team's runs are. A project's name has no ``/``, so no two teams meet in one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from caviar.teams.callers import DEFAULT_TEAM
+
+
+def experiment_of(team: str, project: str) -> str:
+    """``project`` for the default team, ``team/project`` for all others."""
+    return project if team == DEFAULT_TEAM else f"{team}/{project}"
+
+
+def owner_of(experiment: str, teams: Collection[str]) -> str | None:
+    """The one of ``teams`` whose experiment it is by its name; None where it has no team's name."""
+    team, slash, _ = experiment.partition("/")
+    return team if slash and team in teams else None
