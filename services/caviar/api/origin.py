@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Collection
 
 from fastapi import Request
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from caviar.api.problems import refusal
 
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\[\]:@/#?]+?)\.?)(?::[0-9]*)?")
 LOCAL = "local"
 """A caller without an address: on a unix socket."""
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -78,7 +80,5 @@ def _name(headers: Headers) -> str:
     given = headers.getlist("host")
     if len(given) != 1:
         return ""
-    host = given[0].lower()
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0].rstrip(".")
+    found = _HOST.fullmatch(given[0].lower())
+    return (found[1] or found[2]) if found else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 ParameterValue = bool | int | float | str
 """A sampled value. ``bool`` before ``int``: pydantic keeps the type that JSON gave."""
@@ -219,9 +219,9 @@ class Finish(Message):
     attempt: int = Field(ge=1)
     nonce: str
     outcome: Outcome
-    value: float | None = None
-    """The study's metric; finite exactly when ``outcome`` is ``done`` (a stopped one may have it)."""
-    metrics: dict[str, float] = {}
+    value: Number | None = None
+    """The study's metric; there exactly when ``outcome`` is ``done`` (a stopped one may have it)."""
+    metrics: dict[str, Number] = {}
     """Other numbers that the training function returned (a test score, say): logged once, not tuned."""
     steps: int = 0
     curve: Curve = ()
@@ -230,7 +230,13 @@ class Finish(Message):
     """Why it ended as it did: what it raised, or where it was stopped early."""
     output: str = Field(default="", max_length=16_000)
     """Tail of the output."""
-    seconds: float = Field(default=0.0, ge=0)
+    seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _done_with_a_value(self) -> Finish:
+        if self.outcome == "done" and self.value is None:
+            raise ValueError("done without a value")
+        return self
 
 
 class FinishAnswer(Message):

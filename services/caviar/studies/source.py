@@ -21,6 +21,8 @@ from caviar.errors import InputError, Problem
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 16
+MAX_KEY = 256
+"""Characters. Errors name the key."""
 
 Path = tuple[str, ...]
 
@@ -144,6 +146,10 @@ class _Builder:
                 )
                 continue
             key = str(key_node.value)
+            if len(key) > MAX_KEY:
+                told = f"a key of {len(key):,} characters; at most {MAX_KEY} are read"
+                self.problems.append(Problem(path, told, line=_line(key_node)))
+                continue
             here = (*path, key)
             if key in built:
                 self.problems.append(
