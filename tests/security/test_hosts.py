@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from fastapi.testclient import TestClient
 
@@ -16,9 +14,9 @@ from caviar.scheduler import Scheduler
 TOKEN = "t" * 40
 
 
-@pytest.fixture
-def alone(tmp_path: Path) -> TestClient:
-    engine = open_engine(f"sqlite:///{tmp_path / 'caviar.db'}")
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
+    engine = open_engine(f"sqlite:///{tmp_path_factory.mktemp('alone') / 'caviar.db'}")
     migrate(engine)
     store = Store(engine)
     scheduler = Scheduler(store, lambda *_: None, lease_s=10, claim_s=5)

@@ -120,7 +120,8 @@ def test_a_shared_study_does_not_pass_for_ones_own(house: House) -> None:
 def test_a_warm_start_reads_no_study_of_another_team(house: House, victim: dict[str, str]) -> None:
     """Not by its name, and not by its id."""
     for given in ("secret", victim["study_id"]):
-        text = STUDY.format(name="thief", more=f"warm_start: {{studies: [{given}]}}")
+        more = f"warm_start: {{studies: ['{given}']}}"
+        text = STUDY.format(name="thief", more=more)
         answer = house.call("POST", "/studies", "beta/submitter", {"text": text})
         assert answer.status_code == 422
         assert f"there is no study '{given}'" in answer.json()["detail"]

@@ -45,19 +45,19 @@ ODD = [
 
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: ascii(odd)[:30])
-def test_an_odd_id_names_nothing(house: House, odd: str) -> None:
+def test_an_odd_id_names_nothing(standing: House, odd: str) -> None:
     """On every route, as it is and quoted: refused with words, never found, never an error of the service."""
     given = {odd, quote(odd, safe="")} if "%" not in odd else {odd}
-    for method, path, _ in routes_of(house.app):
+    for method, path, _ in routes_of(standing.app):
         if "{" not in path:
             continue
         for one in given:
             parts = [one if part.startswith("{") else part for part in path.split("/")]
-            answer = house.client.request(
+            answer = standing.client.request(
                 method,
                 "/".join(parts),
                 json={},
-                headers={"Authorization": f"Bearer {house.tokens['operator']}"},
+                headers={"Authorization": f"Bearer {standing.tokens['operator']}"},
             )
             assert answer.status_code in (307, 404, 405, 409, 422), f"{method} {path}: {answer}"
             assert "x-injected" not in answer.headers
@@ -79,9 +79,9 @@ def test_an_odd_id_names_nothing(house: House, odd: str) -> None:
         "newest=perhaps",
     ],
 )
-def test_an_odd_question_to_the_log_is_refused(house: House, query: str) -> None:
+def test_an_odd_question_to_the_log_is_refused(standing: House, query: str) -> None:
     """With the name of what is wrong."""
-    answer = house.call("GET", f"/audit?{query}", "operator")
+    answer = standing.call("GET", f"/audit?{query}", "operator")
     assert answer.status_code == 422
     assert query.partition("=")[0] in answer.json()["detail"]
 
@@ -107,11 +107,11 @@ def test_an_odd_question_to_the_log_is_refused(house: House, query: str) -> None
         "gamma",
     ],
 )
-def test_a_wrong_team_is_not_made(house: House, body: object) -> None:
+def test_a_wrong_team_is_not_made(standing: House, body: object) -> None:
     """A name is part of addresses and of experiments' names; a weight divides."""
-    teams = house.teams.all()
-    assert house.call("POST", "/teams", "operator", body).status_code == 422
-    assert house.teams.all() == teams
+    teams = standing.teams.all()
+    assert standing.call("POST", "/teams", "operator", body).status_code == 422
+    assert standing.teams.all() == teams
 
 
 def test_a_body_that_is_nested_deeply_is_refused(house: House) -> None:

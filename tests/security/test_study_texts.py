@@ -40,7 +40,7 @@ BOMBS = {
     "sexagesimal": "name: a\nbudget: {trials: 1:0:0:0:0}\n",
     "half of a pair": "name: \ud800\n",
     "nothing": "",
-    "only a comment": "#" * 200_000,
+    "only a comment": "#" * 50_000,
     "nulls": "\x00" * 1000,
 }
 
@@ -59,16 +59,16 @@ def test_a_bomb_is_refused_before_it_is_built(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
-def test_a_bomb_that_is_submitted_is_the_senders_error(house: House, text: str) -> None:
+def test_a_bomb_that_is_submitted_is_the_senders_error(standing: House, text: str) -> None:
     """422 with words; nothing is kept, and the service goes on."""
-    answer = house.client.post(
+    answer = standing.client.post(
         "/api/v1/studies",
         content=json.dumps({"text": text}),
         headers={
-            "Authorization": f"Bearer {house.tokens['alpha/submitter']}",
+            "Authorization": f"Bearer {standing.tokens['alpha/submitter']}",
             "Content-Type": "application/json",
         },
     )
     assert answer.status_code == 422, answer.text[:300]
     assert len(answer.text) < 20_000
-    assert house.store.studies() == []
+    assert standing.store.studies() == []

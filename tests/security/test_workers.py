@@ -105,3 +105,18 @@ def test_a_result_is_a_finite_number(house: House, trial: tuple[str, int, str], 
     row = house.store.trial(name)
     assert row is not None
     assert (row.state, row.value) == ("running", None)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-1e999"])
+def test_a_metric_beside_the_result_is_a_finite_number_too(
+    house: House, trial: tuple[str, int, str], number: str
+) -> None:
+    """JSON has no other: neither the database nor a client could read it again."""
+    name, attempt, nonce = trial
+    body = (
+        f'{{"trial": "{name}", "attempt": {attempt}, "nonce": "{nonce}", '
+        f'"outcome": "done", "value": 0.5, "metrics": {{"size": {number}}}}}'
+    )
+    headers = {"Authorization": f"Bearer {house.tokens['worker']}"}
+    answer = house.client.post("/api/v1/worker/finish", content=body, headers=headers)
+    assert answer.status_code == 422

@@ -137,9 +137,9 @@ class Service:
     def close(self) -> None:
         """Take its studies out of the server's sight: other tests read all that is there."""
         self.engine.dispose()
-        experiment = self.client.get_experiment_by_name(self.project)
-        if experiment is not None:
-            self.client.delete_experiment(experiment.experiment_id)
+        for experiment in self.client.search_experiments():
+            if experiment.name.rpartition("/")[2] == self.project:
+                self.client.delete_experiment(experiment.experiment_id)
 
     def restart_shipper(self) -> None:
         self.shipper = Shipper(self.settings, _ToScheduler(self), self.runs)  # type: ignore[arg-type]
@@ -158,11 +158,11 @@ class Service:
         finally:
             engine.dispose()
 
-    def submit(self, more: str, name: str = "bowl") -> str:
+    def submit(self, more: str, name: str = "bowl", team: str = "default") -> str:
         text = STUDY.format(name=name, project=self.project, more=more)
         folder = str(self.folder)
         sent = Submission(text=text, user="ada", folder=folder, code_version="abc123")
-        study = self.scheduler.submit(sent).id
+        study = self.scheduler.submit(sent, team).id
         self.keeper.turn()
         self.keeper.turn()
         return study

@@ -40,7 +40,9 @@ def test_a_trial_that_is_done_without_a_bounded_metric_has_failed_on_its_worker(
     done = Ending("done", 0.5, {"latency_ms": 6.0}, steps=3)
     failed = with_bounded(done, ("latency_ms", "size_mb"), {"size_mb": float("inf")})
     assert (failed.outcome, failed.value, failed.steps) == ("failed", None, 3)
-    finish = Finish(trial="s-0", attempt=1, nonce="n", outcome="done", metrics=done.metrics)
+    finish = Finish(
+        trial="s-0", attempt=1, nonce="n", outcome="done", value=0.5, metrics=done.metrics
+    )
     bounds = (Constraint("latency_ms", max=9.0), Constraint("size_mb", max=50.0))
     assert judged(bounds, finish)[0].error == failed.error
     stopped = Ending("stopped", 0.5)
