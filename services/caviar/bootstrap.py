@@ -9,8 +9,9 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
@@ -21,6 +22,13 @@ from caviar.errors import InputError, Problem, ServiceError
 from caviar.refinement.refiner import Recorded
 from caviar.settings import Settings
 from caviar.upkeep.facts import Answer, Question
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from caviar.api.access import Access
+    from caviar.api.upkeep import Examine
+    from caviar.scheduler import Scheduler
 
 DOCTOR_S = 900.0
 """The doctor reads every run of every study: one to two minutes for 50,000."""
@@ -54,15 +62,11 @@ def run_scheduler() -> None:
     import uvicorn
 
     from caviar.adapters.queue import drop_tickets, ticket_sender
-    from caviar.api import create_app
     from caviar.api.access import Access
     from caviar.api.origin import LOOPBACK_NAMES, is_loopback
     from caviar.api.rates import Rates
-    from caviar.api.upkeep import doctor_routes
-    from caviar.api.webhooks import webhook_routes
     from caviar.scheduler import Scheduler
     from caviar.scheduler.loop import Loop
-    from caviar.webhooks import Allowed
 
     listeners = [socket.socket(fileno=number) for number in settings.sockets]
     addresses = [str(each.getsockname()[0]) for each in listeners] or [settings.bind]
@@ -89,9 +93,7 @@ def run_scheduler() -> None:
     )
     alone = all(map(is_loopback, addresses))
     hosts = settings.hosts or (LOOPBACK_NAMES if alone else ())
-    app = create_app(store, scheduler, access, mlflow_uri=settings.mlflow_uri, hosts=hosts)
-    app.include_router(doctor_routes(scheduler, _ask_doctor))
-    app.include_router(webhook_routes(Webhooks(engine), Allowed.parse(settings.webhook_allow)))
+    app = wired(settings, engine, scheduler, access, hosts, _ask_doctor)
     loop = Loop(scheduler)
     loop.start()
     config = uvicorn.Config(
@@ -108,6 +110,27 @@ def run_scheduler() -> None:
     )
     uvicorn.Server(config).run(sockets=listeners or None)
     loop.stop()
+
+
+def wired(
+    settings: Settings,
+    engine: Engine,
+    scheduler: Scheduler,
+    access: Access,
+    hosts: Collection[str],
+    ask_doctor: Examine,
+) -> FastAPI:
+    """The application with every route that the service has: what the tests of who may do what walk."""
+    from caviar.api import create_app
+    from caviar.api.upkeep import doctor_routes
+    from caviar.api.webhooks import webhook_routes
+    from caviar.webhooks import Allowed
+
+    store = Store(engine)
+    app = create_app(store, scheduler, access, mlflow_uri=settings.mlflow_uri, hosts=hosts)
+    app.include_router(doctor_routes(scheduler, ask_doctor))
+    app.include_router(webhook_routes(Webhooks(engine), Allowed.parse(settings.webhook_allow)))
+    return app
 
 
 def refuse_open(addresses: Sequence[str], teams: Teams) -> None:

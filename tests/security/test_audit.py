@@ -21,6 +21,20 @@ def on_study(what: str, body: object = None) -> Prepared:
     return lambda house: (f"/studies/{house.submit('alpha/submitter')}{what}", body)
 
 
+HOOK = {"url": "https://8.8.8.8/caviar", "team": "alpha"}
+
+
+def on_webhook(what: str) -> Prepared:
+    """A path below a webhook of alpha's that has one delivery."""
+
+    def prepare(house: House) -> tuple[str, object]:
+        hook = house.call("POST", "/webhooks", "operator", HOOK).json()["id"]
+        house.call("POST", f"/webhooks/{hook}/test", "operator")
+        return f"/webhooks/{hook}{what}", None
+
+    return prepare
+
+
 def paused(house: House) -> tuple[str, object]:
     study = house.submit("alpha/submitter")
     house.call("POST", f"/studies/{study}/pause", "alpha/submitter")
@@ -75,6 +89,13 @@ CHANGES: dict[tuple[str, str], tuple[str, Prepared]] = {
         "token.revoke",
         lambda house: (f"/tokens/{house.ids['alpha/viewer']}/revoke", None),
     ),
+    ("POST", "/webhooks"): ("webhook.add", lambda _house: ("/webhooks", HOOK)),
+    ("DELETE", "/webhooks/{webhook_id}"): ("webhook.remove", on_webhook("")),
+    ("POST", "/webhooks/{webhook_id}/test"): ("webhook.test", on_webhook("/test")),
+    ("POST", "/webhooks/{webhook_id}/deliveries/{number}/again"): (
+        "webhook.again",
+        on_webhook("/deliveries/1/again"),
+    ),
     ("POST", "/workers/trust"): ("host.trust", aside),
     ("POST", "/doctor/mend"): ("doctor.mend", lambda _house: ("/doctor/mend", None)),
 }
@@ -112,7 +133,7 @@ def test_a_change_leaves_one_line(house: House, method: str, path: str) -> None:
     assert line.address == "127.0.0.1"
     assert line.target
     assert line.at == pytest.approx(house.teams.clock(), abs=60)
-    if action.partition(".")[0] in ("study", "trial", "round", "team"):
+    if action.partition(".")[0] in ("study", "trial", "round", "team", "webhook"):
         assert line.team is not None
 
 

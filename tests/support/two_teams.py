@@ -15,13 +15,13 @@ from fastapi.testclient import TestClient
 from starlette.routing import BaseRoute, Route
 
 from caviar.adapters.sql import Store, Teams, migrate, open_engine
-from caviar.api import create_app
 from caviar.api.access import Access
 from caviar.api.rates import Rates
-from caviar.api.upkeep import doctor_routes
+from caviar.bootstrap import wired
 from caviar.contract.access import Quota, Role
 from caviar.contract.messages import ClaimAnswer, Hello, Ticket
 from caviar.scheduler import Scheduler
+from caviar.settings import Settings
 from caviar.teams import new_token
 
 SERVICE = "the-service's-own-token-of-32-characters"
@@ -124,8 +124,16 @@ def open_house(folder: Path, rates: Rates | None = None) -> Iterator[House]:
         store, lambda ticket, _queue: tickets.append(ticket), lease_s=1000, claim_s=500, local=True
     )
     access = Access(teams, SERVICE, WORKERS, rates)
-    app = create_app(store, scheduler, access, mlflow_uri="")
-    app.include_router(doctor_routes(scheduler, lambda _question: ()))
+    settings = Settings.model_validate(
+        {
+            "database_url": str(engine.url),
+            "broker_url": "redis://nowhere",
+            "mlflow_uri": "",
+            "token": SERVICE,
+            "worker_token": WORKERS,
+        }
+    )
+    app = wired(settings, engine, scheduler, access, (), lambda _question: ())
     client = TestClient(app, raise_server_exceptions=False, client=("127.0.0.1", 50_000))
     house = House(store, teams, scheduler, access, app, client, tickets, hand)
     house.tokens |= {"service": SERVICE, "workers": WORKERS}

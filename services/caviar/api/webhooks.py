@@ -10,6 +10,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 
 from caviar.adapters.sql.webhooks import WebhookRow, Webhooks
 from caviar.api.access import Admin
+from caviar.api.audit import note
 from caviar.api.studies import team_of
 from caviar.contract.webhooks import DeliveryView, IssuedWebhook, NewWebhook, WebhookView
 from caviar.errors import NotAllowed
@@ -43,7 +44,7 @@ def webhook_routes(webhooks: Webhooks, allowed: Allowed) -> APIRouter:
             error=error,
         )
 
-    @router.post("", status_code=201)
+    @router.post("", status_code=201, name="webhook.add")
     def add(request: Request, caller: Admin, new: NewWebhook) -> IssuedWebhook:
         team = team_of(request.app.state.access, caller, new.team)
         check_url(new.url, allowed)
@@ -53,22 +54,26 @@ def webhook_routes(webhooks: Webhooks, allowed: Allowed) -> APIRouter:
             secrets.token_hex(6), team, new.url, new_secret(), new.events, webhooks.clock()
         )
         webhooks.add(row)
+        note(request, row.id, team, after={"url": row.url, "events": list(row.events)})
         return IssuedWebhook(**view(row).model_dump(), secret=row.secret)
 
     @router.get("")
     def listed(caller: Admin) -> list[WebhookView]:
         return [view(row) for row in webhooks.all(caller.team)]
 
-    @router.delete("/{webhook_id}", status_code=204)
-    def remove(webhook_id: str, caller: Admin) -> None:
-        webhooks.remove(own(webhook_id, caller).id)
+    @router.delete("/{webhook_id}", status_code=204, name="webhook.remove")
+    def remove(request: Request, webhook_id: str, caller: Admin) -> None:
+        row = own(webhook_id, caller)
+        webhooks.remove(row.id)
+        note(request, row.id, row.team, before={"url": row.url, "events": list(row.events)})
 
-    @router.post("/{webhook_id}/test", status_code=202)
-    def test(webhook_id: str, caller: Admin) -> WebhookView:
+    @router.post("/{webhook_id}/test", status_code=202, name="webhook.test")
+    def test(request: Request, webhook_id: str, caller: Admin) -> WebhookView:
         """Send a ``ping``: its delivery tells how it went."""
         row = own(webhook_id, caller)
         body = json.dumps({"type": "ping", "data": {"by": caller.name, "team": row.team}})
         webhooks.enqueue(row.id, "ping", secrets.token_hex(8), body)
+        note(request, row.id, row.team)
         return view(row)
 
     @router.get("/{webhook_id}/deliveries")
@@ -77,11 +82,12 @@ def webhook_routes(webhooks: Webhooks, allowed: Allowed) -> APIRouter:
     ) -> list[DeliveryView]:
         return webhooks.deliveries(own(webhook_id, caller).id, limit)
 
-    @router.post("/{webhook_id}/deliveries/{number}/again", status_code=202)
-    def again(webhook_id: str, number: int, caller: Admin) -> WebhookView:
+    @router.post("/{webhook_id}/deliveries/{number}/again", status_code=202, name="webhook.again")
+    def again(request: Request, webhook_id: str, number: int, caller: Admin) -> WebhookView:
         row = own(webhook_id, caller)
         if not 0 < number < 2**31 or not webhooks.again(row.id, number):
             raise HTTPException(404, f"Webhook {row.id} has no delivery {number}.")
+        note(request, row.id, row.team, after={"delivery": number})
         return view(row)
 
     return router
