@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 GIT_TIMEOUT_S = 5.0
 PLAIN = (
     "Warning: this is plain HTTP: whoever sees the network's traffic can read the tokens in it. Use it in a network "
-    "that you trust, or put a proxy with TLS in front (docs/teams.md)."
+    "that you trust, or put a proxy with TLS in front (docs/how-to/teams.md)."
 )
 
 
