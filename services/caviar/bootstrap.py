@@ -92,7 +92,7 @@ def run_scheduler() -> None:
         Rates(settings.rate, settings.wrong_tokens),
     )
     alone = all(map(is_loopback, addresses))
-    hosts = settings.hosts or (LOOPBACK_NAMES if alone else ())
+    hosts = {*settings.hosts, *LOOPBACK_NAMES} if alone or settings.hosts else ()
     app = wired(settings, engine, scheduler, access, hosts, _ask_doctor)
     loop = Loop(scheduler)
     loop.start()

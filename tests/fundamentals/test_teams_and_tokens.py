@@ -34,7 +34,7 @@ def test_a_team_has_its_own_things():
 
 
 def test_a_token_is_its_owners_alone():
-    """The service keeps what proves it, and an id by which it is listed and revoked: from neither it can be made again."""
+    """The service keeps what proves it, and an id by which it is listed and revoked. Neither gives it back."""
     fresh = new_token()
     assert fresh.text.startswith("cav_")
     assert identifier_of(fresh.text) == fresh.id

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,8 @@ _WORKER_SETTINGS = (
     "CAVIAR_WORKER_SLOTS_PER_GPU",
 )
 """Of the caller's environment; the other settings of the worker are the service's."""
+_API_SETTINGS = ("CAVIAR_HOSTS", "CAVIAR_PROXIES", "CAVIAR_RATE", "CAVIAR_WRONG_TOKENS")
+"""The same of the API: what a proxy in front of it needs."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ class _Embedded:
         self._start(
             "scheduler",
             _caviar("scheduler"),
-            common | {"CAVIAR_SOCKETS": ",".join(map(str, numbers))},
+            common | _given(_API_SETTINGS) | {"CAVIAR_SOCKETS": ",".join(map(str, numbers))},
             pass_fds=numbers,
             first_env={"CAVIAR_START_PAUSED": "1"} if self._only else {},
         )
@@ -250,7 +252,7 @@ class _Embedded:
         (self._runtime / "worker").mkdir(mode=0o700)
         # Whoever comes from elsewhere runs commands here only where it was asked for.
         more = () if self._elsewhere is None else ("CAVIAR_WORKER_ALLOW_COMMANDS",)
-        kept = {name: os.environ[name] for name in (*_WORKER_SETTINGS, *more) if name in os.environ}
+        kept = _given((*_WORKER_SETTINGS, *more))
         slots = {} if self._slots is None else {"CAVIAR_WORKER_SLOTS": str(self._slots)}
         unset = {"CAVIAR_TOKEN", "CAVIAR_DATABASE_URL", "OMP_NUM_THREADS"}
         threads = {n: os.environ[n] for n in ("OMP_NUM_THREADS",) if n in os.environ}
@@ -271,6 +273,11 @@ class _Embedded:
 
 def _caviar(command: str) -> list[str]:
     return [sys.executable, "-m", "caviar.cli", command]
+
+
+def _given(names: Sequence[str]) -> dict[str, str]:
+    """What the caller's environment has of these."""
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def locked(lock: IO[str]) -> bool:
