@@ -59,7 +59,7 @@ def running(house: House) -> tuple[str, object]:
 
 
 def aside(house: House) -> tuple[str, object]:
-    house.scheduler._hosts.aside["host-9"] = house.store.set_aside("host-9", "it burns")
+    house.set_aside("host-9", "it burns")
     return "/workers/trust", {"host": "host-9"}
 
 

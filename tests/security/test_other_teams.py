@@ -11,7 +11,7 @@ from tests.support.two_teams import STUDY, House, routes_of
 EVERYBODYS = {
     ("GET", "/api/v1/health"),
     ("GET", "/api/v1/whoami"),
-    ("GET", "/api/v1/workers"),
+    ("GET", "/api/v1/workers"),  # see below
 }
 """Routes that tell a member nothing of another team."""
 BODIES: dict[str, object] = {
@@ -82,6 +82,17 @@ def test_lists_leave_out_what_is_another_teams(house: House, victim: dict[str, s
         assert answer.status_code in (200, 403), f"{path}: {answer.status_code} {answer.text}"
         if answer.status_code == 200:
             assert not [each for each in secrets if each in answer.text], f"{path}: {answer.text}"
+
+
+def test_why_a_host_is_set_aside_names_no_study_to_a_member(
+    house: House, victim: dict[str, str]
+) -> None:
+    """The studies whose trials failed there may be another team's. An operator reads them."""
+    house.set_aside("host-1", f"its last 9 trials failed in a row, of study {victim['study_id']}")
+    (told,) = house.call("GET", "/workers", "beta/viewer").json()
+    assert told["aside"] == "trials failed there that succeed on other hosts"
+    (whole,) = house.call("GET", "/workers", "operator").json()
+    assert victim["study_id"] in whole["aside"]
 
 
 def test_another_teams_id_gets_the_same_words_as_one_that_nobody_has(

@@ -108,6 +108,10 @@ class House:
     def worker(self, path: str, body: object) -> httpx2.Response:
         return self.call("POST", f"/worker/{path}", "worker", body)
 
+    def set_aside(self, host: str, reason: str) -> None:
+        """As the scheduler does with a host at which trials fail."""
+        self.scheduler._hosts.aside[host] = self.store.set_aside(host, reason)
+
     def actions(self) -> list[str]:
         """What the audit log has, in its order."""
         return [entry.action for entry in self.teams.audit(limit=1000)]

@@ -54,8 +54,8 @@ def _service_routes(scheduler: Scheduler) -> APIRouter:
         return {"status": "ok", "version": __version__}
 
     @router.get("/workers")
-    def workers(_caller: Viewer) -> list[WorkerView]:
-        return worker_views(scheduler)
+    def workers(caller: Viewer) -> list[WorkerView]:
+        return worker_views(scheduler, named=caller.team is None)
 
     @router.post("/workers/trust", name="host.trust")
     def trust(request: Request, _caller: Operator, trusted: TrustedHost) -> list[WorkerView]:

@@ -215,8 +215,11 @@ class Presenter:
         )
 
 
-def worker_views(scheduler: Scheduler) -> list[WorkerView]:
-    """The workers that called within the lease."""
+SET_ASIDE = "trials failed there that succeed on other hosts"
+
+
+def worker_views(scheduler: Scheduler, *, named: bool = True) -> list[WorkerView]:
+    """The workers that called within the lease. Unless ``named``, no study is: it may be another team's."""
     views = []
     for worker, free, seen_s in scheduler.workers():
         aside = scheduler.aside(worker.host)
@@ -228,7 +231,7 @@ def worker_views(scheduler: Scheduler) -> list[WorkerView]:
                 free=free,
                 seen_s=seen_s,
                 gpus=worker.gpus,
-                aside=aside.reason if aside else "",
+                aside="" if aside is None else aside.reason if named else SET_ASIDE,
                 aside_since=aside.since if aside else None,
                 warnings=list(worker.warnings),
             )
