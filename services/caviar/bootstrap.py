@@ -64,9 +64,11 @@ def run_scheduler() -> None:
 
     engine = open_migrated(settings.database_url)
     store = Store(engine)
+    teams = Teams(engine)
     scheduler = Scheduler(
         store,
         ticket_sender(settings.broker_url),
+        teams=teams.all,
         lease_s=settings.lease_s,
         claim_s=settings.claim_s,
         local=settings.local,
@@ -75,7 +77,7 @@ def run_scheduler() -> None:
     if settings.start_paused:
         scheduler.pause_all()
     access = Access(
-        Teams(engine),
+        teams,
         settings.token.get_secret_value(),
         settings.worker_token.get_secret_value(),
     )
