@@ -52,9 +52,7 @@ def test_a_trial_makes_way_and_goes_on_from_its_checkpoint(
     client = MlflowClient(mlflow_server.uri)
     experiment = client.create_experiment("makes way")
     parent = client.create_run(experiment)
-    desk.targets["study-1"] = ShipTarget(
-        experiment_id=experiment, parent_run_id=parent.info.run_id
-    )
+    desk.targets["study-1"] = ShipTarget(experiment_id=experiment, parent_run_id=parent.info.run_id)
     code = short_path / "code"
     code.mkdir()
     (code / "long.py").write_text(LONG)

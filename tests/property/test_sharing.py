@@ -111,16 +111,14 @@ def test_who_comes_back_is_next_but_never_has_it_all(
     )
     here.run(away + 3 * HOUR_S, seed)
     first = here.spans["comes"][0][0]
-    assert first == min(end for spans in here.spans.values() for _, end in spans if end >= away) or (
-        away == 0
-    )
+    assert first == min(
+        end for spans in here.spans.values() for _, end in spans if end >= away
+    ) or (away == 0)
     assert here.peaks["comes"] <= (slots / 2) * (1 + MOST_PAYBACK) + 2
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    weights=st.lists(st.floats(1e-6, 1e6), min_size=2, max_size=6), seed=st.integers(0, 1000)
-)
+@given(weights=st.lists(st.floats(1e-6, 1e6), min_size=2, max_size=6), seed=st.integers(0, 1000))
 def test_no_team_starves_whatever_the_weights(weights: list[float], seed: int) -> None:
     """A millionth of the others' weight: it waits a half-life and the trial that runs, not for ever."""
     teams = {f"team-{index}": weight for index, weight in enumerate(weights)}

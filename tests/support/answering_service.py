@@ -46,6 +46,9 @@ def answering_service() -> Iterator[Service]:
         def do_POST(self) -> None:
             self.do_GET()
 
+        def do_PATCH(self) -> None:
+            self.do_GET()
+
         def log_message(self, format: str, *args: Any) -> None:
             pass
 

@@ -164,7 +164,10 @@ def test_the_slot_is_kept_for_whom_it_was_made(fleet: Fleet, host: Machine) -> N
     fleet.end(host, next(each for each in host.held if each.trial == trial), "released")
     fleet.queue.clear()
     refused = fleet.claim(host, early)
-    assert (refused.granted, refused.reason) == (False, "the slot is kept for a study that goes first")
+    assert (refused.granted, refused.reason) == (
+        False,
+        "the slot is kept for a study that goes first",
+    )
     fleet.scheduler._tickets.forget(f"{high}-0")
     fill(fleet, host)
     assert held(host, high) == 1
