@@ -4,13 +4,13 @@
 
 What is made up and what is real is as in ``simulation.py``. Slot-time is read from the store's attempts. Prints
 
-- two teams of weight 2:1 that always have trials to give, 500 each, of typical lengths that differ threefold, one way and
-  the other: each team's slot-time beside its weight, until the first has no more to give;
-- a third team that comes in the middle: when it gets its first slot, in typical lengths of the trials that run then, and
-  the shares of all three from there on;
-- hostile priorities: a team of 20 studies of priority 9 beside one of a single study of priority 0, and six teams on four
-  slots: shares, and the longest that any team held no slot while it had trials to give;
-- the same two loads without teams, by which every study has an equal share: what the loud one gets then;
+- two teams of weight 2:1 that always have trials to give, 500 each, of typical lengths that differ threefold, one way
+  and the other: each team's slot-time beside its weight, until the first has no more to give;
+- a third team that comes in the middle: when it gets its first slot, beside the mean length of the trials that run
+  then, and the shares of all three from there on;
+- hostile priorities: a team of 20 studies of priority 9 beside one of a single study of priority 0, and six teams on
+  four slots: shares, and the longest that any team held no slot while it had trials to give;
+- the first of these loads without teams, by which every study has an equal share: what the loud one gets then;
 - a team that comes back after a night: under this rule, and under decayed use alone, how long the other holds less than
   half of its due.
 """
@@ -18,6 +18,7 @@ What is made up and what is real is as in ``simulation.py``. Slot-time is read f
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from caviar.adapters.sql import TeamRow
 from caviar.adapters.sql.tables import attempts, studies, trials
 from caviar.contract.access import Quota
 from caviar.contract.views import Submission
-from caviar.scheduler.sharing import HALF_LIFE_S, Sharing
+from caviar.scheduler.sharing import Sharing
 
 FOREVER_S = 1e12
 HOUR_S = 3600.0
@@ -58,6 +59,16 @@ class Teams(Simulation):
     @property
     def now(self) -> float:
         return self._now
+
+    def _idle_turn(self) -> None:
+        """Ends and claims wake the loop: leases, which never end here, need no quick turns."""
+        self._woken()
+        self._at(2.0, self._idle_turn)
+
+    def _sample(self) -> None:
+        """Over as soon as a study has no more to give: from then on its team takes no part."""
+        super()._sample()
+        self._over = any(demand.created >= demand.budget for demand in self.demands.values())
 
     def submit(self, team: str, trials: int, typical_s: float, priority: int = 0) -> str:
         index = len(self.demands)
@@ -106,11 +117,10 @@ def longest_wait(spans: list[Span], begin: float, end: float) -> float:
 
 def beside(found: Mapping[str, float], weights: Mapping[str, float]) -> str:
     due = {team: weights[team] / sum(weights[t] for t in found) for team in found}
-    each = ", ".join(
+    return ", ".join(
         f"{team} {found[team]:.1%} of {due[team]:.1%} ({found[team] / due[team] - 1:+.1%})"
         for team in found
     )
-    return each
 
 
 def by_team(here: Teams, studies_of: Mapping[str, list[str]]) -> dict[str, list[Span]]:
@@ -159,10 +169,12 @@ def third_team(slots: int, seed: int) -> Arrival:
         spans = by_team(here, mine)
     end = min(map(given_out, spans.values()))
     first = min(begin for begin, _ in spans["new"]) - came
-    running = [e - b for each in spans.values() for b, e in each if b < came <= e]
+    running = [e - b for each in spans.values() for b, e in each if b < came < e]
+    mean, most = first / np.mean(running), first / max(running)
+    waited = f"{mean:.2f} of the mean trial that ran then, {most:.2f} of the longest"
+    print(f"a third team: first slot after {first:.0f} s, {waited}")
     print(
-        f"a third team: first slot after {first:.0f} s, {first / np.mean(running):.2f} of the mean trial that ran then; "
-        f"{(end - came) / HOUR_S:.1f} h from there: {beside(shares(spans, came, end), weights)}"
+        f"  {(end - came) / HOUR_S:.1f} h from there: {beside(shares(spans, came, end), weights)}"
     )
     return Arrival(spans, came)
 
@@ -212,9 +224,10 @@ class DecayedUse(Sharing):
         self,
         resource_class: str,
         held: Mapping[str, int],
-        weights: Mapping[str, float],
+        _weights: Mapping[str, float],
         now: float,
     ) -> str:
+        """Of teams of equal weight."""
         return min(held, key=lambda team: (self.used(resource_class, team, now), team))
 
 
@@ -227,6 +240,7 @@ def comes_back(slots: int, seed: int, away_s: float = 12 * HOUR_S) -> None:
         while now < away_s + 12 * HOUR_S:
             while len(ends) < slots:
                 wanting = {team: held[team] for team in held if team == "stays" or now >= away_s}
+                sharing.want("cpu", wanting, {}, now)
                 team = sharing.next("cpu", wanting, {}, now)
                 sharing.starts("cpu", team, now)
                 held[team] += 1
@@ -240,8 +254,8 @@ def comes_back(slots: int, seed: int, away_s: float = 12 * HOUR_S) -> None:
             sharing.ends("cpu", team, now)
             held[team] -= 1
         print(
-            f"back after {away_s / HOUR_S:g} h, by {rule.__name__}: at most {peak} of {slots} slots; the other held less than "
-            f"half of its due for {low / 60:.0f} min (half-life {HALF_LIFE_S / HOUR_S:g} h)"
+            f"back after {away_s / HOUR_S:g} h, by {rule.__name__}: at most {peak} of {slots} slots; "
+            f"the other held less than half of its due for {low / 60:.0f} min"
         )
 
 
@@ -257,10 +271,7 @@ def draw(arrival: Arrival, slots: int, path: Path) -> None:
         "new": "weight 1, came later",
     }
     rows = [
-        [
-            slot_time(arrival.spans[team], a, b) / step
-            for a, b in zip(edges, edges[1:], strict=False)
-        ]
+        [slot_time(arrival.spans[team], a, b) / step for a, b in itertools.pairwise(edges)]
         for team in names
     ]
     figure, axes = plt.subplots(figsize=(8.0, 3.4), layout="constrained")

@@ -49,6 +49,7 @@ class Class:
                 wanting = {t: self.held.get(t, 0) for t in self.weights if self._wants(t, now)}
                 if not wanting:
                     break
+                self.sharing.want("cpu", wanting, self.weights, now)
                 team = self.sharing.next("cpu", wanting, self.weights, now)
                 self.sharing.starts("cpu", team, now)
                 self.held[team] = self.held.get(team, 0) + 1
@@ -139,7 +140,7 @@ def test_no_team_starves_whatever_the_weights(weights: list[float], seed: int) -
     )
 )
 def test_what_is_remembered_is_what_was_counted(spans: list[tuple[float, float]]) -> None:
-    """After a restart the meters stand where they stood, to what a bucket of the history is wide."""
+    """What was used in a past time weighs as if it had been counted then."""
     end = max(begin + length for begin, length in spans)
     counted, remembered = Sharing(), Sharing()
     moments = [(begin, True) for begin, _ in spans]

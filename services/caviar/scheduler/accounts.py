@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
-from caviar.adapters.sql import Store, TeamRow
+from caviar.adapters.sql import SlotTime, Store, TeamRow
 from caviar.contract.access import Quota
 from caviar.errors import InputError
 from caviar.scheduler.budget import Clocks
@@ -15,9 +16,10 @@ from caviar.scheduler.quotas import Month, refuse_study
 from caviar.scheduler.sharing import HALF_LIFE_S, Sharing
 from caviar.studies.spec import load_study
 
-REMEMBERED_S = 10 * HALF_LIFE_S
-"""What is older counts less than a thousandth."""
-_BUCKET_S = HALF_LIFE_S / 40
+REMEMBERED_S = 6 * HALF_LIFE_S
+"""What is older counts less than a fiftieth."""
+BUCKET_S = HALF_LIFE_S / 40
+"""How finely a restart lives through it."""
 _NO_QUOTA = Quota()
 
 ReadTeams = Callable[[], Mapping[str, TeamRow]]
@@ -45,39 +47,51 @@ class Accounts:
         self.weights = {name: row.weight for name, row in rows.items()}
         self._quotas = {name: row.quota for name, row in rows.items()}
 
-    def remember(self, classes: Mapping[str, str]) -> None:
-        """Take over the slot-time of late from the store. ``classes``: study -> resource class, where it is known."""
+    def remember(self, desks: Collection[Desk]) -> None:
+        """Live through what the store knows of late: who had slots, and whose studies wanted some.
+
+        ``desks``: the studies that go on. What they hold now is told to :meth:`starts` afterwards.
+        """
         now = self._clocks()
-        known = dict(classes)
-        teams: dict[str, str] = {}
-        for each in self._store.slot_time_since(now.wall - REMEMBERED_S, _BUCKET_S):
-            study = each.study_id
-            if study not in teams:
-                record = self._store.study(study)
-                teams[study] = record.team if record else ""
-                if record and study not in known:
-                    try:
-                        parsed = load_study(record.source, record.filename)
-                        known[study] = parsed.resources.resource_class
-                    except InputError:  # written for another version
-                        teams[study] = ""
-            if teams[study]:
-                ago_began, ago_ended = (
-                    now.monotonic - max(0.0, now.wall - moment)
-                    for moment in (each.began, each.ended)
-                )
-                self.sharing.remember(
-                    known[study], teams[study], ago_began, ago_ended, each.seconds, now.monotonic
-                )
+        since = now.wall - REMEMBERED_S
+        known = {desk.record.id: (desk.record, desk.study) for desk in desks}
+        used = list(self._store.slot_time_since(since, BUCKET_S))
+        for desk in desks:
+            for row in desk.by_state["running"].values():
+                held_s = desk.spending.held_s(row.id, now.monotonic)
+                used.append(SlotTime(desk.record.id, now.wall - held_s, now.wall, held_s))
+        for study_id in {each.study_id for each in used} - known.keys():
+            record = self._store.study(study_id)
+            with suppress(InputError):  # written for another version
+                if record:
+                    known[study_id] = record, load_study(record.source, record.filename)
+        steps = int(REMEMBERED_S / BUCKET_S)
+        had: list[list[tuple[str, str, float]]] = [[] for _ in range(steps)]
+        wanted: list[dict[str, set[str]]] = [{} for _ in range(steps)]
+        for each in used:
+            if each.study_id in known:
+                record, study = known[each.study_id]
+                for step, part in _steps(each.began - since, each.ended - since, steps):
+                    seconds = each.seconds * part
+                    had[step].append((study.resources.resource_class, record.team, seconds))
+        for record, study in known.values():
+            ended = now.wall if record.ended is None else record.ended
+            for step, _ in _steps(record.created - since, ended - since, steps):
+                teams = wanted[step].setdefault(study.resources.resource_class, set())
+                teams.add(record.team)
+        for step in range(steps):
+            begins = now.monotonic - REMEMBERED_S + step * BUCKET_S
+            ends = begins + BUCKET_S
+            for resource_class, teams in wanted[step].items():
+                self.sharing.want(resource_class, teams, self.weights, begins)
+            for resource_class, team, seconds in had[step]:
+                self.sharing.remember(resource_class, team, begins, ends, seconds, ends)
 
     def starts(self, desk: Desk, since: float | None = None) -> None:
-        """A trial of the desk holds a slot, since this monotonic second where it is not since now."""
+        """A trial of the desk holds a slot; where it has it since before, as ``remember`` knows, since when."""
         now = self._clocks()
-        team, resource_class = desk.record.team, desk.study.resources.resource_class
-        if since is not None and since < now.monotonic:
-            held = now.monotonic - since
-            self.sharing.remember(resource_class, team, since, now.monotonic, held, now.monotonic)
-        self.sharing.starts(resource_class, team, now.monotonic)
+        team = desk.record.team
+        self.sharing.starts(desk.study.resources.resource_class, team, now.monotonic)
         self._month.starts(team, now.monotonic if since is None else since, now)
 
     def ends(self, desk: Desk) -> None:
@@ -127,3 +141,12 @@ class Accounts:
         own = [desk for desk in desks if desk.record.team == team]
         left = sum(max(0, desk.study.budget.trials - desk.next_number) for desk in own)
         refuse_study(team, self.quota(team), len(own), left, trials)
+
+
+def _steps(began: float, ended: float, steps: int) -> Iterator[tuple[int, float]]:
+    """The steps of ``BUCKET_S`` that a time touches, each with the part of it that lies there."""
+    span = max(ended - began, 1e-9)
+    first, last = max(0, int(began / BUCKET_S)), min(steps - 1, int(ended / BUCKET_S))
+    for step in range(first, last + 1):
+        within = min(ended, (step + 1) * BUCKET_S) - max(began, step * BUCKET_S)
+        yield step, min(1.0, max(0.0, within) / span)

@@ -67,10 +67,10 @@ class Desks:
             for row in desk.by_state["running"].values():
                 self._fleet.lease(row.id, now)
                 self._places.took(row, not study.resources.share_gpu)
+        self._accounts.remember(list(self))
+        for desk in self:
+            for row in desk.by_state["running"].values():
                 self._accounts.starts(desk, now - desk.spending.held_s(row.id, now))
-        self._accounts.remember(
-            {desk.record.id: desk.study.resources.resource_class for desk in self}
-        )
 
     def open(self, record: StudyRecord, study: Study) -> Desk:
         desk = self._desks[record.id] = Desk.load(self._store, record, study, self._clocks())

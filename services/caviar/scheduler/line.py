@@ -49,12 +49,16 @@ class Line:
         room = {team: self._room(team) for team in {desk.record.team for desk in desks}}
         self.held: dict[str, int] = dict.fromkeys(room, 0)
         """Slots of the class that each team holds or was promised."""
+        wanting: set[str] = set()
         for index, desk in enumerate(desks):
             team = desk.record.team
             self.held[team] += len(desk.by_state["dispatched"])
             if room[team] > 0:
+                if wants(desk):
+                    wanting.add(team)
                 teams = self._places[RANKS[desk.record.place]]
                 teams.setdefault(team, []).append((_key(desk, index), desk))
+        accounts.sharing.want(resource_class, wanting, accounts.weights, now)
         for team in self.held:
             self.held[team] += accounts.sharing.holds(resource_class, team)
         for teams in self._places.values():
@@ -100,6 +104,11 @@ class Line:
 
     def _room(self, team: str) -> float:
         return self._accounts.room(team) - self._promised.get(team, 0)
+
+
+def wants(desk: Desk) -> bool:
+    """Whether a trial of it waits for a slot, or would be created for one."""
+    return bool(desk.by_state["dispatched"] or desk.by_state["queued"]) or desk.may_create()
 
 
 def promised_by_team(desks: Iterable[Desk]) -> dict[str, int]:

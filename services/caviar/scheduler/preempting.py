@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from caviar.scheduler.accounts import Accounts
 from caviar.scheduler.desk import Desk
-from caviar.scheduler.line import RANKS, Line
+from caviar.scheduler.line import RANKS, Line, wants
 from caviar.scheduler.sharing import due
 from caviar.studies.life import ENDED
 
@@ -84,7 +84,7 @@ class Preempting:
     ) -> Desk | None:
         """Called while the class has no free slot. The study for which a trial was asked just now."""
         self._looked[resource_class] = now
-        heads = [desk for desk in line.heads() if _wants(desk)]
+        heads = [desk for desk in line.heads() if wants(desk)]
         waiting = {desk.record.id for desk in heads}
         for desk in desks:
             if desk.record.id not in waiting:
@@ -146,9 +146,3 @@ class Preempting:
                 weakest = (-RANKS[other.place], -above, other.priority, held_s)
                 found.append((weakest, row.id, row.attempt))
         return min(found)[1:] if found else None
-
-
-def _wants(desk: Desk) -> bool:
-    """Whether a trial of it waits for a slot, or would be created for one."""
-    waits = desk.by_state["dispatched"] or desk.by_state["queued"]
-    return bool(waits) or desk.may_create()

@@ -5,20 +5,22 @@ Within each resource class on its own: an hour of a CPU is not paid for with an 
 A team's due are the slots that its weight gives it of all that are held. History moves it from there: what it had
 too little or too much of late is paid back over ``PAYBACK_S``, by a slot and a quarter of its due at most. The next
 slot goes to the team that is furthest below, beside its weight (Webster's method, as seats go to parties).
+
+What a team did not ask for it is not owed: who comes begins where the others are, but for one slot over ``PAYBACK_S``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 HALF_LIFE_S = 4 * 3600.0
 """Slot-time counts half after so long: the morning is nearly forgotten in the evening."""
-PAYBACK_S = 600.0
+PAYBACK_S = 300.0
 """A team that had a slot too few for so long gets one more than its due."""
 MOST_PAYBACK = 0.25
-"""Of a team's due. A team that comes back gets that much more than its due, and never all."""
+"""Of a team's due: whatever it had too little before, it never has all."""
 
 _FADES = math.log(2.0) / HALF_LIFE_S
 
@@ -47,6 +49,8 @@ class Sharing:
         self._running: dict[str, int] = {}
         self._waits: dict[tuple[str, str], float] = {}
         """Since when a team that wants a slot of a class holds none."""
+        self._wanting: dict[str, frozenset[str]] = {}
+        """By class, the teams that wanted slots when somebody last looked."""
 
     def starts(self, resource_class: str, team: str, now: float) -> None:
         """A trial of the team got a slot."""
@@ -93,6 +97,26 @@ class Sharing:
     def running(self, team: str) -> int:
         """Slots that the team holds now, of all classes."""
         return self._running.get(team, 0)
+
+    def want(
+        self, resource_class: str, teams: Collection[str], weights: Mapping[str, float], now: float
+    ) -> None:
+        """These teams want slots of the class now, and no others. Who did not before begins where the others are."""
+        before, after = self._wanting.get(resource_class, frozenset()), frozenset(teams)
+        if before == after or not after:
+            return  # of an idle class it is remembered who was the last
+        self._wanting[resource_class] = after
+        stayed = before & after
+        if not before or stayed == after:
+            return
+        levels = [
+            self.used(resource_class, team, now) / _weight(weights, team)
+            for team in stayed or before
+        ]
+        level = min(levels) if stayed else max(levels)
+        for team in after - before:
+            meter = self._meters.setdefault((resource_class, team), _Meter(at=now))
+            meter.used = max(meter.to(now), _weight(weights, team) * level - PAYBACK_S)
 
     def next(
         self,

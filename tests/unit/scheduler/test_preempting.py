@@ -82,7 +82,8 @@ def test_a_lower_priority_makes_way_in_its_team(fleet: Fleet, host: Machine) -> 
         fleet.end(host, each, "done")
     fill(fleet, host)
     again = fleet.store.trial(youngest)
-    assert again is not None and (again.state, again.attempt) == ("running", 2)
+    assert again is not None
+    assert (again.state, again.attempt) == ("running", 2)
 
 
 @pytest.mark.parametrize(
