@@ -220,6 +220,9 @@ def crowded(seed: int) -> None:
 class DecayedUse(Sharing):
     """The peer: least decayed use by weight, as batch systems share by default."""
 
+    def want(self, *_: object) -> None:
+        """Who comes has what it has."""
+
     def next(
         self,
         resource_class: str,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from caviar.cli.client import Client, find_service
 from caviar.cli.reading import console, print_json
 from caviar.cli.views.parts import clean
+from caviar.client.connection import Client, find_service
 from caviar.contract.queue import Place, StudyEdit
 
 
