@@ -18,7 +18,7 @@ from caviar.studies.spec import load_study
 
 REMEMBERED_S = 6 * HALF_LIFE_S
 """What is older counts less than a fiftieth."""
-BUCKET_S = HALF_LIFE_S / 40
+BUCKET_S = round(HALF_LIFE_S / 40)
 """How finely a restart lives through it."""
 _NO_QUOTA = Quota()
 

@@ -436,7 +436,7 @@ class Store:
         with self._reader.begin() as connection:
             return hosts_of.slot_seconds(connection, study_id)
 
-    def slot_time_since(self, since: float, bucket_s: float) -> list[SlotTime]:
+    def slot_time_since(self, since: float, bucket_s: int) -> list[SlotTime]:
         """Of all attempts that ended after ``since``, by study, those alike in their times put together."""
         with self._reader.begin() as connection:
             return usage.slot_time_since(connection, since, bucket_s)

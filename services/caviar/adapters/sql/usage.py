@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Integer, case, cast, func, select
+from sqlalchemy import BigInteger, Connection, case, cast, func, select
 
 from caviar.adapters.sql.tables import attempts, studies, trials
 
@@ -22,10 +22,11 @@ class SlotTime:
     seconds: float
 
 
-def slot_time_since(connection: Connection, since: float, bucket_s: float) -> list[SlotTime]:
+def slot_time_since(connection: Connection, since: float, bucket_s: int) -> list[SlotTime]:
     """Of the attempts that ended after ``since``, those alike in their times put together."""
-    began = cast((attempts.c.ended - _LASTED) / bucket_s, Integer)
-    ended = cast(attempts.c.ended / bucket_s, Integer)
+    # To whole seconds first: one database cuts off what another rounds.
+    began = cast(attempts.c.ended - _LASTED, BigInteger) // bucket_s
+    ended = cast(attempts.c.ended, BigInteger) // bucket_s
     query = (
         select(trials.c.study_id, began, ended, func.sum(_LASTED))
         .join(trials, trials.c.id == attempts.c.trial_id)
