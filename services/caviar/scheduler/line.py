@@ -54,7 +54,7 @@ class Line:
             team = desk.record.team
             self.held[team] += len(desk.by_state["dispatched"])
             if room[team] > 0:
-                if wants(desk):
+                if team not in wanting and wants(desk):
                     wanting.add(team)
                 teams = self._places[RANKS[desk.record.place]]
                 teams.setdefault(team, []).append((_key(desk, index), desk))

@@ -8,6 +8,7 @@ exchange: two studies never push each other out in turn. And whoever makes way h
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -83,7 +84,6 @@ class Preempting:
         self, resource_class: str, desks: Collection[Desk], line: Line, now: float
     ) -> Desk | None:
         """Called while the class has no free slot. The study for which a trial was asked just now."""
-        self._looked[resource_class] = now
         heads = [desk for desk in line.heads() if wants(desk)]
         waiting = {desk.record.id for desk in heads}
         for desk in desks:
@@ -103,8 +103,9 @@ class Preempting:
 
     def is_due(self, resource_class: str, desks: Collection[Desk], now: float) -> bool:
         """Whether to look now: not too often, and only where a study allows it."""
-        if now - self._looked.get(resource_class, -LOOK_S) < LOOK_S:
+        if now - self._looked.get(resource_class, -math.inf) < LOOK_S:
             return False
+        self._looked[resource_class] = now
         return any(desk.study.resources.preemptible and desk.by_state["running"] for desk in desks)
 
     def _victim(
