@@ -4,8 +4,9 @@
 
 What is made up and what is real is as in ``simulation.py``. Slot-time is read from the store's attempts. Prints
 
-- two teams of weight 2:1 that always have trials to give, 500 each, of typical lengths that differ threefold, one way
-  and the other: each team's slot-time beside its weight, until the first has no more to give;
+- two teams of weight 2:1 with 500 trials each, of typical lengths by which both give out all of them at about the same
+  time, and of lengths that differ threefold, one way and the other: each team's slot-time beside its weight, until the
+  first has no more to give;
 - a third team that comes in the middle: when it gets its first slot, beside the mean length of the trials that run
   then, and the shares of all three from there on;
 - hostile priorities: a team of 20 studies of priority 9 beside one of a single study of priority 0, and six teams on
@@ -296,7 +297,7 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=12)
     parser.add_argument("--picture", type=Path)
     chosen = parser.parse_args()
-    for typical in ((60.0, 180.0), (180.0, 60.0)):
+    for typical in ((60.0, 30.0), (60.0, 180.0), (180.0, 60.0)):
         two_teams(chosen.slots, chosen.seed, typical)
     arrival = third_team(chosen.slots, chosen.seed)
     hostile(chosen.slots, chosen.seed)

@@ -103,7 +103,8 @@ def test_slot_time_follows_the_weights_however_long_trials_are(
 def test_who_comes_back_is_next_but_never_has_it_all(
     slots: int, away: float, length: float, seed: int
 ) -> None:
-    """After any absence: the first slot that is free, then its due and a quarter and a slot at most."""
+    """After any absence: the first slot that is free, then its due, never a quarter and a slot more. What it did not ask
+    for it is not owed."""
     here = Class(
         slots,
         {"stays": 1.0, "comes": 1.0},
@@ -115,6 +116,8 @@ def test_who_comes_back_is_next_but_never_has_it_all(
     assert first == min(
         end for spans in here.spans.values() for _, end in spans if end >= away
     ) or (away == 0)
+    exact = 0.03 + 6 * length / (slots * 3 * HOUR_S)
+    assert here.share("comes", away, away + 3 * HOUR_S) == pytest.approx(0.5, abs=exact)
     assert here.peaks["comes"] <= (slots / 2) * (1 + MOST_PAYBACK) + 2
 
 
