@@ -103,8 +103,7 @@ def test_slot_time_follows_the_weights_however_long_trials_are(
 def test_who_comes_back_is_next_but_never_has_it_all(
     slots: int, away: float, length: float, seed: int
 ) -> None:
-    """After any absence: the first slot that is free, then its due, never a quarter and a slot more. What it did not ask
-    for it is not owed."""
+    """After any absence: the first slot that is free, then its due, for what it did not ask for it is not owed."""
     here = Class(
         slots,
         {"stays": 1.0, "comes": 1.0},
