@@ -44,6 +44,7 @@ from caviar.contract.messages import (
 )
 from caviar.contract.views import Submission
 from caviar.scheduler import Scheduler
+from caviar.scheduler.accounts import ReadTeams
 
 LEASE_S, CLAIM_S = 20.0, 15.0
 TURN_S, IDLE_S = 0.01, 0.25
@@ -117,6 +118,7 @@ class Simulation:
         life_s: float = LIFE_S,
         most_trials: int = 20_000,
         typical_s: float = 60.0,
+        teams: ReadTeams = dict,
     ) -> None:
         """``life_s`` is a worker's typical life, ``typical_s`` the typical training of the typical study."""
         self._rng = np.random.default_rng(seed)
@@ -143,6 +145,7 @@ class Simulation:
             self._send,
             lease_s=LEASE_S,
             claim_s=CLAIM_S,
+            teams=teams,
             clock=lambda: self._now,
             wall=lambda: EPOCH + self._now,
         )

@@ -75,9 +75,11 @@ def run_scheduler() -> None:
     if settings.drawn:
         refuse_open(addresses, teams)
     store = Store(engine)
+    teams = Teams(engine)
     scheduler = Scheduler(
         store,
         ticket_sender(settings.broker_url),
+        teams=teams.all,
         lease_s=settings.lease_s,
         claim_s=settings.claim_s,
         local=settings.local,

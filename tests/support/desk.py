@@ -54,6 +54,7 @@ class Desk:
     rules: dict[str, StopRule] = field(default_factory=dict)
     """Study -> its stopping rule, as the next heartbeat's answer tells it."""
     to_stop: list[tuple[str, int]] = field(default_factory=list)
+    to_release: list[tuple[str, int]] = field(default_factory=list)
     runs: dict[str, str] = field(default_factory=dict)
     shipped: dict[str, str] = field(default_factory=dict)
     targets: dict[str, ShipTarget] = field(default_factory=dict)
@@ -145,7 +146,8 @@ class Desk:
     def heartbeat(self, body: bytes) -> Message:
         self.beats.append(Heartbeat.model_validate_json(body))
         stop = tuple(Held(trial=trial, attempt=attempt) for trial, attempt in self.to_stop)
-        return HeartbeatAnswer(known=self.known, stop=stop, rules=self.rules)
+        release = tuple(Held(trial=trial, attempt=attempt) for trial, attempt in self.to_release)
+        return HeartbeatAnswer(known=self.known, stop=stop, release=release, rules=self.rules)
 
     def ship(self, body: bytes) -> Message:
         self.shipped.update(Shipped.model_validate_json(body).runs)

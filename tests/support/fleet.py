@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from caviar.adapters.sql import Store, TrialRow, migrate, open_engine
+from caviar.adapters.sql import Store, TeamRow, TrialRow, migrate, open_engine
+from caviar.contract.access import Quota
 from caviar.contract.messages import (
     Assignment,
     ClaimAnswer,
@@ -21,6 +22,7 @@ from caviar.contract.messages import (
 )
 from caviar.contract.views import Submission
 from caviar.scheduler import Scheduler
+from caviar.teams import DEFAULT_TEAM
 
 STUDY = """
 name: {name}
@@ -63,6 +65,7 @@ class Fleet:
         self.day = 1.7e9
         self.store = Store(engine, clock=lambda: self.day)
         self.queue: list[Ticket] = []
+        self.teams: dict[str, TeamRow] = {}
         self.restart()
 
     def restart(self) -> None:
@@ -72,6 +75,7 @@ class Fleet:
             lambda ticket, _: self.queue.append(ticket),
             lease_s=LEASE_S,
             claim_s=LEASE_S / 2,
+            teams=lambda: self.teams,
             local=True,
             clock=lambda: self.now,
             wall=lambda: self.day,
@@ -90,12 +94,24 @@ class Fleet:
             )
         )
 
+    def team(self, name: str, weight: float = 1.0, **quota: float) -> str:
+        """Add a team, or change it."""
+        self.teams[name] = TeamRow(name, weight, Quota.model_validate(quota), self.day)
+        self.scheduler.teams_changed()
+        return name
+
     def submit(
-        self, budget: str = "trials: 20", name: str = "parabola", resources: str = ""
+        self,
+        budget: str = "trials: 20",
+        name: str = "parabola",
+        resources: str = "",
+        team: str = DEFAULT_TEAM,
+        priority: int = 0,
     ) -> str:
         resources = resources or f"class: {self.resource_class}"
         text = STUDY.format(name=name, budget=budget, resources=resources)
-        return self.scheduler.submit(Submission(text=text)).id
+        text += f"priority: {priority}\n"
+        return self.scheduler.submit(Submission(text=text, resume=False), team).id
 
     def pass_time(self, seconds: float, beat: bool = True) -> None:
         """In steps shorter than a lease, with a heartbeat of every machine unless ``beat`` is False."""
@@ -140,7 +156,10 @@ class Fleet:
         """Claim the first ticket of the queue that is not stale; None where there is none."""
         self.scheduler.tick()
         while self.queue:
-            answer = self.claim(machine, self.queue.pop(0))
+            ticket = self.queue.pop(0)
+            if any(each.trial == ticket.trial for m in self.machines.values() for each in m.held):
+                continue  # another slot would ask with a nonce of its own
+            answer = self.claim(machine, ticket)
             if answer.reason != STALE:
                 return answer
         return None

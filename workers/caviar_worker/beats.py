@@ -145,6 +145,11 @@ class Beats:
             folder = AttemptFolder(self.settings.folder, one.trial, one.attempt)
             if folder.claim.exists() and not folder.finish.exists():
                 folder.ask_to_stop("stop")
+        for one in answer.release:
+            folder = AttemptFolder(self.settings.folder, one.trial, one.attempt)
+            if folder.claim.exists() and not folder.finish.exists():
+                with suppress(OSError):  # a full disk: it is asked again with the next heartbeat
+                    folder.ask_to_stop("release")
         with suppress(OSError):  # a full disk: trials go by the rule that they have
             for study, rule in answer.rules.items():
                 keep_rule(self.settings.folder, study, rule)

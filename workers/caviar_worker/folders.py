@@ -32,8 +32,8 @@ from typing import Any, Literal
 from caviar_worker.files import read_json, write_json
 
 StopReason = Literal["stop", "release", "early"]
-"""``stop``: the scheduler ends the attempt. ``release``: the host shuts down and gives it back. ``early``: a stopping
-rule ends the trial."""
+"""``stop``: the scheduler ends the attempt. ``release``: the host gives it back, because it shuts down or another study
+goes first. ``early``: a stopping rule ends the trial."""
 
 _NAME = re.compile(r"^(?P<trial>[a-z0-9][a-z0-9-]{0,63})\.(?P<attempt>[1-9][0-9]{0,8})$")
 

@@ -133,7 +133,8 @@ class Trial:
                 time.sleep(0 if self.lost else room.PAUSE_S)
 
     def should_stop(self) -> bool:
-        """Whether this trial is to end, by hand or because others were better: save what is worth it and return."""
+        """Whether this trial is to end, by hand, because others were better or to make way for another study: save what
+        is worth it and return."""
         self.stop_seen = self.stop_seen or (self._home / "stop").exists()
         return self.stop_seen
 

@@ -133,6 +133,8 @@ class Presenter:
             failures=[self.trial(row) for row in failures],
             warnings=list(study.warnings),
             notes=_notes(record, study),
+            priority=record.priority,
+            place=record.place,
             created=record.created,
             ended=record.ended,
             left_s=left_s,

@@ -217,6 +217,37 @@ def stop(study: str, as_json: bool) -> int:
     return reading.change("stop", study, as_json)
 
 
+@app.command()
+@_study
+@click.argument("level", metavar="N", type=click.IntRange(0, 9))
+@_json_option
+def priority(study: str, level: int, as_json: bool) -> int:
+    """Set a study's priority inside its team, from 0 to 9: the higher goes first."""
+    from caviar.cli.turns import set_priority
+
+    return set_priority(study, level, as_json)
+
+
+@app.group()
+def queue() -> None:
+    """Whose turn it is."""
+
+
+@queue.command("move")
+@_study
+@click.option("--first", "place", flag_value="first", help="Before all others of every team.")
+@click.option("--normal", "place", flag_value="normal", help="Where shares and priorities have it.")
+@click.option("--last", "place", flag_value="last", help="After all others of every team.")
+@_json_option
+def queue_move(study: str, place: Any, as_json: bool) -> int:
+    """Put a study before or after all others, whatever shares and priorities say (an operator)."""
+    from caviar.cli.turns import move
+
+    if place is None:
+        raise click.UsageError("One of --first, --normal and --last is needed.")
+    return move(study, place, as_json)
+
+
 @app.group(invoke_without_command=True)
 @_json_option
 @click.pass_context

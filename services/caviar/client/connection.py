@@ -18,6 +18,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from caviar.client.home import default_home
 from caviar.contract.access import WhoAmI
 from caviar.contract.names import ENV_API
+from caviar.contract.queue import StudyEdit
 from caviar.contract.upkeep import Finding
 from caviar.contract.views import (
     AddedTrial,
@@ -157,6 +158,10 @@ class Client:
 
     def stop(self, study_id: str) -> StudyView:
         return self._call("POST", f"/studies/{study_id}/stop", StudyView)
+
+    def edit_study(self, study_id: str, edit: StudyEdit) -> StudyView:
+        body = edit.model_dump(mode="json", exclude_none=True)
+        return self._call("PATCH", f"/studies/{study_id}", StudyView, body=body)
 
     def trial(self, study_id: str, number: int) -> TrialView:
         return self._call("GET", f"/studies/{study_id}/trials/{number}", TrialView)

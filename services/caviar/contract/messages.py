@@ -35,7 +35,7 @@ Outcome = Literal["done", "failed", "stopped", "crashed", "released"]
 ``failed``    the trainer raised, or returned no finite metric: not tried again
 ``stopped``   it ended early because it was asked to (early stopping, cancel)
 ``crashed``   the process died (signal, os._exit): tried again within the crash budget
-``released``  the worker gave it back (shutdown): tried again, no budget charged
+``released``  the worker gave it back (shutdown, or it was asked to make way): tried again, no budget charged
 """
 
 
@@ -206,6 +206,8 @@ class HeartbeatAnswer(Message):
     """False: the scheduler restarted and does not know this worker; say Hello again."""
     stop: tuple[Held, ...] = ()
     """Attempts to end: cancelled, fenced or no longer held by this worker."""
+    release: tuple[Held, ...] = ()
+    """Attempts to end with a checkpoint and give back: another study goes first."""
     rules: dict[Identifier, StopRule] = {}
     """Study id -> its stopping rule as of now, for the studies whose trials the worker holds."""
     over: tuple[Identifier, ...] = ()

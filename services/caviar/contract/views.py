@@ -192,6 +192,10 @@ class StudyView(View):
     """The newest few failed or quarantined trials, with their error."""
     warnings: list[str] = []
     notes: list[Note] = []
+    priority: int = 0
+    """Inside its team: the higher goes first."""
+    place: Literal["first", "normal", "last"] = "normal"
+    """Where an operator put it in the queue."""
     created: float
     """Seconds since the epoch."""
     ended: float | None = None

@@ -55,9 +55,17 @@ class Spending:
             meter.starts(row.id, shares.get(row.id, 0.0), now.monotonic - before)
         return meter
 
-    def starts(self, trial: str, gpus: float, now: float) -> None:
-        """An attempt got its slot. Asking again changes nothing."""
-        self._holding.setdefault(trial, _Holding(now, gpus))
+    def starts(self, trial: str, gpus: float, now: float) -> bool:
+        """An attempt got its slot. False: it has it already, and nothing changes."""
+        if trial in self._holding:
+            return False
+        self._holding[trial] = _Holding(now, gpus)
+        return True
+
+    def held_s(self, trial: str, now: float) -> float:
+        """How long a running attempt has its slot, in seconds; 0 where it has none."""
+        held = self._holding.get(trial)
+        return max(0.0, now - held.since) if held else 0.0
 
     def began(self, trial: str) -> float | None:
         """When the attempt that runs got its slot, in monotonic seconds; None where none does."""

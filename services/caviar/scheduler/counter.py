@@ -18,12 +18,14 @@ from caviar.contract.messages import (
     HelloAnswer,
     StopRule,
 )
+from caviar.scheduler.accounts import Accounts
 from caviar.scheduler.desk import Desk
 from caviar.scheduler.desks import Desks
 from caviar.scheduler.dispatching import Dispatcher
 from caviar.scheduler.fleet import Fleet
 from caviar.scheduler.gate import Gate, Place
 from caviar.scheduler.places import Places
+from caviar.scheduler.preempting import Preempting
 from caviar.scheduler.tickets import Tickets
 from caviar.studies.constraints import judged
 from caviar.studies.life import ENDED, FINAL, after_finish
@@ -41,6 +43,8 @@ class Counter:
         places: Places,
         tickets: Tickets,
         dispatcher: Dispatcher,
+        accounts: Accounts,
+        preempting: Preempting,
         lease_s: float,
         clock: Callable[[], float],
         wake: threading.Condition,
@@ -53,6 +57,8 @@ class Counter:
         self._places = places
         self._tickets = tickets
         self._dispatcher = dispatcher
+        self._accounts = accounts
+        self._preempting = preempting
         self._lease_s = lease_s
         self._clock = clock
         self._wake = wake
@@ -77,7 +83,9 @@ class Counter:
         waiting = desk.row(request.trial)
         place = Place()
         if waiting and waiting.state == "dispatched" and waiting.attempt == request.attempt:
-            entered = self._gate.enter(desk, waiting, request, now)
+            entered = self._out_of_turn(desk, waiting, now) or self._gate.enter(
+                desk, waiting, request, now
+            )
             if isinstance(entered, ClaimAnswer):
                 self._wake.notify_all()
                 return entered
@@ -97,13 +105,28 @@ class Counter:
                 self._places.leave(request.host, request.trial)
             return ClaimAnswer(granted=False, reason="not dispatched with this attempt")
         desk.put(row)
-        desk.spending.starts(row.id, place.gpus, now)
+        self._desks.takes_slot(desk, row, place.gpus, now)
+        self._preempting.claimed(desk, now)
         self._fleet.seen(request.host, request.incarnation, now)
         self._fleet.lease(row.id, now)
         self._tickets.forget(row.id)
         self._dispatcher.claimed(desk.study.resources.resource_class, now)
         self._wake.notify_all()
         return ClaimAnswer(granted=True, assignment=desk.assignment(row, self._lease_s))
+
+    def _out_of_turn(self, desk: Desk, row: TrialRow, now: float) -> ClaimAnswer | None:
+        """The refusal of a trial whose team may not start one now, or while the slot is kept for another study.
+
+        Its ticket is gone. Another one goes out as soon as a claim may be granted.
+        """
+        held_back = self._accounts.held_back(desk.record.team)
+        if held_back is not None:
+            self._tickets.forget(row.id)
+            return ClaimAnswer(granted=False, reason=held_back)
+        if self._preempting.keeps_from(desk, now):
+            self._tickets.forget(row.id)
+            return ClaimAnswer(granted=False, reason="the slot is kept for a study that goes first")
+        return None
 
     def heartbeat(self, message: Heartbeat) -> HeartbeatAnswer:
         """Extend the leases of what the worker holds; answer with what it must end."""
@@ -112,6 +135,7 @@ class Counter:
         if known:
             self._fleet.warned(message.host, message.warnings)
         stop: list[Held] = []
+        release: list[Held] = []
         rules: dict[str, StopRule] = {}
         for held in message.held:
             desk = self._desks.of_trial(held.trial)
@@ -126,10 +150,15 @@ class Counter:
             desk.rungs.heard(row, held.curve)
             if desk.record.state in ENDED or row.stop_asked:
                 stop.append(held)
-            elif row.study_id not in rules and (rule := desk.stop_rule(row.incarnation)):
+                continue
+            if self._preempting.asks(desk.study.resources.resource_class, row.id, row.attempt):
+                release.append(held)
+            if row.study_id not in rules and (rule := desk.stop_rule(row.incarnation)):
                 rules[row.study_id] = rule
         over = tuple(trial for trial in message.kept if self._is_over(trial))
-        return HeartbeatAnswer(known=known, stop=tuple(stop), rules=rules, over=over)
+        return HeartbeatAnswer(
+            known=known, stop=tuple(stop), release=tuple(release), rules=rules, over=over
+        )
 
     def finish(self, message: Finish) -> FinishAnswer:
         """Compare-and-set on (trial, attempt, running); a replay is a duplicate, a stale attempt is fenced."""
@@ -156,7 +185,7 @@ class Counter:
         )
         if desk is not None:
             message = message.model_copy(update={"curve": desk.rungs.heard(row, message.curve)})
-        slot_s = desk.spending.ends(row.id, now) if desk else None
+        slot_s = self._desks.leaves_slot(desk, row, now) if desk else None
         finished = self._store.finish(message, verdict, beyond, slot_s)
         if finished is None:
             return FinishAnswer(verdict="fenced")

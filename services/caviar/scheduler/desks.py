@@ -10,6 +10,7 @@ from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.names import study_of
 from caviar.contract.views import StudyState
 from caviar.errors import InputError, NotAllowed
+from caviar.scheduler.accounts import Accounts
 from caviar.scheduler.budget import Clocks
 from caviar.scheduler.desk import Desk, SearchFailed, over
 from caviar.scheduler.ending import ending
@@ -34,6 +35,7 @@ class Desks:
         tickets: Tickets,
         hosts: Hosts,
         places: Places,
+        accounts: Accounts,
         clocks: Callable[[], Clocks],
     ) -> None:
         self._store = store
@@ -41,6 +43,7 @@ class Desks:
         self._tickets = tickets
         self._hosts = hosts
         self._places = places
+        self._accounts = accounts
         self._clocks = clocks
         self._desks: dict[str, Desk] = {}
 
@@ -64,10 +67,26 @@ class Desks:
             for row in desk.by_state["running"].values():
                 self._fleet.lease(row.id, now)
                 self._places.took(row, not study.resources.share_gpu)
+        self._accounts.remember(list(self))
+        for desk in self:
+            for row in desk.by_state["running"].values():
+                self._accounts.starts(desk, now - desk.spending.held_s(row.id, now))
 
     def open(self, record: StudyRecord, study: Study) -> Desk:
         desk = self._desks[record.id] = Desk.load(self._store, record, study, self._clocks())
         return desk
+
+    def takes_slot(self, desk: Desk, row: TrialRow, gpus: float, now: float) -> None:
+        """A trial was claimed. Asking again changes nothing."""
+        if desk.spending.starts(row.id, gpus, now):
+            self._accounts.starts(desk)
+
+    def leaves_slot(self, desk: Desk, row: TrialRow, now: float) -> float | None:
+        """Its attempt is over: the seconds that it held its slot. None where it held none."""
+        seconds = desk.spending.ends(row.id, now)
+        if seconds is not None:
+            self._accounts.ends(desk)
+        return seconds
 
     def find(self, study_id: str) -> Desk | None:
         return self._desks.get(study_id)
@@ -112,7 +131,7 @@ class Desks:
         """The lease of a running trial is lost."""
         ended = desk.record.state in ENDED
         verdict = after_loss(row.crashes, row.lost, cancelled=ended or row.stop_asked)
-        slot_s = desk.spending.ends(row.id, self._clocks().monotonic)
+        slot_s = self.leaves_slot(desk, row, self._clocks().monotonic)
         if self._store.lose(row, verdict, detail, slot_s, self._fleet.output(row.id)):
             log.warning(
                 "trial %s attempt %d: %s; now %s", row.id, row.attempt, detail, verdict.state

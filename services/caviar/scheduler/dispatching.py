@@ -7,10 +7,13 @@ from collections.abc import Callable
 
 from caviar.adapters.sql import Store, TrialRow
 from caviar.contract.names import queue_name
+from caviar.scheduler.accounts import Accounts
 from caviar.scheduler.confirming import following
 from caviar.scheduler.desk import Desk, SearchFailed
 from caviar.scheduler.desks import Desks
 from caviar.scheduler.fleet import Fleet
+from caviar.scheduler.line import Line, promised_by_team
+from caviar.scheduler.preempting import Preempting
 from caviar.scheduler.tickets import Outgoing, Tickets
 from caviar.search import Exhausted
 from caviar.studies.life import trial_seed
@@ -32,6 +35,8 @@ class Dispatcher:
         desks: Desks,
         fleet: Fleet,
         tickets: Tickets,
+        accounts: Accounts,
+        preempting: Preempting,
         clock: Callable[[], float],
     ) -> None:
         self._clock = clock
@@ -40,6 +45,8 @@ class Dispatcher:
         self._desks = desks
         self._fleet = fleet
         self._tickets = tickets
+        self._accounts = accounts
+        self._preempting = preempting
         self._claims: dict[str, deque[float]] = defaultdict(deque)
         """The times of the last second's claims, by resource class."""
         self._spare: dict[str, int] = {}
@@ -62,7 +69,7 @@ class Dispatcher:
         return free + 1 + min(slots, int(len(claims) * AHEAD_S))
 
     def turn(self, now: float) -> tuple[list[Outgoing], bool]:
-        """Keep each class's window full, from the study with the fewest open trials.
+        """Keep each class's window full, from the study whose turn it is.
 
         Returns the tickets to send, and whether slots are left for which there was no time in this turn.
         """
@@ -72,40 +79,66 @@ class Dispatcher:
         for desk in self._desks:
             if desk.record.state == "running":
                 by_class.setdefault(desk.study.resources.resource_class, []).append(desk)
+        promised = promised_by_team(desk for desks in by_class.values() for desk in desks)
+        room = {team: self._accounts.room(team) for team in promised}
         for resource_class, desks in by_class.items():
             queue = queue_name(resource_class)
             running = sum(len(desk.by_state["running"]) for desk in desks)
             slots = self._fleet.slots(resource_class, now)
             free = max(0, slots - running)
             window = self._window(resource_class, slots, free, now)
+            self._preempting.settle(resource_class, desks, now)
             out = own = 0
             for desk in desks:
-                out += len(desk.by_state["dispatched"])
-                for row in desk.by_state["dispatched"].values():
+                waiting = desk.by_state["dispatched"]
+                if not waiting or room[desk.record.team] <= 0:
+                    continue  # what its quota holds back is in nobody's way
+                out += len(waiting)
+                if self._preempting.keeps_from(desk, now):
+                    continue
+                for row in waiting.values():
                     if self._tickets.due(row, free > 0, now):
                         outgoing.append(self._tickets.write(row, queue, now))
             # A slot that claims before its last report is here counts twice for that moment: no clamp.
             self._spare[resource_class] = out - (slots - running)
             if self._tickets.broker_is_down:
                 continue  # what was not sent is tried again; nothing new is put behind it
-            candidates = list(desks)
-            while out < window and candidates:
+            if not free and self._preempting.is_due(resource_class, desks, now):
+                outgoing += self._make_way(resource_class, desks, promised, now)
+            if out >= window:
+                continue
+            line = Line(resource_class, desks, self._accounts, promised, now)
+            while out < window and (chosen := line.next()):
                 if own and (created >= MOST_A_TURN or self._clock() - now > TURN_S):
                     more = True
                     break
-                desk = min(candidates, key=_holds)
-                dispatched = self._next(desk)
+                dispatched = self._next(chosen)
                 if dispatched is None:
-                    candidates.remove(desk)
+                    line.dry(chosen)
                     continue
                 outgoing.append(self._tickets.write(dispatched, queue, now))
                 out += 1
                 self._spare[resource_class] += 1
                 self._served += 1
-                desk.served = self._served
+                chosen.served = self._served
+                line.took(chosen)
                 own += 1
                 created += 1
         return outgoing, more
+
+    def _make_way(
+        self, resource_class: str, desks: list[Desk], promised: dict[str, int], now: float
+    ) -> list[Outgoing]:
+        """Where a trial is asked to make way, the study that it is for has a ticket out, whatever the window says."""
+        line = Line(resource_class, desks, self._accounts, promised, now)
+        desk = self._preempting.look(resource_class, desks, line, now)
+        if desk is None or desk.by_state["dispatched"]:
+            return []
+        row = self._next(desk)
+        if row is None:
+            return []
+        promised[desk.record.team] = promised.get(desk.record.team, 0) + 1
+        return [self._tickets.write(row, queue_name(resource_class), now)]
 
     def _next(self, desk: Desk) -> TrialRow | None:
         """A trial that came back to the queue, or a new one; dispatched."""
@@ -139,11 +172,3 @@ class Dispatcher:
         if row is not None:
             desk.put(row)
         return row
-
-
-def _holds(desk: Desk) -> tuple[int, int, float]:
-    """How many slots a study has or was promised; of equals the one that waits longest is first, then the older.
-
-    By age alone the oldest studies would share the slots for ever where there are more studies than slots.
-    """
-    return len(desk.open) - len(desk.by_state["queued"]), desk.served, desk.record.created

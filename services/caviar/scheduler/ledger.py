@@ -75,6 +75,7 @@ def branch(
         first_round=first.to_json(),
         branched=(origin.id, number),
         team=team,
+        priority=study.priority,
         bundle=origin.bundle,
         start=Start(read=tuple(read)),
     )

@@ -40,6 +40,7 @@ from caviar.contract.views import (
 )
 from caviar.errors import InputError, NotAllowed, Problem
 from caviar.scheduler import adding, ledger
+from caviar.scheduler.accounts import Accounts, ReadTeams
 from caviar.scheduler.budget import Clocks
 from caviar.scheduler.counter import Counter
 from caviar.scheduler.desk import over
@@ -49,6 +50,7 @@ from caviar.scheduler.fleet import Fleet, Progress, Worker
 from caviar.scheduler.gate import Gate
 from caviar.scheduler.hosts import Hosts
 from caviar.scheduler.places import Places
+from caviar.scheduler.preempting import Preempting
 from caviar.scheduler.starting import start_of
 from caviar.scheduler.tickets import SendTicket, Tickets
 from caviar.search import Round, first_round
@@ -66,7 +68,7 @@ class Scheduler:
     """What runs next.
 
     ``clock`` is monotonic seconds, ``wall`` seconds since the epoch; ``local`` accepts trainers in folders of this
-    machine.
+    machine. ``teams`` reads the teams that there are: a team without a row weighs 1 and has no quota.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Scheduler:
         *,
         lease_s: float,
         claim_s: float,
+        teams: ReadTeams = dict,
         local: bool = False,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -90,16 +93,27 @@ class Scheduler:
         self._hosts = Hosts(store.hosts_aside())
         self._places = Places()
         self._fleet = Fleet(lease_s, self._hosts, self._places)
+        self._accounts = Accounts(store, teams, lambda: Clocks(clock(), wall()))
+        self._preempting = Preempting(self._accounts)
         self._desks = Desks(
             store,
             self._fleet,
             self._tickets,
             self._hosts,
             self._places,
+            self._accounts,
             lambda: Clocks(clock(), wall()),
         )
         self._gate = Gate(store, self._fleet, self._hosts, self._places, self._tickets, lease_s)
-        self._dispatcher = Dispatcher(store, self._desks, self._fleet, self._tickets, clock)
+        self._dispatcher = Dispatcher(
+            store,
+            self._desks,
+            self._fleet,
+            self._tickets,
+            self._accounts,
+            self._preempting,
+            clock,
+        )
         self._counter = Counter(
             store,
             self._desks,
@@ -108,6 +122,8 @@ class Scheduler:
             self._places,
             self._tickets,
             self._dispatcher,
+            self._accounts,
+            self._preempting,
             lease_s,
             clock,
             self._wake,
@@ -123,6 +139,7 @@ class Scheduler:
 
         Raises:
             InputError: the text is not a study; nothing was written.
+            NotAllowed: one more is beyond the team's quota.
         """
         study = load_study(submission.text, submission.filename)
         refuse_missing(study, submission.text)
@@ -135,13 +152,17 @@ class Scheduler:
                 )
             )
         start = start_of(self._store, study, submission.text, team)
+        warnings = list(study.warnings)
         with self._lock:
             if submission.resume:
                 unfinished = self._store.unfinished(study.fingerprint, team, submission.bundle)
                 if unfinished is not None:
                     if unfinished.state == "paused":
                         self.resume(unfinished.id)
-                    return Submitted(id=unfinished.id, resumed=True, warnings=list(study.warnings))
+                    return Submitted(id=unfinished.id, resumed=True, warnings=warnings)
+            self._refuse_study(team, study.budget.trials)
+            if (held_back := self._accounts.held_back(team)) is not None:
+                warnings.append(f"It waits: {held_back}.")
             record = self._store.add_study(
                 name=study.name,
                 fingerprint=study.fingerprint,
@@ -153,12 +174,18 @@ class Scheduler:
                 first_round=first_round(study.space, study.search_settings).to_json(),
                 start=start,
                 team=team,
+                priority=study.priority,
                 bundle=submission.bundle,
             )
             self._desks.open(record, study)
             self._wake.notify_all()
         log.info("study %s (%s) accepted: %d trials", record.id, study.name, study.budget.trials)
-        return Submitted(id=record.id, warnings=list(study.warnings))
+        return Submitted(id=record.id, warnings=warnings)
+
+    def _refuse_study(self, team: str, trials: int) -> None:
+        """Raises NotAllowed where one more study of the team, of so many trials, is beyond its quota."""
+        going_on = [desk for desk in self._desks if desk.record.state not in ENDED]
+        self._accounts.refuse_study(team, going_on, trials)
 
     def add(self, study_id: str, new: NewTrial) -> AddedTrial:
         """A point that a person chose; see :mod:`caviar.scheduler.adding`."""
@@ -246,12 +273,26 @@ class Scheduler:
         user: str | None = None,
         team: str | None = None,
     ) -> Submitted:
-        """Start a study of ``team`` (by default the other's) from round ``number`` of another."""
-        record, study = ledger.branch(self._store, origin, number, name, user, team or origin.team)
+        """Start a study of ``team`` (by default the other's) from round ``number`` of another.
+
+        Raises NotAllowed where one more is beyond the team's quota.
+        """
+        team = team or origin.team
+        budget = load_study(origin.source, origin.filename).budget
         with self._lock:
+            self._refuse_study(team, budget.trials)
+            record, study = ledger.branch(self._store, origin, number, name, user, team)
             self._desks.open(record, study)
             self._wake.notify_all()
         return Submitted(id=record.id, warnings=list(study.warnings))
+
+    # Teams
+
+    def teams_changed(self) -> None:
+        """Weights or quotas were edited, or a team was added: they count from the next slot on."""
+        with self._lock:
+            self._accounts.teams_changed()
+            self._wake.notify_all()
 
     # Workers
 

@@ -26,11 +26,12 @@ Goal = Literal["maximize", "minimize"]
 MAX_TRIALS = 1_000_000
 MAX_SLOTS = 64
 MAX_SEED = 2**31 - 1
+MAX_PRIORITY = 9
 
 KEYS: dict[str, tuple[str, ...]] = {
     "": (
         *("name", "project", "metric", "trainer", "space", "search", "budget", "stop"),
-        *("checkpoints", "resources", "constraints", "confirm", "warm_start"),
+        *("checkpoints", "resources", "constraints", "confirm", "warm_start", "priority"),
     ),
     "metric": ("name", "goal"),
     "trainer": ("function", "command"),
@@ -38,7 +39,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "budget": ("trials", "hours", "slot_hours", "gpu_hours", "target"),
     "stop": STOP_KEYS,
     "checkpoints": CHECKPOINT_KEYS,
-    "resources": ("class", "slots", "share_gpu"),
+    "resources": ("class", "slots", "share_gpu", "preemptible"),
     "constraints": ("max", "min"),
     "warm_start": warm_start.KEYS,
 }
@@ -84,6 +85,8 @@ class Resources:
     slots: int = 1
     share_gpu: bool = False
     """Whether a trial may sit beside others on one GPU."""
+    preemptible: bool = False
+    """Whether a trial may be asked to end with a checkpoint and wait again, for a study that goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,10 @@ class Study:
     confirm: int = field(default=0, kw_only=True)
     """New seeds on which each leading candidate is trained again before the study ends; part of the budget."""
     warm_start: WarmStart = field(default_factory=WarmStart, kw_only=True)
+    priority: int = field(default=0, kw_only=True)
+    """Inside its team, in [0, 9]: the higher goes first. As submitted: it can be changed later."""
     fingerprint: str
-    """sha256 of the content: comments, formatting and the order of sections do not change it."""
+    """sha256 of the content: comments, formatting, the order of sections and the priority do not change it."""
 
     @property
     def search_settings(self) -> Settings:
@@ -181,6 +186,7 @@ def _study(source: Source) -> Study:
     resources = _resources(root)
     constraints = read_constraints(root, metric.name, _METRIC)
     confirm = _confirm(root, budget, problems)
+    priority = root.whole("priority", 0, MAX_PRIORITY, default=0)
     known = warm_start.read_warm_start(root, source, space, budget.trials, problems)
 
     if problems or space is None:
@@ -205,6 +211,7 @@ def _study(source: Source) -> Study:
         constraints=constraints,
         confirm=confirm,
         warm_start=WarmStart(*known),
+        priority=priority,
         fingerprint=_fingerprint(source.data),
     )
 
@@ -345,7 +352,12 @@ def _resources(root: Fields) -> Resources:
             "A trial takes one slot in this version",
             "Give the worker fewer slots, CAVIAR_WORKER_SLOTS or --workers: each then has more threads.",
         )
-    return Resources(label, slots, fields.truth("share_gpu", default=False))
+    return Resources(
+        label,
+        slots,
+        share_gpu=fields.truth("share_gpu", default=False),
+        preemptible=fields.truth("preemptible", default=False),
+    )
 
 
 def _confirm(root: Fields, budget: Budget, problems: list[Problem]) -> int:
@@ -361,7 +373,11 @@ def _confirm(root: Fields, budget: Budget, problems: list[Problem]) -> int:
 
 
 def _fingerprint(data: dict[str, Any]) -> str:
-    """The order of parameters counts (it is the order of the search's coordinates); that of other keys does not."""
+    """The order of parameters counts (it is the order of the search's coordinates); that of other keys does not.
+
+    Nor does the priority: whoever submits a study again with another one goes on with it.
+    """
     ordered = {**data, "space": list(data.get("space", {}).items())}
+    ordered.pop("priority", None)
     content = json.dumps(ordered, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()

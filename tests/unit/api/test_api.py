@@ -242,3 +242,14 @@ def test_workers_are_listed_with_what_is_held_against_them(store: Store, access:
     assert (refused.status_code, refused.json()["detail"]) == (409, "Host well is not set aside.")
     trusted = api.post("/api/v1/workers/trust", json={"host": "sick"}, headers=CLIENT).json()
     assert [(w["free"], w["aside"]) for w in trusted] == [(4, ""), (4, "")]
+
+
+def test_priority_and_place_are_edited(api: TestClient) -> None:
+    """What is left out stays; what is out of its range changes nothing."""
+    study = api.post("/api/v1/studies", json={"text": STUDY + "priority: 2\n"}, headers=CLIENT)
+    path = f"/api/v1/studies/{study.json()['id']}"
+    assert api.get(path, headers=CLIENT).json()["priority"] == 2
+    edited = api.patch(path, json={"place": "first"}, headers=CLIENT).json()
+    assert (edited["priority"], edited["place"]) == (2, "first")
+    assert api.patch(path, json={"priority": 10}, headers=CLIENT).status_code == 422
+    assert api.patch(path, json={"priority": 0}, headers=CLIENT).json()["place"] == "first"

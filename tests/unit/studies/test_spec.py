@@ -92,6 +92,13 @@ def test_content_changes_the_fingerprint(before: str, after: str) -> None:
     assert load_study(SMALL.replace(before, after)).fingerprint != load_study(SMALL).fingerprint
 
 
+def test_a_priority_does_not_change_the_fingerprint() -> None:
+    """Whoever submits a study again, more urgently, goes on with it."""
+    urgent = load_study(SMALL + "priority: 7\n")
+    assert (urgent.priority, load_study(SMALL).priority) == (7, 0)
+    assert urgent.fingerprint == load_study(SMALL).fingerprint
+
+
 def test_the_order_of_parameters_changes_the_fingerprint() -> None:
     """It is the order of the search's coordinates: the same seed gives other points."""
     one = SMALL.replace("budget:", "  b: {type: int, low: 1, high: 9}\nbudget:")

@@ -15,6 +15,7 @@ from caviar.adapters.sql.rows import (
 from caviar.adapters.sql.standing import Standing, standing
 from caviar.adapters.sql.store import Store
 from caviar.adapters.sql.teams import Teams
+from caviar.adapters.sql.usage import SlotTime
 from caviar.adapters.sql.webhooks import WebhookRow, Webhooks
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "PriorRow",
     "Read",
     "RoundRow",
+    "SlotTime",
     "Standing",
     "Start",
     "Store",

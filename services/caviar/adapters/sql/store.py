@@ -15,12 +15,13 @@ from sqlalchemy import ColumnElement, Engine, Row, insert, not_, or_, select, up
 from sqlalchemy.exc import IntegrityError
 
 from caviar.adapters.sql import hosts as hosts_of
-from caviar.adapters.sql import ledger, looks, moves, reads
+from caviar.adapters.sql import ledger, looks, moves, reads, usage
 from caviar.adapters.sql import priors as priors_of
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rows import Aside, PriorRow, RoundRow, StudyRecord, TrialRow
 from caviar.adapters.sql.tables import studies, teams
+from caviar.adapters.sql.usage import SlotTime
 from caviar.contract.messages import Finish, ParameterValue
 from caviar.contract.names import trial_id
 from caviar.contract.views import StudyState, TrialKind, TrialState
@@ -445,6 +446,16 @@ class Store:
         """Of all ended attempts of the study: seconds of slots, and seconds of GPUs."""
         with self._reader.begin() as connection:
             return hosts_of.slot_seconds(connection, study_id)
+
+    def slot_time_since(self, since: float, bucket_s: int) -> list[SlotTime]:
+        """Of all attempts that ended after ``since``, by study, those alike in their times put together."""
+        with self._reader.begin() as connection:
+            return usage.slot_time_since(connection, since, bucket_s)
+
+    def team_seconds_since(self, since: float) -> dict[str, float]:
+        """Slot-seconds by team after ``since``, of the attempts that have ended."""
+        with self._reader.begin() as connection:
+            return usage.team_seconds_since(connection, since)
 
     def gpu_shares(self, study_id: str) -> dict[str, float]:
         """Running trial -> how much of its GPU it has."""

@@ -119,6 +119,7 @@ attempts = Table(
     Column("detail", Text, nullable=False, default=""),
     Column("seconds", Float),
     Column("gpus", Float, nullable=False, default=0.0),
+    Index(None, "ended"),
 )
 
 hosts = Table(

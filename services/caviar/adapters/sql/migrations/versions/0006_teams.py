@@ -27,6 +27,7 @@ def upgrade() -> None:
         )
         table.add_column(sa.Column("bundle", sa.String(length=64), nullable=True))
     op.create_index(op.f("ix_studies_team_created"), "studies", ["team", "created"])
+    op.create_index(op.f("ix_attempts_ended"), "attempts", ["ended"])
     teams = op.create_table(
         "teams",
         sa.Column("name", sa.String(length=32), nullable=False),
@@ -125,6 +126,7 @@ def downgrade() -> None:
         op.drop_table(table)
     if op.get_bind().dialect.name != "sqlite":
         op.execute("DROP FUNCTION audit_is_append_only()")
+    op.drop_index(op.f("ix_attempts_ended"), table_name="attempts")
     op.drop_index(op.f("ix_studies_team_created"), table_name="studies")
     with op.batch_alter_table("studies") as studies:
         for column in ("bundle", "shared", "place", "priority", "team"):

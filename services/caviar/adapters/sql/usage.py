@@ -1,0 +1,56 @@
+"""Slot-time that teams have used, from ended attempts; on an open connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Connection, case, cast, func, select
+
+from caviar.adapters.sql.tables import attempts, studies, trials
+
+_BY_DAY = attempts.c.ended - attempts.c.started
+_LASTED = func.coalesce(attempts.c.seconds, case((_BY_DAY > 0, _BY_DAY), else_=0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class SlotTime:
+    """``seconds`` of slots that attempts of one study took between two moments, to a bucket."""
+
+    study_id: str
+    began: float
+    ended: float
+    seconds: float
+
+
+def slot_time_since(connection: Connection, since: float, bucket_s: int) -> list[SlotTime]:
+    """Of the attempts that ended after ``since``, those alike in their times put together."""
+    # To whole seconds first: one database cuts off what another rounds.
+    began = cast(attempts.c.ended - _LASTED, BigInteger) // bucket_s
+    ended = cast(attempts.c.ended, BigInteger) // bucket_s
+    query = (
+        select(trials.c.study_id, began, ended, func.sum(_LASTED))
+        .join(trials, trials.c.id == attempts.c.trial_id)
+        .where(attempts.c.ended >= since)
+        .group_by(trials.c.study_id, began, ended)
+    )
+    return [
+        SlotTime(study, (first + 0.5) * bucket_s, (last + 0.5) * bucket_s, float(seconds or 0.0))
+        for study, first, last, seconds in connection.execute(query)
+    ]
+
+
+def team_seconds_since(connection: Connection, since: float) -> dict[str, float]:
+    """Slot-seconds by team after ``since``, of the attempts that have ended."""
+    within = case(
+        (attempts.c.ended - _LASTED < since, attempts.c.ended - since),
+        else_=_LASTED,
+    )
+    query = (
+        select(studies.c.team, func.sum(within))
+        .select_from(attempts)
+        .join(trials, trials.c.id == attempts.c.trial_id)
+        .join(studies, studies.c.id == trials.c.study_id)
+        .where(attempts.c.ended >= since)
+        .group_by(studies.c.team)
+    )
+    return {team: float(seconds or 0.0) for team, seconds in connection.execute(query)}
