@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from caviar.client.connection import PAGE, Client, find_service
 from caviar.cli.reading import console, print_json
 from caviar.cli.views.parts import clean
+from caviar.client.connection import PAGE, Client, find_service
 from caviar.contract.views import StudyView, TrialView
 from caviar.errors import InputError, Problem
 from caviar.moving.columns import table_of
