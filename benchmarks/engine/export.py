@@ -28,7 +28,9 @@ from pathlib import Path
 import uvicorn
 from history import add_study, open_store
 
+from caviar.adapters.sql import Teams
 from caviar.api import create_app
+from caviar.api.access import Access
 from caviar.scheduler import Scheduler
 
 TOKEN = "a-token-of-the-benchmark"  # noqa: S105
@@ -62,7 +64,7 @@ def served(folder: Path, trials: int) -> Iterator[str]:
     engine, store = open_store(folder / "caviar.db")
     add_study(engine, store, "large", "random", trials, trials + 1, True)
     scheduler = Scheduler(store, lambda *_: None, lease_s=60, claim_s=60, local=True)
-    app = create_app(store, scheduler, mlflow_uri="", token=TOKEN, worker_token=TOKEN)
+    app = create_app(store, scheduler, Access(Teams(engine), TOKEN, TOKEN), mlflow_uri="")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = int(listener.getsockname()[1])

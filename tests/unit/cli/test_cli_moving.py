@@ -12,9 +12,10 @@ import pytest
 import uvicorn
 from sqlalchemy import insert
 
-from caviar.adapters.sql import Store, migrate, open_engine
+from caviar.adapters.sql import Store, Teams, migrate, open_engine
 from caviar.adapters.sql.tables import trials
 from caviar.api import create_app
+from caviar.api.access import Access
 from caviar.cli import main
 from caviar.contract.names import trial_id
 from caviar.contract.views import Submission
@@ -143,7 +144,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ]
     with engine.begin() as connection:
         connection.execute(insert(trials), rows)
-    app = create_app(store, scheduler, mlflow_uri="", token=TOKEN, worker_token="w")
+    app = create_app(store, scheduler, Access(Teams(engine), TOKEN, "w"), mlflow_uri="")
     port = free_port()
     server = uvicorn.Server(
         uvicorn.Config(app, port=port, log_config=None, access_log=False, lifespan="off")
