@@ -6,6 +6,7 @@ import os
 import sqlite3
 import warnings
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ from caviar.moving.files import whole_file
 from caviar.moving.optuna import SCHEME
 
 if TYPE_CHECKING:
-    import optuna
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
@@ -37,6 +37,7 @@ ABOUT = "caviar"
 FIELDS = ("state", "kind", "round", "attempt", "repeats", "host", "error", "run_id")
 CONSTRAINTS = "constraints"
 """Optuna's system attribute: up to 0 is within the bounds."""
+BATCH = 2_000
 FIXED = "fixed_params"
 """Optuna's system attribute: the point of a trial that waits."""
 
@@ -68,10 +69,14 @@ def write_optuna(study: StudyView, trials: Iterable[TrialView], file: Path) -> N
             f"{SCHEME}{part.absolute()}", engine_kwargs={"connect_args": {"factory": _Unsynced}}
         )
         try:
-            made = _study(module, storage, study)
+            _create(module, storage, study)
             distributions = {each.name: _distribution(each) for each in study.parameters}
-            for trial in trials:
-                made.add_trial(_frozen(study, trial, distributions))
+            rest = iter(trials)
+            while batch := list(islice(rest, BATCH)):
+                # Loaded anew, Optuna forgets the trials that it has stored.
+                made = module.load_study(study_name=study.name, storage=storage)
+                for trial in batch:
+                    made.add_trial(_frozen(study, trial, distributions))
         finally:
             storage.engine.dispose()
         with part.open("rb+") as stream:
@@ -87,19 +92,16 @@ class _Unsynced(sqlite3.Connection):
         self.execute("pragma journal_mode = memory")
 
 
-def _study(module: Any, storage: Any, study: StudyView) -> optuna.Study:
+def _create(module: Any, storage: Any, study: StudyView) -> None:
     """A new Optuna study, without its line in the log."""
     said = module.logging.get_verbosity()
     module.logging.set_verbosity(module.logging.WARNING)
     try:
-        made: optuna.Study = module.create_study(
-            storage=storage, study_name=study.name, direction=study.goal
-        )
+        made = module.create_study(storage=storage, study_name=study.name, direction=study.goal)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", module.exceptions.ExperimentalWarning)
             made.set_metric_names([study.metric])
         made.set_user_attr(ABOUT, {"study": study.id})
-        return made
     finally:
         module.logging.set_verbosity(said)
 
