@@ -10,7 +10,7 @@ import numpy as np
 from hyperopt import hp
 from hyperopt.pyll import scope
 from hyperopt.pyll.stochastic import sample
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from optuna.distributions import (
     CategoricalDistribution,
@@ -41,6 +41,7 @@ NUMBERS = st.one_of(
 POSITIVE = st.floats(1e-6, 1e3).map(lambda x: float(f"{x:.6g}"))
 STEPS = st.sampled_from([1, 2, 0.5, 0.1, 3, 32])
 TEXT = st.text(max_size=8)
+NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=6)
 SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, TEXT)
 KEYS = """parameters method metric name goal min max values value distribution probabilities q mu sigma command program
 early_terminate type studySpec parameterId doubleValueSpec minValue maxValue conditionalParameterSpecs metrics metricId
@@ -158,7 +159,8 @@ def test_no_value_that_a_sweep_can_draw_lies_outside_of_the_study(
     moved = from_wandb(read_data(json.dumps(data), "a sweep"), "s")
     space = space_of(moved)
     line = next(line for line in moved.lines if line.place == "parameters.x")
-    assume(line.fate != "left out")
+    if line.fate == "left out":
+        return
     for u in (0.0, place, 1.0):
         value = drawn(u)
         if value > 0 or "rounds values below" not in line.said:
@@ -170,7 +172,7 @@ def test_no_value_that_a_sweep_can_draw_lies_outside_of_the_study(
 def test_no_value_that_hyperopt_draws_lies_outside_of_the_study(data: st.DataObject) -> None:
     """Drawn by Hyperopt itself, from nested spaces; what has no bounds is near them."""
     low, high = sorted(data.draw(st.tuples(*[st.floats(-6, 6).map(lambda x: round(x, 3))] * 2)))
-    assume(high - low > 0.01)
+    high = max(high, low + 0.1)
     q = data.draw(st.sampled_from([1, 0.5, 2]))
     ranges = {
         "u": hp.uniform("u", low, high),
@@ -210,22 +212,18 @@ def distributions(draw: st.DrawFn) -> Any:
     numbers = POSITIVE if log else NUMBERS
     low, high = sorted((draw(numbers), draw(numbers)))
     if kind == "float":
-        assume(high > low)
-        return FloatDistribution(low, high, log=log)
+        return FloatDistribution(low, high if high > low else low + 1, log=log)
     low, high = math.floor(low) + (1 if log else 0), math.ceil(high) + 2
     step = 1 if log else draw(st.sampled_from([1, 2]))
     return IntDistribution(low, low + (high - low) // step * step, log=log, step=step)
 
 
 @law
-@given(st.dictionaries(st.text(min_size=1, max_size=6), distributions(), min_size=1, max_size=5))
+@given(st.dictionaries(NAMES, distributions(), min_size=1, max_size=5))
 def test_optunas_distributions_keep_their_bounds_and_scales(given_: dict[str, Any]) -> None:
     """Whatever their names are: MLflow's rules change a name, never a range."""
     written = {name: distribution_to_json(each) for name, each in given_.items()}
-    try:
-        source = read_data(json.dumps(written), "distributions")
-    except InputError:
-        assume(False)
+    source = read_data(json.dumps(written), "distributions")
     space = space_of(from_distributions(source, "s"))
     assert len(space) == len(given_)
     for parameter, distribution in zip(space, given_.values(), strict=True):

@@ -37,7 +37,7 @@ Condition = dict[str, list[Any]]
 def from_hyperopt(space: Any, name: str = "study") -> Moved:
     """The study file's text and the report. Raises InputError where nothing of the space can be tuned."""
     reader = _Reader(Draft(WHAT, name))
-    reader.gather(space, None, "", False, 0)
+    reader.gather(space, None, "", 0)
     reader.put()
     return reader.draft.finish("the space")
 
@@ -58,42 +58,54 @@ class _Reader:
         self.found: dict[str, _Found] = {}
 
     def gather(
-        self, node: Any, when: Condition | None, place: str, whole: bool, depth: int
+        self,
+        node: Any,
+        when: Condition | None,
+        place: str,
+        depth: int,
+        *,
+        key: str = "",
+        whole: bool = False,
     ) -> None:
-        """Walk plain containers and nodes down to every label. ``whole``: an int() stands around it."""
+        """Walk plain containers and nodes down to every label.
+
+        ``place`` is only told; ``key``: the last mapping has the node under it. ``whole``: an int() stands around it.
+        """
         if depth > DEPTH:
             self.draft.left_out(place or "the space", f"nested more than {DEPTH} levels deep")
         elif isinstance(node, Mapping):
-            for key, value in node.items():
-                self.gather(value, when, f"{place}.{key}" if place else str(key), False, depth + 1)
+            for name, value in node.items():
+                inner = f"{place}.{name}" if place else str(name)
+                self.gather(value, when, inner, depth + 1, key=str(name))
         elif isinstance(node, (list, tuple)):
             for index, value in enumerate(node):
-                self.gather(value, when, f"{place}[{index}]", False, depth + 1)
+                self.gather(value, when, f"{place}[{index}]", depth + 1)
         elif not _is_node(node) or node.name == "literal":
-            self._constant(node, when, place)
+            self._constant(node.obj if _is_node(node) else node, when, place)
         elif node.name == "dict" and not node.pos_args:
-            self.gather(dict(node.named_args), when, place, False, depth + 1)
-        elif node.name in ("pos_args", "dict"):
-            self.gather(list(node.pos_args), when, place, False, depth + 1)
+            self.gather(dict(node.named_args), when, place, depth + 1)
+        elif node.name in CONTAINERS:
+            self.gather(list(node.pos_args), when, place, depth + 1)
         elif node.name == "switch":
-            self._switch(node, when, place, depth)
+            self._switch(node, when, place, depth, key)
         elif node.name == "hyperopt_param":
-            self._label(node, None, when, place, whole)
+            self._label(node, None, when, place, key, whole)
         elif node.name in TRANSPARENT and len(node.pos_args) == 1:
-            inner = whole or node.name == "int"
-            self.gather(node.pos_args[0], when, place, inner, depth + 1)
+            around = whole or node.name == "int"
+            self.gather(node.pos_args[0], when, place, depth + 1, key=key, whole=around)
         else:
-            self.draft.left_out(
-                place or node.name, f"it is computed by {node.name}: compute it in the trainer"
-            )
+            said = f"it is computed by {node.name}: compute it in the trainer"
+            self.draft.left_out(place or node.name, said)
             for value in (*node.pos_args, *(value for _, value in node.named_args)):
                 if not _is_node(value) or value.name != "literal":
-                    self.gather(value, when, place, False, depth + 1)
+                    self.gather(value, when, place, depth + 1, key=key)
 
-    def _constant(self, node: Any, when: Condition | None, place: str) -> None:
-        value = node.obj if _is_node(node) else node
-        if when is None and place:
-            self.draft.constant(place, place, value)
+    def _constant(self, value: Any, when: Condition | None, place: str) -> None:
+        if when is None:
+            self.draft.constant(place or "the space", place or "the space", value)
+        elif [value] not in when.values():  # but for the text that the option is called by
+            said = f"it is always {str(value)[:60]!r} there: write it into the trainer"
+            self.draft.left_out(place, said)
 
     def _label(
         self,
@@ -101,6 +113,7 @@ class _Reader:
         options: list[Any] | None,
         when: Condition | None,
         place: str,
+        key: str,
         whole: bool,
     ) -> str | None:
         arguments = _bound(node, PARAMETER)
@@ -110,24 +123,23 @@ class _Reader:
             return None
         found = self.found.setdefault(label, _Found(drawn, options, whole))
         found.conditions.append(when)
-        key = place.rpartition(".")[2]
-        if key and key != label and "[" not in key:
+        if key and key != label:
             found.notes.append(f"the space has it as {place}; its label is its name here")
         return label
 
-    def _switch(self, node: Any, when: Condition | None, place: str, depth: int) -> None:
+    def _switch(self, node: Any, when: Condition | None, place: str, depth: int, key: str) -> None:
         chosen, *options = node.pos_args
         if not _is_node(chosen) or chosen.name != "hyperopt_param":
             self.draft.left_out(place or "switch", "a choice by something that is computed")
             return
         names, named_by = _names(options)
-        label = self._label(chosen, names, when, place, False)
+        label = self._label(chosen, names, when, place, key, False)
         if label is None:
             return
         self.found[label].named_by = named_by
         for name, option in zip(names, options, strict=True):
             if not _scalar(option):
-                self.gather(option, {label: [name]}, "", False, depth + 1)
+                self.gather(option, {label: [name]}, f"{label}={name}", depth + 1)
 
     def put(self) -> None:
         """Every label into the draft, once."""

@@ -91,6 +91,15 @@ def test_choices_of_mappings_become_conditions() -> None:
     study_of(found)
 
 
+def test_constants_of_an_option_are_told() -> None:
+    """But not the text that the option is called by."""
+    options = [{"type": "svm", "gamma": 0.1, "c": hp.uniform("C", 0, 1)}, {"type": "tree"}]
+    found = of_hyperopt(model=hp.choice("model", options))
+    assert "always '0.1' there" in said(found, "model=svm.gamma")
+    assert "model=svm.type" not in fates(found)
+    assert "the space has it as model=svm.c" in said(found, "C")
+
+
 def test_options_without_a_text_are_named_by_their_places() -> None:
     """A range against a plain value."""
     found = of_hyperopt(d=hp.choice("d", [None, hp.randint("depth", 1, 9)]))
