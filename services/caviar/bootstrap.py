@@ -75,7 +75,6 @@ def run_scheduler() -> None:
     if settings.drawn:
         refuse_open(addresses, teams)
     store = Store(engine)
-    teams = Teams(engine)
     scheduler = Scheduler(
         store,
         ticket_sender(settings.broker_url),

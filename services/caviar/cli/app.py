@@ -368,6 +368,47 @@ for command in COMMANDS:
     app.add_command(command)
 
 
+@app.command("import")
+@click.argument("where", metavar="FILE")
+@click.option(
+    "--from",
+    "kind",
+    type=click.Choice(("wandb", "optuna", "ray", "hyperopt", "sagemaker", "vizier")),
+    help="The tool that it is of. [default: seen from the file]",
+)
+@click.option("--study", metavar="NAME", help="Which study of an Optuna storage with several.")
+@click.option(
+    "-o", "--out", type=_FILE, metavar="STUDY.yaml", help="Write the study to a new file."
+)
+@_json_option
+def import_(
+    where: str, kind: str | None, study: str | None, out: Path | None, as_json: bool
+) -> int:
+    """Read another tool's search as a study, and report what could not be carried.
+
+    FILE is a W&B sweep, a SageMaker tuning job, a Vizier study, distributions of Optuna (YAML or JSON), or an Optuna
+    storage, for instance sqlite:///study.db.
+    """
+    from caviar.cli.moving import import_study
+
+    return import_study(where, kind, study, out, as_json)
+
+
+@app.command()
+@_study
+@click.option("--csv", type=_FILE, metavar="FILE", help="Write a CSV file.")
+@click.option("--parquet", type=_FILE, metavar="FILE", help="Write a Parquet file.")
+@click.option("--optuna", metavar="URL", help="Write a new Optuna storage: sqlite:///FILE.db.")
+@_json_option
+def export(
+    study: str, csv: Path | None, parquet: Path | None, optuna: str | None, as_json: bool
+) -> int:
+    """Write all trials of a study to files that other tools read."""
+    from caviar.cli.moving import export_study
+
+    return export_study(study, csv, parquet, optuna, as_json)
+
+
 @app.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="SHELL")
 def completion(shell: str) -> int:

@@ -49,15 +49,17 @@ class Source:
         return 1
 
 
-def read_source(text: str) -> Source:
-    """Read one YAML 1.2 document whose root is a mapping.
+def read_source(text: str, what: str = "a study file", depth: int = MAX_DEPTH) -> Source:
+    """Read one YAML 1.2 document whose root is a mapping, nested at most ``depth`` levels deep.
+
+    ``what`` it is only appears in messages.
 
     Raises InputError with the line of whatever is wrong; all repeated keys are reported at once.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise InputError(f"the file is larger than {MAX_BYTES // 1024} KB, which no study needs")
     try:
-        _check_events(text)
+        _check_events(text, what, depth)
         root = _yaml().compose(text)
     except MarkedYAMLError as error:
         raise InputError(_syntax_problem(error)) from None
@@ -67,8 +69,8 @@ def read_source(text: str) -> Source:
         raise InputError(
             Problem(
                 (),
-                "a study file is a mapping of keys to values",
-                "It starts with a line like `name: my-study`.",
+                f"{what} is a mapping of keys to values",
+                "It has lines like `name: my-study`.",
                 line=1,
             )
         )
@@ -95,23 +97,23 @@ def _line(node: Node | NodeEvent) -> int:
     return int(node.start_mark.line) + 1
 
 
-def _check_events(text: str) -> None:
+def _check_events(text: str, what: str, most: int) -> None:
     depth = 0
     for event in _yaml().parse(text):
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
             raise InputError(
                 Problem(
                     (),
-                    "anchors and aliases (&, *) are not read in a study file",
+                    f"anchors and aliases (&, *) are not read in {what}",
                     "Write the value out, or put text that starts with & or * in quotes.",
                     line=_line(event),
                 )
             )
         if isinstance(event, CollectionStartEvent):
             depth += 1
-            if depth > MAX_DEPTH:
+            if depth > most:
                 raise InputError(
-                    Problem((), f"nested more than {MAX_DEPTH} levels deep", line=_line(event))
+                    Problem((), f"nested more than {most} levels deep", line=_line(event))
                 )
         elif isinstance(event, CollectionEndEvent):
             depth -= 1

@@ -51,7 +51,7 @@ ONE_RUN = (
 
 LONGEST_NAME = 64
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
-_METRIC = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./ -]{0,249}")
+METRIC = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./ -]{0,249}")
 _LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
@@ -184,7 +184,7 @@ def _study(source: Source) -> Study:
     stopping = read_stopping(root)
     checkpoints = read_checkpoints(root)
     resources = _resources(root)
-    constraints = read_constraints(root, metric.name, _METRIC)
+    constraints = read_constraints(root, metric.name, METRIC)
     confirm = _confirm(root, budget, problems)
     priority = root.whole("priority", 0, MAX_PRIORITY, default=0)
     known = warm_start.read_warm_start(root, source, space, budget.trials, problems)
@@ -238,7 +238,7 @@ def _metric(root: Fields) -> Metric:
         return Metric("", "maximize")
     fields.only(*KEYS["metric"])
     name = _matching(
-        fields, "name", "val_accuracy", _METRIC, "what MLflow takes as the name of a metric"
+        fields, "name", "val_accuracy", METRIC, "what MLflow takes as the name of a metric"
     )
     goal = cast(Goal, fields.choice("goal", get_args(Goal)))
     return Metric(name, goal)
