@@ -13,7 +13,7 @@ from caviar.integrations.lightgbm import CaviarCallback
 if TYPE_CHECKING:
     from caviar_worker import Trial
 
-ROUNDS = 150
+ROUNDS = 60
 
 
 def train(trial: Trial) -> None:

@@ -1,4 +1,4 @@
-"""A script as it may lie anywhere: `python train.py --learning-rate 0.01`. It logs to MLflow, by itself and by autolog."""
+"""A script as it may lie anywhere, `python train.py --learning-rate 0.01`: all that it knows is MLflow."""
 
 from __future__ import annotations
 

@@ -26,7 +26,9 @@ class Course:
     def __init__(self, trial: Trial, every: int) -> None:
         """Looks for a checkpoint. ``every``: how many steps apart checkpoints are; ValueError below 1."""
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise ValueError(f"every={every!r} is no number of steps between checkpoints: 1 or more.")
+            raise ValueError(
+                f"every={every!r} is no number of steps between checkpoints: 1 or more."
+            )
         self.trial = trial
         self.every = every
         self.checkpoint = trial.load_checkpoint()

@@ -1,7 +1,7 @@
 """Keras: reports the logs of each epoch, ends a trial that fell behind, saves and resumes.
 
-    caviar = CaviarCallback(trial)
-    model.fit(x, y, epochs=40, initial_epoch=caviar.initial_epoch, callbacks=[caviar])
+caviar = CaviarCallback(trial)
+model.fit(x, y, epochs=40, initial_epoch=caviar.initial_epoch, callbacks=[caviar])
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """LightGBM: reports each round's evaluation, ends a trial that fell behind, saves and resumes.
 
-    caviar = CaviarCallback(trial, rounds=500)
-    booster = lightgbm.train(
-        params, train, caviar.rounds_left, valid_sets=[valid], valid_names=["valid"],
-        init_model=caviar.model, callbacks=[caviar],
-    )
+caviar = CaviarCallback(trial, rounds=500)
+booster = lightgbm.train(
+    params, train, caviar.rounds_left, valid_sets=[valid], valid_names=["valid"],
+    init_model=caviar.model, callbacks=[caviar],
+)
 """
 
 from __future__ import annotations

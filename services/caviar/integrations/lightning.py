@@ -1,8 +1,8 @@
 """Lightning: reports what the module logs, ends a trial that fell behind, saves and resumes.
 
-    caviar = CaviarCallback(trial)
-    trainer = Trainer(max_epochs=40, callbacks=[caviar])
-    trainer.fit(model, data, ckpt_path=caviar.ckpt_path, weights_only=True)
+caviar = CaviarCallback(trial)
+trainer = Trainer(max_epochs=40, callbacks=[caviar])
+trainer.fit(model, data, ckpt_path=caviar.ckpt_path, weights_only=True)
 """
 
 from __future__ import annotations

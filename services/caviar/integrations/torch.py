@@ -1,8 +1,8 @@
 """A plain PyTorch loop that goes on where it was, on whichever device it runs.
 
-    for epoch in epochs(trial, 40, model=model, optimizer=optimizer):
-        ...
-        trial.report(epoch, val_accuracy=accuracy)
+for epoch in epochs(trial, 40, model=model, optimizer=optimizer):
+    ...
+    trial.report(epoch, val_accuracy=accuracy)
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ _FILE = "state.pt"
 def epochs(trial: Trial, number: int, *, every: int = 1, **parts: Any) -> Iterator[int]:
     """The epochs that are left of ``number``, counted from 0, with a checkpoint after each ``every`` of them.
 
-    ``parts`` is all that has ``state_dict`` and ``load_state_dict``: model, optimizer, schedule, gradient scaler. They lie
-    on their devices already; a checkpoint from a GPU loads on a CPU and the other way round. The states of the random
-    generators of Python, NumPy and PyTorch go with them.
+    ``parts`` is all that has ``state_dict`` and ``load_state_dict``: model, optimizer, schedule, gradient scaler. They
+    lie on their devices already; a checkpoint from a GPU loads on a CPU and the other way round. The states of the
+    random generators of Python, NumPy and PyTorch go with them.
+
     Ends when the trial is to stop. Report the epoch's metrics inside of the loop. Raises TypeError for a part without a
     state, ValueError where a checkpoint has other parts, ``pickle.UnpicklingError`` where it holds more than tensors
     and plain values.

@@ -1,9 +1,9 @@
 """Hugging Face Trainer: reports each evaluation, ends a trial that fell behind, saves and resumes.
 
-    caviar = CaviarCallback(trial)
-    arguments = TrainingArguments(output_dir=str(trial.folder), eval_strategy="epoch", save_total_limit=1)
-    trainer = Trainer(model, arguments, ..., callbacks=[caviar])
-    trainer.train(resume_from_checkpoint=caviar.resume_from_checkpoint)
+caviar = CaviarCallback(trial)
+arguments = TrainingArguments(output_dir=str(trial.folder), eval_strategy="epoch", save_total_limit=1)
+trainer = Trainer(model, arguments, ..., callbacks=[caviar])
+trainer.train(resume_from_checkpoint=caviar.resume_from_checkpoint)
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """XGBoost: reports each round's evaluation, ends a trial that fell behind, saves and resumes.
 
-    caviar = CaviarCallback(trial, rounds=500)
-    booster = xgboost.train(
-        params, train, caviar.rounds_left, evals=[(valid, "valid")],
-        xgb_model=caviar.model, callbacks=[caviar],
-    )
+caviar = CaviarCallback(trial, rounds=500)
+booster = xgboost.train(
+    params, train, caviar.rounds_left, evals=[(valid, "valid")],
+    xgb_model=caviar.model, callbacks=[caviar],
+)
 """
 
 from __future__ import annotations
