@@ -14,8 +14,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from safetensors import safe_open
+from transformers import (
+    PreTrainedModel,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+from transformers.utils import SAFE_WEIGHTS_NAME
 
 from caviar.integrations.course import Course
 
@@ -41,15 +49,24 @@ class CaviarCallback(TrainerCallback):
         return None if found is None else str(found.path)
 
     def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: Any = None,
+        **_: Any,
     ) -> None:
         """Raises ValueError where there is a checkpoint and ``train`` begins anew."""
         self._training = True
-        if self._course.checkpoint is not None and state.global_step == 0:
+        found = self._course.checkpoint
+        if found is None:
+            return
+        if state.global_step == 0:
             raise ValueError(
                 "There is a checkpoint, and train() begins anew: call "
                 "train(resume_from_checkpoint=caviar.resume_from_checkpoint)."
             )
+        _load_what_was_passed_over(model, found.path)
 
     def on_log(
         self,
@@ -91,6 +108,21 @@ class CaviarCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         self._training = False
+
+
+def _load_what_was_passed_over(model: Any, path: Path) -> None:
+    """Load weights whose names the Trainer did not know.
+
+    Some models are saved under the names of earlier releases. ``from_pretrained`` translates these; the Trainer of
+    Transformers 5.24, when it resumes, only warns and goes on with fresh weights.
+    """
+    weights = path / SAFE_WEIGHTS_NAME
+    if not isinstance(model, PreTrainedModel) or not weights.exists():
+        return
+    with safe_open(weights, framework="pt") as saved:
+        names = set(saved.keys())
+    if not names <= model.state_dict().keys():
+        model.load_state_dict(type(model).from_pretrained(path).state_dict())
 
 
 def _copy(source: Path, target: Path) -> None:
