@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,31 @@ def test_a_trial_that_is_to_stop_ends_with_a_checkpoint(example: Example, tmp_pa
     checkpoint = trial.load_checkpoint()
     assert checkpoint is not None
     assert (checkpoint.path / "caviar.json").exists()
+
+
+@pytest.mark.parametrize(
+    "folder, argument, forgotten",
+    [
+        ("xgboost", "model", None),
+        ("lightgbm", "model", None),
+        ("lightning", "ckpt_path", None),
+        ("keras", "initial_epoch", 0),
+        ("transformers", "resume_from_checkpoint", None),
+    ],
+)
+def test_a_training_that_begins_anew_beside_a_checkpoint_is_refused(
+    folder: str,
+    argument: str,
+    forgotten: object,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the argument that goes on is left out, the callback says which; nothing is trained twice."""
+    example = next(one for one in ALL if one.folder == folder)
+    skip_without(example.needs)
+    attempts = Attempts(example, tmp_path)
+    attempts.train(kill_at_save=1)
+    module = importlib.import_module(f"caviar.integrations.{folder}")
+    monkeypatch.setattr(module.CaviarCallback, argument, forgotten)
+    with pytest.raises(ValueError, match=rf"caviar\.{argument}"):
+        attempts.train()

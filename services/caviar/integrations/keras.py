@@ -53,9 +53,9 @@ class CaviarCallback(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Raises ValueError where ``fit`` does not begin at ``initial_epoch``."""
-        if not self._begun and epoch != self.initial_epoch:
+        if not self._begun and epoch != self._course.start:
             raise ValueError(
-                f"fit() begins at epoch {epoch}, and the checkpoint goes on at {self.initial_epoch}: "
+                f"fit() begins at epoch {epoch}, and the checkpoint goes on at {self._course.start}: "
                 "call fit(..., initial_epoch=caviar.initial_epoch)."
             )
         self._begun = True

@@ -49,7 +49,7 @@ class CaviarCallback(Checkpoint):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Raises ValueError where there is a checkpoint and ``ckpt_path`` was left out."""
-        if self.ckpt_path is not None and trainer.ckpt_path is None:
+        if self._course.checkpoint is not None and trainer.ckpt_path is None:
             raise ValueError(
                 "There is a checkpoint, and fit() begins anew: call "
                 "fit(..., ckpt_path=caviar.ckpt_path, weights_only=True)."
