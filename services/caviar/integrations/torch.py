@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch._dynamo  # every optimizer loads it: 1 s in each trial, or once here, before trials are forked
 
 from caviar.integrations.course import Course
 
