@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock
 
-.PHONY: run test lint format lock clean bench bench-search chaos chaos-long
+.PHONY: run test test-frameworks lint format lock clean bench bench-search chaos chaos-long
 
 run: $(READY)
 	@$(BIN)/caviar run examples/digits/study.yaml
@@ -15,6 +15,11 @@ run: $(READY)
 test: $(READY)
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest
+
+# The callbacks and examples of all frameworks, the heavy ones too, in a virtual environment of their own.
+FRAMEWORKS := .venv-frameworks
+test-frameworks: $(FRAMEWORKS)/.ready
+	@$(FRAMEWORKS)/bin/python -m pytest tests/frameworks -m "frameworks or not frameworks"
 
 lint: $(READY)
 	@$(BIN)/ruff format --check .
@@ -50,6 +55,17 @@ $(READY): pyproject.toml $(LOCK)
 	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib services workers >/dev/null || true; \
 	touch $@
 
+# With pip, not uv: PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL bring a CPU build of PyTorch, elsewhere it is a CUDA build of GBs.
+$(FRAMEWORKS)/.ready: $(READY) tests/frameworks/requirements.txt
+	@set -e; \
+	echo "Setting up $(FRAMEWORKS), once. This takes minutes: PyTorch is large."; \
+	$(BIN)/python -m venv --clear $(FRAMEWORKS); \
+	$(BIN)/uv pip sync --quiet --python $(FRAMEWORKS)/bin/python $(LOCK); \
+	$(BIN)/uv pip install --quiet --python $(FRAMEWORKS)/bin/python --no-deps --editable .; \
+	$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --requirement tests/frameworks/requirements.txt --constraint $(LOCK); \
+	touch $@
+
 # The exact versions for every supported Python and system, from pyproject.toml.
 lock:
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra embedded --group dev --no-header --no-annotate \
@@ -68,4 +84,4 @@ chaos-long: $(READY)
 	@$(BIN)/python -m tests.chaos.mlflow_away --minutes $(MINUTES)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(FRAMEWORKS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

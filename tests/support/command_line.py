@@ -116,8 +116,8 @@ class Caviar:
         wait_for(lambda: not list(self.tmp.glob("caviar-*")), "the runtime folder to be gone", 10)
 
 
-def mlflow_trial_runs(home: Path, study: str) -> list[dict[str, Any]]:
-    """The study's trial runs as MLflow has them, read from its store in a process of its own."""
+def mlflow_trial_runs(home: Path, study: str, metric: str = "loss") -> list[dict[str, Any]]:
+    """The study's trial runs as MLflow has them, with the points of ``metric``, read in a process of its own."""
     script = """
 import json, sys
 import mlflow
@@ -131,7 +131,7 @@ def row(r):
 print(json.dumps([row(r) for r in runs]))
 """
     found = subprocess.run(
-        [sys.executable, "-c", script, f"sqlite:///{home / 'mlflow.db'}", study, "loss"],
+        [sys.executable, "-c", script, f"sqlite:///{home / 'mlflow.db'}", study, metric],
         capture_output=True,
         text=True,
         check=True,
