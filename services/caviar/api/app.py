@@ -37,7 +37,7 @@ def create_app(
     app.router.routes += worker_routes(scheduler, access)  # the first to be matched
     presenter = Presenter(store, scheduler, mlflow_uri)
     app.include_router(study_routes(access, store, scheduler, presenter))
-    app.include_router(team_routes(access))
+    app.include_router(team_routes(access, scheduler))
     app.include_router(_service_routes(scheduler))
     app.add_middleware(Audit, teams=access.teams, store=store)
     if hosts:

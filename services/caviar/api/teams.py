@@ -22,6 +22,7 @@ from caviar.contract.access import (
     WhoAmI,
 )
 from caviar.errors import InputError, Problem
+from caviar.scheduler import Scheduler
 from caviar.teams import DEFAULT_TEAM, Caller, new_token
 
 DAY_S = 86_400.0
@@ -32,7 +33,7 @@ ALONE = ("operator", "worker")
 Word = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
-def team_routes(access: Access) -> APIRouter:
+def team_routes(access: Access, scheduler: Scheduler) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
     teams = access.teams
 
@@ -51,6 +52,7 @@ def team_routes(access: Access) -> APIRouter:
         if row is None:
             raise HTTPException(409, f"There is a team {new.name} already.")
         note(request, row.name, row.name, after=_shown(row))
+        scheduler.teams_changed()
         return _team(row)
 
     @router.patch("/teams/{team}", name="team.edit")
@@ -60,6 +62,7 @@ def team_routes(access: Access) -> APIRouter:
             raise HTTPException(404, f"There is no team {team}. `caviar team list` lists them.")
         before, after = found
         note(request, team, team, before=_shown(before), after=_shown(after))
+        scheduler.teams_changed()
         return _team(after)
 
     @router.get("/tokens")

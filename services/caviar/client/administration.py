@@ -15,8 +15,6 @@ from caviar.contract.access import (
     TeamView,
     TokenView,
 )
-from caviar.contract.queue import StudyEdit
-from caviar.contract.views import StudyView
 
 
 class Administration(Client):
@@ -44,7 +42,3 @@ class Administration(Client):
 
     def audit(self, query: Mapping[str, int | str]) -> list[AuditEntry]:
         return self._call("GET", "/audit", list[AuditEntry], query=query)
-
-    def edit_study(self, study_id: str, edit: StudyEdit) -> StudyView:
-        body = edit.model_dump(mode="json", exclude_none=True)
-        return self._call("PATCH", f"/studies/{study_id}", StudyView, body=body)

@@ -253,3 +253,18 @@ def test_priority_and_place_are_edited(api: TestClient) -> None:
     assert (edited["priority"], edited["place"]) == (2, "first")
     assert api.patch(path, json={"priority": 10}, headers=CLIENT).status_code == 422
     assert api.patch(path, json={"priority": 0}, headers=CLIENT).json()["place"] == "first"
+
+
+def test_an_edited_quota_counts_at_once(store: Store, access: Access) -> None:
+    """The scheduler is told, not restarted."""
+    scheduler = Scheduler(
+        store, lambda *_: None, teams=access.teams.all, lease_s=10, claim_s=5, local=True
+    )
+    api = TestClient(create_app(store, scheduler, access, mlflow_uri=""))
+    new = {"text": STUDY, "resume": False}
+    assert api.post("/api/v1/studies", json=new, headers=CLIENT).status_code == 201
+    quota = {"quota": {"studies": 1}}
+    assert api.patch("/api/v1/teams/default", json=quota, headers=CLIENT).status_code == 200
+    refused = api.post("/api/v1/studies", json=new, headers=CLIENT)
+    assert refused.status_code == 409
+    assert "its quota is 1" in refused.json()["detail"]
