@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
+from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from caviar import settings as settings_module
@@ -22,6 +23,8 @@ from caviar.refinement.refiner import Recorded
 from caviar.settings import Settings
 from caviar.upkeep.facts import Answer, Question
 
+KEEP_ALIVE_S = 75
+"""Longer than clients keep a connection that idles: a request on one that is just closed would be lost."""
 DOCTOR_S = 900.0
 """The doctor reads every run of every study: one to two minutes for 50,000."""
 
@@ -35,6 +38,10 @@ def configure_logging() -> None:
     )
     for name in ("httpx2", "urllib3", "alembic", "mlflow", "matplotlib"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def secret_of(setting: SecretStr | None) -> str | None:
+    return setting.get_secret_value() if setting is not None else None
 
 
 def open_migrated(database_url: str) -> Engine:
@@ -53,7 +60,7 @@ def run_scheduler() -> None:
     settings = settings_module.from_environment()
     import uvicorn
 
-    from caviar.adapters.queue import drop_tickets, ticket_sender
+    from caviar.adapters.queue import ask_broker, drop_tickets, ticket_sender
     from caviar.api import create_app
     from caviar.api.access import Access
     from caviar.api.upkeep import doctor_routes
@@ -79,10 +86,19 @@ def run_scheduler() -> None:
         settings.token.get_secret_value(),
         settings.worker_token.get_secret_value(),
     )
-    app = create_app(store, scheduler, access, mlflow_uri=settings.mlflow_uri)
+    app = create_app(
+        store,
+        scheduler,
+        access,
+        mlflow_uri=settings.mlflow_uri,
+        ask_broker=lambda: ask_broker(settings.broker_url),
+        metrics_token=secret_of(settings.metrics_token),
+    )
     app.include_router(doctor_routes(scheduler, _ask_doctor))
     app.include_router(webhook_routes(Webhooks(engine), Allowed.parse(settings.webhook_allow)))
-    loop = Loop(scheduler)
+    # Threads that compute (a proposal, a view) give way to the loop that answers ten times as soon as by default.
+    sys.setswitchinterval(0.0005)
+    loop = Loop(scheduler, app.state.metrics.ticks.observe)
     loop.start()
     config = uvicorn.Config(
         app,
@@ -92,11 +108,14 @@ def run_scheduler() -> None:
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=3,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     sockets = None
     if settings.socket_fd is not None:
         sockets = [socket.socket(fileno=settings.socket_fd)]
-    uvicorn.Server(config).run(sockets=sockets)
+    server = uvicorn.Server(config)
+    app.state.feed.ends(lambda: server.should_exit)
+    server.run(sockets=sockets)
     loop.stop()
 
 

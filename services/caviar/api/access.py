@@ -38,7 +38,7 @@ class Access:
 
     def caller(self, request: Request) -> Caller:
         """Who calls. Raises HTTPException 401 where the token is none of this service's, expired or revoked."""
-        given = _bearer(request)
+        given = bearer(request)
         if hmac.compare_digest(given.encode(), self._token.encode()):
             return LOCAL
         row = self._valid(given)
@@ -48,7 +48,7 @@ class Access:
 
     def worker(self, request: Request) -> None:
         """Raises HTTPException 401 unless a worker calls."""
-        given = _bearer(request)
+        given = bearer(request)
         if hmac.compare_digest(given.encode(), self._worker_token.encode()):
             return
         row = self._valid(given)
@@ -131,7 +131,7 @@ def _a(role: str) -> str:
     return f"an {role}'s" if role[0] in "ao" else f"a {role}'s"
 
 
-def _bearer(request: Request) -> str:
+def bearer(request: Request) -> str:
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     return given if scheme.lower() == "bearer" else ""
 
