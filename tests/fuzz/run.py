@@ -92,9 +92,7 @@ def asked(
             *("--continue-on-failure", "--no-shrink", "--phases", "examples,coverage,fuzzing"),
             *("--suppress-health-check", "all", "--warnings", "off", "--request-timeout", "20"),
         ]
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             print(f"As {caller.name}:\n{done.stdout}\n{done.stderr}")
             return False
