@@ -23,8 +23,6 @@ from caviar.refinement.refiner import Recorded
 from caviar.settings import Settings
 from caviar.upkeep.facts import Answer, Question
 
-KEEP_ALIVE_S = 75
-"""Longer than clients keep a connection that idles: a request on one that is just closed would be lost."""
 DOCTOR_S = 900.0
 """The doctor reads every run of every study: one to two minutes for 50,000."""
 
@@ -58,11 +56,10 @@ def run_scheduler() -> None:
     """The scheduler and its API, until SIGTERM."""
     configure_logging()
     settings = settings_module.from_environment()
-    import uvicorn
-
     from caviar.adapters.queue import ask_broker, drop_tickets, ticket_sender
     from caviar.api import create_app
     from caviar.api.access import Access
+    from caviar.api.serving import server
     from caviar.api.upkeep import doctor_routes
     from caviar.api.webhooks import webhook_routes
     from caviar.scheduler import Scheduler
@@ -100,22 +97,10 @@ def run_scheduler() -> None:
     sys.setswitchinterval(0.0005)
     loop = Loop(scheduler, app.state.metrics.ticks.observe)
     loop.start()
-    config = uvicorn.Config(
-        app,
-        host=settings.bind,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=3,
-        timeout_keep_alive=KEEP_ALIVE_S,
-    )
     sockets = None
     if settings.socket_fd is not None:
         sockets = [socket.socket(fileno=settings.socket_fd)]
-    server = uvicorn.Server(config)
-    app.state.feed.ends(lambda: server.should_exit)
-    server.run(sockets=sockets)
+    server(app, host=settings.bind, port=settings.port).run(sockets=sockets)
     loop.stop()
 
 

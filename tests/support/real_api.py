@@ -9,17 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
-import uvicorn
 from fastapi import FastAPI
 
 from caviar.adapters.sql import Store, Teams, migrate, open_engine
+from caviar.adapters.sql.webhooks import Webhooks
 from caviar.api import create_app
 from caviar.api.access import Access
+from caviar.api.serving import server
+from caviar.api.webhooks import webhook_routes
 from caviar.contract.access import Role
 from caviar.contract.messages import ClaimRequest, Finish, Hello, Ticket
 from caviar.scheduler import Scheduler
 from caviar.scheduler.loop import Loop
 from caviar.teams import new_token
+from caviar.webhooks import Allowed
 from tests.support import wait_until
 from tests.support.servers import free_port
 
@@ -113,26 +116,18 @@ def serving(folder: Path, database: str | None = None) -> Iterator[Serving]:
     )
     access = Access(Teams(engine), TOKEN, WORKER_TOKEN)
     app = create_app(store, scheduler, access, mlflow_uri="")
+    app.include_router(webhook_routes(Webhooks(engine), Allowed.parse("")))
     port = free_port()
-    config = uvicorn.Config(
-        app,
-        port=port,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=3,
-    )
-    server = uvicorn.Server(config)
-    app.state.feed.ends(lambda: server.should_exit)
-    thread = threading.Thread(target=server.run)
+    api = server(app, port=port)
+    thread = threading.Thread(target=api.run)
     thread.start()
     loop = Loop(scheduler, app.state.metrics.ticks.observe)
     loop.start()
     try:
-        wait_until(lambda: server.started, why="the API answers")
+        wait_until(lambda: api.started, why="the API answers")
         yield Serving(f"http://127.0.0.1:{port}", app, store, scheduler, access, tickets)
     finally:
-        server.should_exit = True
+        api.should_exit = True
         thread.join()
         loop.stop()
         engine.dispose()

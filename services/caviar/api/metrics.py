@@ -77,15 +77,27 @@ class Watched:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
+        status = 0
+
+        def observe() -> None:
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            observed = self._requests.labels(method, self._route(scope), status)
+            observed.observe(time.perf_counter() - began)
 
         async def noting(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
-                method = scope["method"] if scope["method"] in METHODS else "other"
-                observed = self._requests.labels(method, self._route(scope), message["status"])
-                observed.observe(time.perf_counter() - began)
+                status = message["status"]
+                observe()
             await send(message)
 
-        await self._app(scope, receive, noting)
+        try:
+            await self._app(scope, receive, noting)
+        except Exception:
+            if not status:  # answered outside of this
+                status = 500
+                observe()
+            raise
 
     def _route(self, scope: Scope) -> str:
         route = scope.get("route")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from caviar.contract.messages import ParameterValue
+from caviar.contract.messages import Name, ParameterValue
 
 StudyState = Literal["running", "paused", "done", "stopped", "failed"]
 TrialState = Literal[
@@ -304,7 +304,7 @@ class TrustedHost(BaseModel):
     """A host that gets work again."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    host: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    host: Name
 
 
 class AddedTrial(View):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event
 
@@ -98,7 +99,7 @@ def test_the_figures_need_a_token_that_may(api: TestClient, access: Access) -> N
 
 
 def test_the_figures_tell_what_stands_and_what_passed(
-    api: TestClient, scheduler: Scheduler
+    api: TestClient, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Slots, studies by team, trials by state; requests by route, not by address."""
     scheduler.hello(Hello(host="one", incarnation="a", slots=2))
@@ -106,6 +107,8 @@ def test_the_figures_tell_what_stands_and_what_passed(
     scheduler.tick()
     for name in (study, "nothing", "../x"):
         api.get(f"/api/v1/studies/{name}")
+    monkeypatch.setattr(scheduler, "trust", lambda _host: 1 / 0)
+    assert api.post("/api/v1/workers/trust", json={"host": "one"}).status_code == 500
     worker = {"Authorization": "Bearer worker-token"}
     claim = {"trial": f"{study}-0", "attempt": 1, "nonce": "n" * 8, "host": "one"}
     claim |= {"incarnation": "a", "slot": 0}
@@ -119,4 +122,6 @@ def test_the_figures_tell_what_stands_and_what_passed(
     assert figures['caviar_claims_total{granted="yes"}'] == "1.0"
     routes = {line.split('route="')[1].split('"')[0] for line in lines if 'route="' in line}
     assert {"/api/v1/studies", "/api/v1/studies/{study_id}", "/api/v1/worker/claim"} <= routes
+    failed = 'method="POST",route="/api/v1/workers/trust",status="500"'
+    assert figures[f"caviar_request_seconds_count{{{failed}}}"] == "1.0"
     assert not any(study in route or "nothing" in route for route in routes)

@@ -115,6 +115,13 @@ def test_an_address_has_bounds(api: TestClient) -> None:
         assert api.get(f"{PATH}/a/trials/{number}").status_code in (404, 422)
 
 
+def test_a_line_is_text(api: TestClient) -> None:
+    """A NUL or an escape has no place in a host's name: some databases refuse it, terminals obey it."""
+    for host in ("a\0b", "a\x1b[2J", "", "h" * 129):
+        answer = api.post("/api/v1/workers/trust", json={"host": host})
+        assert (answer.status_code, kind(answer)) == (422, "malformed")
+
+
 def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """After its time the request is answered, and its connection closed."""
     monkeypatch.setattr(limits, "BODY_S", 0.05)
