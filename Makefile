@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock
 
-.PHONY: run test test-frameworks lint format lock clean bench bench-search chaos chaos-long
+.PHONY: run test test-frameworks lint format lock clean bench bench-search chaos chaos-long api-fuzz
 
 run: $(READY)
 	@$(BIN)/caviar run examples/digits/study.yaml
@@ -82,6 +82,11 @@ chaos: $(READY)
 chaos-long: $(READY)
 	@$(BIN)/python -m tests.chaos.long_run --trials $(TRIALS) --seed $(SEED)
 	@$(BIN)/python -m tests.chaos.mlflow_away --minutes $(MINUTES)
+
+# Generated requests against the real API. SEED repeats a run.
+REQUESTS ?= 10000
+api-fuzz: $(READY)
+	@$(BIN)/python -m tests.fuzz.run --requests $(REQUESTS) --seed $(SEED)
 
 clean:
 	rm -rf $(VENV) $(FRAMEWORKS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

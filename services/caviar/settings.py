@@ -24,6 +24,10 @@ class Settings(BaseModel):
     mlflow_uri: str = Field(description="Address of the MLflow server.")
     token: SecretStr = Field(description="What clients must present.")
     worker_token: SecretStr = Field(description="What workers must present.")
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="What Prometheus presents to read `/metrics`; it opens nothing else.",
+    )
     bind: str = Field(default="127.0.0.1", description="Address that the API listens on.")
     port: int = Field(default=8642, ge=0, le=65535, description="Port that the API listens on.")
     sockets: tuple[int, ...] = Field(
@@ -96,9 +100,11 @@ class Settings(BaseModel):
                 ) from None
         return value
 
-    @field_validator("token", "worker_token")
+    @field_validator("token", "worker_token", "metrics_token")
     @classmethod
-    def _no_placeholder(cls, value: SecretStr) -> SecretStr:
+    def _no_placeholder(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
         text = value.get_secret_value()
         if len(text) < 16 or text.lower().strip("<>") in PLACEHOLDERS:
             raise ValueError(

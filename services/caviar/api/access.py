@@ -60,6 +60,9 @@ class Access:
             HTTPException: 401 where the token is none of this service's, expired or revoked; 429 where it asks too
                 often, or where too many wrong ones came from its address.
         """
+        known: Caller | None = getattr(request.state, "caller", None)
+        if known is not None:  # asked already: it counts once
+            return known
         given = self._given(request)
         if _same(given, self._token):
             found = LOCAL
@@ -72,6 +75,13 @@ class Access:
         request.state.caller = found
         return found
 
+    def holds(self, caller: Caller) -> bool:
+        """Whether what let the caller in still does: a stream that is open outlives many a token."""
+        if caller == LOCAL:
+            return True
+        row = self._known.get(caller.token)
+        return row is not None and row.team == caller.team and row.holds(self.teams.clock())
+
     async def worker(self, request: Request) -> None:
         """Raises HTTPException 401 unless a worker calls, or 429 as above."""
         given = self._given(request)
@@ -82,9 +92,7 @@ class Access:
             raise self._refused(request, row)
 
     def _given(self, request: Request) -> str:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            return ""
+        given = bearer(request)
         if 0 < len(given) < GUESSABLE:
             self.limits.spent(neighbourhood(address_of(request)))
         return given
@@ -184,6 +192,12 @@ def _a(role: str) -> str:
 
 def _same(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode(), wanted.encode())
+
+
+def bearer(request: Request) -> str:
+    """The token of a request; empty where it has none."""
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    return given if scheme.lower() == "bearer" else ""
 
 
 def _no_longer(row: TokenRow, now: float) -> str:

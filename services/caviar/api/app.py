@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.routing import APIRoute
 
 from caviar import __version__
-from caviar.adapters.sql import Store
+from caviar.adapters.sql import Answers, Store
+from caviar.api import openapi
 from caviar.api.access import Access, Operator, Viewer
 from caviar.api.audit import Audit, note
+from caviar.api.events import event_routes
+from caviar.api.feed import Feed
+from caviar.api.health import AskBroker, health_routes
+from caviar.api.limits import Limits
+from caviar.api.metrics import Metrics, Watched, metrics_routes
 from caviar.api.origin import OnlyHosts
 from caviar.api.present import Presenter, worker_views
 from caviar.api.problems import add_problem_handlers
@@ -27,31 +34,49 @@ def create_app(
     *,
     mlflow_uri: str,
     hosts: Collection[str] = (),
+    ask_broker: AskBroker | None = None,
+    metrics_token: str | None = None,
 ) -> FastAPI:
-    """The API over ``store`` and ``scheduler``. Every route but health asks ``access``.
+    """The API over ``store`` and ``scheduler``. Every route but those of health asks ``access``.
 
     ``hosts`` are the names that the service answers to; it answers to any where there are none.
     """
-    app = FastAPI(title="Caviar", version=__version__, docs_url=None, redoc_url=None)
-    app.state.access, app.state.store = access, store
-    app.router.routes += worker_routes(scheduler, access)  # the first to be matched
+    app = FastAPI(
+        title="Caviar",
+        version=__version__,
+        openapi_url=openapi.PATH,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_named,
+    )
     presenter = Presenter(store, scheduler, mlflow_uri)
+    feed, metrics = Feed(store, presenter), Metrics()
+    app.state.access, app.state.store = access, store
+    app.state.answers, app.state.feed, app.state.metrics = Answers(store.engine), feed, metrics
+    for_workers = worker_routes(scheduler, access, metrics)
+    app.router.routes += for_workers  # the first to be matched
     app.include_router(study_routes(access, store, scheduler, presenter))
     app.include_router(team_routes(access, scheduler))
+    app.include_router(event_routes(feed, store, access))
     app.include_router(_service_routes(scheduler))
+    app.include_router(health_routes(store, scheduler, ask_broker))
+    app.include_router(metrics_routes(metrics, scheduler, store, access, metrics_token))
     app.add_middleware(Audit, teams=access.teams, store=store)
     if hosts:
         app.add_middleware(OnlyHosts, names=hosts)
     add_problem_handlers(app)
+    app.add_middleware(Limits)
+    app.add_middleware(Watched, metrics=metrics, plain=[route.path for route in for_workers])
+    openapi.describe(app)
     return app
+
+
+def _named(route: APIRoute) -> str:
+    return route.name
 
 
 def _service_routes(scheduler: Scheduler) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
-
-    @router.get("/health")
-    def health() -> dict[str, str]:
-        return {"status": "ok", "version": __version__}
 
     @router.get("/workers")
     def workers(caller: Viewer) -> list[WorkerView]:

@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from caviar.api.problems import refusal
+from caviar.api.problems import problem
 
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\[\]:@/#?]+?)\.?)(?::[0-9]*)?")
 LOCAL = "local"
@@ -70,7 +70,7 @@ class OnlyHosts:
             told = (
                 "This service does not answer to that name. CAVIAR_HOSTS lists those it answers to."
             )
-            await refusal(421, told)(scope, receive, send)
+            await problem("misdirected", told)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

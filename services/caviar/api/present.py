@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
-from functools import lru_cache
+from dataclasses import asdict, astuple
 
 from caviar.adapters.sql import Standing, Store, StudyRecord, TrialRow, standing
+from caviar.api.etags import etag
 from caviar.contract.views import (
     Best,
     Confirmed,
@@ -15,6 +16,7 @@ from caviar.contract.views import (
     MlflowView,
     Note,
     RoundView,
+    StudyNow,
     StudyRow,
     StudyView,
     TrialState,
@@ -34,16 +36,11 @@ from caviar.teams import experiment_of
 FAILURES_SHOWN = 5
 RUNNING_SHOWN = 50
 LEDGERS_KEPT = 32
+ANSWERS_KEPT = 256
 STUDIES = 1000
 """Studies in one answer, at most."""
 MOST_KEPT = 10_000
 """Ended studies whose line in the list is kept: it cannot change any more."""
-
-
-@lru_cache(maxsize=256)
-def specification(source: str, filename: str) -> Study:
-    """A stored study's specification. Its text never changes, so it is read once."""
-    return load_study(source, filename)
 
 
 class Presenter:
@@ -58,13 +55,22 @@ class Presenter:
         self._ledgers: dict[str, list[tuple[Round, RoundView]]] = {}
         """Of the studies that were looked at last."""
         self._over: dict[str, StudyRow] = {}
+        self._shown: dict[str, tuple[str, bytes]] = {}
+        """Of the studies that were looked at last: the tag of an answer, and the answer."""
 
     def studies(
-        self, limit: int = STUDIES, called: str | None = None, team: str | None = None
+        self,
+        limit: int = STUDIES,
+        called: str | None = None,
+        team: str | None = None,
+        before: StudyRecord | None = None,
     ) -> list[StudyRow]:
         """The newest first; ``called``: only those of this id, this name, or whose id starts so; ``team``: only those
-        that it may see."""
-        records = self._store.newest_studies(limit, called, team)
+        that it may see; ``before``: only those older than that one."""
+        return self.rows(self._store.newest_studies(limit, called, team, before), team)
+
+    def rows(self, records: Sequence[StudyRecord], team: str | None = None) -> list[StudyRow]:
+        """Their lines in the list, as ``team`` sees them; None: an operator."""
         rows = {record.id: self._over.get(record.id) for record in records}
         counts = self._scheduler.counts([study_id for study_id, row in rows.items() if row is None])
         found = []
@@ -93,7 +99,7 @@ class Presenter:
             team=record.team,
         )
         with suppress(InputError):  # a file for another version: the list is there all the same
-            study = specification(record.source, record.filename)
+            study = load_study(record.source, record.filename)
             best = _best(standing(self._store, record, study))
             known = {
                 "strategy": study.strategy,
@@ -104,8 +110,49 @@ class Presenter:
             row = row.model_copy(update=known)
         return row
 
+    def answer(self, record: StudyRecord, tag: str) -> bytes:
+        """The study's view as JSON; ``tag`` is its entity tag. Of a study that many look at it is made once."""
+        with self._lock:
+            known = self._shown.pop(record.id, None)
+        body = known[1] if known and known[0] == tag else None
+        if body is None:
+            body = self.study(record).model_dump_json().encode()
+        with self._lock:
+            self._shown[record.id] = (tag, body)
+            if len(self._shown) > ANSWERS_KEPT:
+                del self._shown[next(iter(self._shown))]
+        return body
+
+    def tag(self, record: StudyRecord) -> str:
+        """The entity tag of the study's view: made of what the view is made of, without making it."""
+        spent = [(use.name, round(use.spent, 3)) for use in self._scheduler.uses(record.id) or ()]
+        shown = [
+            astuple(record),
+            self._store.shown_of(record.id),
+            self._scheduler.counts([record.id])[record.id],
+            [
+                (trial, last and astuple(last))
+                for trial, last in self._scheduler.reported(record.id)
+            ],
+            self._scheduler.slots(record.id),
+            spent,
+        ]
+        return etag(edited_of(record), shown)
+
+    def now(self, record: StudyRecord) -> StudyNow:
+        study = load_study(record.source, record.filename)
+        counts = self._scheduler.counts([record.id])[record.id]
+        return StudyNow(
+            study=record.id,
+            name=record.name,
+            state=record.state,
+            reason=record.reason,
+            counts={str(state): count for state, count in counts.items()},
+            best=_best(standing(self._store, record, study)),
+        )
+
     def study(self, record: StudyRecord) -> StudyView:
-        study = specification(record.source, record.filename)
+        study = load_study(record.source, record.filename)
         counts = self._scheduler.counts([record.id])[record.id]
         slots, left_s = self._scheduler.outlook(record.id)
         running = self._store.trials(record.id, ("running",), limit=RUNNING_SHOWN)
@@ -163,7 +210,7 @@ class Presenter:
 
     def rounds(self, record: StudyRecord) -> list[RoundView]:
         """By number. A round never changes: those that were shown before are not read again, but for their runs."""
-        study = specification(record.source, record.filename)
+        study = load_study(record.source, record.filename)
         with self._lock:
             shown = list(self._ledgers.pop(record.id, ()))
         for row in self._store.rounds(record.id, after=len(shown) - 1):
@@ -184,7 +231,7 @@ class Presenter:
     def _constraints(self, study_id: str) -> tuple[Constraint, ...]:
         if study_id not in self._bounds:
             record = self._store.study(study_id)
-            study = record and specification(record.source, record.filename)
+            study = record and load_study(record.source, record.filename)
             self._bounds[study_id] = study.constraints if study else ()
         return self._bounds[study_id]
 
@@ -215,6 +262,11 @@ class Presenter:
             output=row.output if with_output else "",
             run_id=row.run_id,
         )
+
+
+def edited_of(record: StudyRecord) -> tuple[object, ...]:
+    """What people change of a study: the first part of its entity tag."""
+    return record.priority, record.place, record.shared
 
 
 SET_ASIDE = "trials failed there that succeed on other hosts"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
-from caviar.api.access import Access, LookedAt, Owned, Submitter, Viewer
+from caviar.api.access import Access, LookedAt, Owned, Submitter, Viewer, seen
 from caviar.api.audit import note
+from caviar.api.etags import refuse_stale, unchanged
+from caviar.api.idempotency import Idempotent
+from caviar.api.openapi import CHANGED, UNCHANGED
 from caviar.api.origin import address_of, is_loopback
-from caviar.api.present import STUDIES, Presenter
+from caviar.api.paging import link_next
+from caviar.api.present import STUDIES, Presenter, edited_of
 from caviar.contract.queue import StudyEdit
 from caviar.contract.views import (
     AddedTrial,
@@ -40,7 +44,7 @@ FOREIGN_FOLDER = Problem(
 def study_routes(
     access: Access, store: Store, scheduler: Scheduler, presenter: Presenter
 ) -> APIRouter:
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", route_class=Idempotent)
 
     def numbered(record: StudyRecord, number: int) -> TrialRow:
         there = 0 <= number < MAX_TRIALS  # beyond it, a database refuses the number
@@ -68,20 +72,40 @@ def study_routes(
     @router.get("/studies")
     def studies(
         caller: Viewer,
+        request: Request,
+        response: Response,
         limit: Annotated[int, Query(ge=1, le=STUDIES)] = STUDIES,
         called: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
+        after: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
     ) -> list[StudyRow]:
-        return presenter.studies(limit, called, caller.team)
+        """The newest first; ``after`` is the last study of the page before."""
+        before = None if after is None else seen(store.study(after), caller, after)
+        rows = presenter.studies(limit, called, caller.team, before)
+        if rows:
+            link_next(request, response, rows, limit, rows[-1].id)
+        return rows
 
-    @router.get("/studies/{study_id}")
-    def study(record: LookedAt) -> StudyView:
-        return presenter.study(record)
+    @router.get("/studies/{study_id}", response_model=StudyView, responses=UNCHANGED)
+    def study(study_id: str, caller: Viewer, request: Request) -> Response:
+        """With ``If-None-Match`` it says whether anything changed since the answer with that ``ETag``."""
+        # Not LookedAt: who watches asks this again and again, and a dependency is a thread's turn of its own.
+        record = seen(store.study(study_id), caller, study_id)
+        tag = presenter.tag(record)
+        if unchanged(request, tag):
+            return Response(status_code=304, headers={"ETag": tag})
+        body = presenter.answer(record, tag)
+        return Response(body, headers={"ETag": tag}, media_type="application/json")
 
-    @router.patch("/studies/{study_id}", name="study.edit")
-    def edit(record: Owned, caller: Submitter, new: StudyEdit) -> StudyView:
+    @router.patch("/studies/{study_id}", name="study.edit", responses=CHANGED)
+    def edit(
+        record: Owned, caller: Submitter, new: StudyEdit, request: Request, response: Response
+    ) -> StudyView:
+        """With ``If-Match`` only where nobody else edited it since the answer with that ``ETag``."""
         if new.place is not None and not caller.may("operator"):
             raise HTTPException(403, "Only an operator sets a study's place in the queue.")
-        return presenter.study(scheduler.edit(record.id, new))
+        edited = scheduler.edit(record.id, new, lambda now: refuse_stale(request, edited_of(now)))
+        response.headers["ETag"] = presenter.tag(edited)
+        return presenter.study(edited)
 
     @router.get("/studies/{study_id}/rounds")
     def rounds(record: LookedAt) -> list[RoundView]:
@@ -108,10 +132,16 @@ def study_routes(
     @router.get("/studies/{study_id}/trials")
     def trials(
         record: LookedAt,
-        after: Annotated[int, Query(ge=-1)] = -1,
+        request: Request,
+        response: Response,
+        after: Annotated[int, Query(ge=-1, le=MAX_TRIALS)] = -1,
         limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE,
     ) -> list[TrialView]:
-        return [presenter.trial(row) for row in store.trials(record.id, after=after, limit=limit)]
+        """By number; ``after`` is the last number of the page before."""
+        rows = store.trials(record.id, after=after, limit=limit)
+        if rows:
+            link_next(request, response, rows, limit, rows[-1].number)
+        return [presenter.trial(row) for row in rows]
 
     @router.post("/studies/{study_id}/trials", status_code=201, name="trial.add")
     def add_trial(request: Request, record: Owned, new: NewTrial) -> AddedTrial:

@@ -19,9 +19,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from caviar.api.access import Access
+from caviar.api.metrics import Metrics
 from caviar.contract.messages import (
+    ClaimAnswer,
     ClaimRequest,
     Finish,
+    FinishAnswer,
     Heartbeat,
     Hello,
     Message,
@@ -34,8 +37,18 @@ Body = TypeVar("Body", bound=Message)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def worker_routes(scheduler: Scheduler, access: Access) -> list[Route]:
+def worker_routes(scheduler: Scheduler, access: Access, metrics: Metrics) -> list[Route]:
     """Every route wants a worker's token."""
+
+    def claim(request: ClaimRequest) -> ClaimAnswer:
+        answer = scheduler.claim(request)
+        metrics.claims.labels("yes" if answer.granted else "no").inc()
+        return answer
+
+    def finish(message: Finish) -> FinishAnswer:
+        answer = scheduler.finish(message)
+        metrics.finishes.labels(message.outcome, answer.verdict).inc()
+        return answer
 
     def post(path: str, kind: type[Body], call: Callable[[Body], BaseModel]) -> Route:
         async def endpoint(request: Request) -> Response:
@@ -64,8 +77,8 @@ def worker_routes(scheduler: Scheduler, access: Access) -> list[Route]:
         return _json(target)
 
     return [
-        post("claim", ClaimRequest, scheduler.claim),
-        post("finish", Finish, scheduler.finish),
+        post("claim", ClaimRequest, claim),
+        post("finish", Finish, finish),
         post("heartbeat", Heartbeat, scheduler.heartbeat),
         post("hello", Hello, scheduler.hello),
         Route("/api/v1/worker/run", run_of, methods=["POST"]),

@@ -6,9 +6,10 @@ worker --Hello, Heartbeat, Finish, Shipped--> scheduler
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 ParameterValue = bool | int | float | str
 """A sampled value. ``bool`` before ``int``: pydantic keeps the type that JSON gave."""
@@ -18,6 +19,16 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+"""As large as a column of a database takes."""
+
+Attempt = Annotated[int, Field(ge=1, lt=2**31)]
+
+Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""One line."""
+
+Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
 Step = Annotated[int, Field(ge=0, lt=2**63)]
 
 Curve = Annotated[tuple[tuple[Step, Number | None], ...], Field(max_length=256)]
@@ -26,7 +37,16 @@ Curve = Annotated[tuple[tuple[Step, Number | None], ...], Field(max_length=256)]
 Gpu = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")]
 """A GPU or a part of one (MIG), by NVML's UUID, as CUDA_VISIBLE_DEVICES takes it."""
 
-HostWarning = Annotated[str, Field(max_length=500)]
+Told = Annotated[str, AfterValidator(lambda text: text.replace("\0", "\ufffd"))]
+"""What a program wrote, of any kind: a NUL, which a database may refuse, is shown as one that cannot be read."""
+
+Metrics = Annotated[
+    dict[Told, float],
+    AfterValidator(lambda given: {k: v for k, v in given.items() if math.isfinite(v)}),
+]
+"""By name. One that is no finite number is as good as none, and a database may refuse it."""
+
+HostWarning = Annotated[Told, Field(max_length=500)]
 
 Outcome = Literal["done", "failed", "stopped", "crashed", "released"]
 """How one attempt ended.
@@ -108,11 +128,11 @@ class ClaimRequest(Message):
     """Compare-and-set dispatched -> running, idempotent for one ``nonce``."""
 
     trial: Identifier
-    attempt: int = Field(ge=1)
+    attempt: Attempt
     nonce: str = Field(min_length=8, max_length=64)
-    host: str = Field(min_length=1, max_length=128)
-    incarnation: str = Field(min_length=1, max_length=64)
-    slot: int = Field(ge=0)
+    host: Name
+    incarnation: Word
+    slot: Count
     gpus: tuple[Gpu, ...] = Field(default=(), max_length=256)
     """The host's GPUs; none where it does not pin trials to GPUs."""
     slots_per_gpu: int = Field(default=1, ge=1, le=64)
@@ -163,9 +183,9 @@ class ClaimAnswer(Message):
 class Hello(Message):
     """A worker started (again). Trials held by an earlier incarnation of the host are given back."""
 
-    host: str = Field(min_length=1, max_length=128)
-    incarnation: str = Field(min_length=1, max_length=64)
-    resource_class: str = "cpu"
+    host: Name
+    incarnation: Word
+    resource_class: Word = "cpu"
     slots: int = Field(ge=1, le=4096)
     gpus: int = Field(default=0, ge=0, le=256)
 
@@ -177,23 +197,23 @@ class HelloAnswer(Message):
 class Held(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     trial: Identifier
-    attempt: int = Field(ge=1)
-    step: int | None = None
+    attempt: Attempt
+    step: Step | None = None
     """Last reported step, for the progress line."""
-    value: float | None = None
+    value: Number | None = None
     """Last reported value of the study's metric."""
     curve: Curve = ()
     """As far as it has come, where a stopping rule compares trials."""
-    output: str | None = Field(default=None, max_length=4_000)
+    output: Told | None = Field(default=None, max_length=4_000)
     """Tail of its output, kept should the host be lost; None where it is as it was."""
 
 
 class Heartbeat(Message):
     """One call a worker for all that it holds, every quarter of the lease."""
 
-    host: str
-    incarnation: str
-    free: int = Field(ge=0)
+    host: Name
+    incarnation: Word
+    free: Count
     held: tuple[Held, ...] = ()
     warnings: tuple[HostWarning, ...] = Field(default=(), max_length=8)
     """What a person should know of the host: its disk is nearly full, say."""
@@ -218,19 +238,19 @@ class Finish(Message):
     """Compare-and-set on (trial, attempt, running). A replay is a duplicate, a stale attempt is fenced."""
 
     trial: Identifier
-    attempt: int = Field(ge=1)
-    nonce: str
+    attempt: Attempt
+    nonce: str = Field(max_length=64)
     outcome: Outcome
     value: Number | None = None
     """The study's metric; there exactly when ``outcome`` is ``done`` (a stopped one may have it)."""
-    metrics: dict[str, Number] = {}
+    metrics: Metrics = {}
     """Other numbers that the training function returned (a test score, say): logged once, not tuned."""
-    steps: int = 0
+    steps: Count = 0
     curve: Curve = ()
     """Its first report, what was written down for the rungs, and of a whole training its last report."""
-    error: str = Field(default="", max_length=8_000)
+    error: Told = Field(default="", max_length=8_000)
     """Why it ended as it did: what it raised, or where it was stopped early."""
-    output: str = Field(default="", max_length=16_000)
+    output: Told = Field(default="", max_length=16_000)
     """Tail of the output."""
     seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
@@ -248,9 +268,9 @@ class FinishAnswer(Message):
 class Shipped(Message):
     """These trials' runs are complete in MLflow."""
 
-    runs: dict[Identifier, str]
+    runs: dict[Identifier, Word]
     """trial id -> MLflow run id"""
-    attempts: dict[Identifier, int] = {}
+    attempts: dict[Identifier, Count] = {}
     """trial id -> the attempt that ended it: an earlier one that is shipped completes nothing"""
 
 
@@ -258,8 +278,8 @@ class RunRequest(Message):
     """Which run is the trial's? ``run_id`` is one that the worker made or knows; the first that is told counts."""
 
     trial: Identifier
-    attempt: int = Field(ge=1)
-    run_id: str | None = Field(default=None, min_length=1, max_length=64)
+    attempt: Attempt
+    run_id: Word | None = None
 
 
 class RunAnswer(Message):

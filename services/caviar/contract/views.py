@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from caviar.contract.messages import ParameterValue
+from caviar.contract.messages import Name, ParameterValue
 
 StudyState = Literal["running", "paused", "done", "stopped", "failed"]
 TrialState = Literal[
@@ -210,6 +210,18 @@ class StudyView(View):
     mlflow: MlflowView = MlflowView()
 
 
+class StudyNow(View):
+    """Where a study stands, as its stream of events tells it first, and again when its state changes."""
+
+    study: str
+    name: str
+    state: StudyState
+    reason: str = ""
+    counts: dict[str, int]
+    """By trial state, zeros included."""
+    best: Best | None = None
+
+
 class StudyRow(View):
     """One line of the list of studies."""
 
@@ -244,18 +256,21 @@ class WorkerView(View):
     """What it said of itself with its last heartbeat: its disk is nearly full, say."""
 
 
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{0,255}$")]
+
+
 class Submission(BaseModel):
     """A study as a person wrote it: the text itself, so that errors name lines and the record keeps it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     text: str
-    filename: str = "study.yaml"
-    folder: str | None = None
+    filename: Line = "study.yaml"
+    folder: Annotated[str, StringConstraints(pattern=r"^[^\x00]{1,4096}$")] | None = None
     """Absolute folder of the file: where the trainer's module lies. Only a local service takes it."""
     resume: bool = True
     """Continue an unfinished study of the same content instead of starting another."""
-    code_version: str | None = None
-    user: str | None = None
+    code_version: Line | None = None
+    user: Line | None = None
     team: str | None = None
     """Whose study it is: the token's team by default. Only an operator names another."""
     bundle: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
@@ -300,7 +315,7 @@ class TrustedHost(BaseModel):
     """A host that gets work again."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    host: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    host: Name
 
 
 class AddedTrial(View):
@@ -310,6 +325,14 @@ class AddedTrial(View):
     """The number of the trial that trains it."""
     value: float | None = None
     """The result that was noted."""
+
+
+class Readiness(View):
+    """Whether the service can do its work."""
+
+    ready: bool
+    wrong: list[str] = []
+    """What is away or stands still."""
 
 
 class ProblemView(View):

@@ -55,6 +55,12 @@ class Spending:
             meter.starts(row.id, shares.get(row.id, 0.0), now.monotonic - before)
         return meter
 
+    @property
+    def limited(self) -> bool:
+        """Whether the study limits any part of its time."""
+        limits = (self._budget.hours, self._budget.slot_hours, self._budget.gpu_hours)
+        return limits != (None, None, None)
+
     def starts(self, trial: str, gpus: float, now: float) -> bool:
         """An attempt got its slot. False: it has it already, and nothing changes."""
         if trial in self._holding:
@@ -95,6 +101,8 @@ class Spending:
 
     def over(self, now: float) -> str | None:
         """Which part of the budget of time is spent, in words; None while there is some of each."""
+        if not self.limited:  # asked of every study in every turn
+            return None
         for use in self.uses(now):
             if use.limit is not None and use.spent >= use.limit:
                 what = use.name.replace("_", "-")

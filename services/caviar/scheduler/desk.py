@@ -62,7 +62,7 @@ class Desk:
     )
     """``open`` again: with thousands of trials that run, nobody looks through all of them to find the few that wait."""
     counts: dict[TrialState, int] = field(default_factory=lambda: dict.fromkeys(TRIAL_STATES, 0))
-    """Trials by state, zeros included."""
+    """Trials by state, zeros included. Replaced whole: who only looks needs no lock."""
     again: dict[int, TrialRow] = field(default_factory=dict)
     """The leaders' new runs, by number: the search does not learn from them."""
     nearest: TrialRow | None = None
@@ -124,7 +124,6 @@ class Desk:
         before = self.open.pop(row.number, None)
         if before is not None:
             del self.by_state[before.state][row.number]
-            self.counts[before.state] -= 1
         elif row.number > self.highest:
             self.gaps = [*range(row.number - 1, self.highest, -1), *self.gaps]
             self.highest = row.number
@@ -132,7 +131,11 @@ class Desk:
             self.gaps.remove(row.number)
         else:
             return  # it has ended already, for good
-        self.counts[row.state] += 1
+        counts = dict(self.counts)
+        if before is not None:
+            counts[before.state] -= 1
+        counts[row.state] += 1
+        self.counts = counts
         confirms = row.kind == "confirm"
         if confirms:
             self.again[row.number] = row

@@ -64,6 +64,10 @@ ROUNDS_S = 0.1
 """How often new rounds are looked for, at most."""
 
 
+SLOTS_S = 0.5
+"""How often the slots are counted anew for those who watch, at most."""
+
+
 class Scheduler:
     """What runs next.
 
@@ -130,6 +134,8 @@ class Scheduler:
         )
         self._ticked: float | None = None
         self._rounds_read = -math.inf
+        self._slots: dict[str, tuple[float, int]] = {}
+        """By resource class: when they were counted for the API, and how many there were."""
         self._desks.load(clock())
 
     # Studies
@@ -213,9 +219,20 @@ class Scheduler:
                 self.pause(record.id)
         return running
 
-    def edit(self, study_id: str, edit: StudyEdit) -> StudyRecord:
-        """Change a study's place in the queue, or who may see it. Raises NotAllowed where there is no such study."""
+    def edit(
+        self,
+        study_id: str,
+        edit: StudyEdit,
+        check: Callable[[StudyRecord], None] = lambda _record: None,
+    ) -> StudyRecord:
+        """Change a study's place in the queue, or who may see it. Raises NotAllowed where there is no such study.
+
+        ``check`` is given the study as it is, while nobody else changes it, and raises where it must stay so.
+        """
         with self._lock:
+            before = self._store.study(study_id)
+            if before is not None:
+                check(before)
             record = self._store.edit_study(study_id, edit.model_dump(exclude_none=True))
             if record is None:
                 raise NotAllowed(f"Study {study_id} does not exist.")
@@ -329,10 +346,12 @@ class Scheduler:
 
     def uses(self, study_id: str) -> list[Use] | None:
         """What a study has spent of its budget of time; None where it is over."""
+        desk = self._desks.find(study_id)
+        if desk is None or desk.record.state in ENDED:
+            return None
+        if not desk.spending.limited:
+            return []
         with self._lock:
-            desk = self._desks.find(study_id)
-            if desk is None or desk.record.state in ENDED:
-                return None
             return desk.spending.uses(self._clock())
 
     def shipped(self, message: Shipped) -> None:
@@ -357,20 +376,48 @@ class Scheduler:
             rebuilt=record.rebuilt,
         )
 
-    # What the API shows beside the store
+    # What the API shows beside the store. Where a single look at the memory will do, without the lock: a turn holds it
+    # for milliseconds, and hundreds may watch.
 
     def progress(self, trial: str) -> Progress | None:
         """The last report of a running trial."""
-        with self._lock:
-            return self._fleet.progress.get(trial)
+        return self._fleet.progress.get(trial)
+
+    def reported(self, study_id: str) -> list[tuple[str, Progress | None]]:
+        """The last report of each of the study's running trials."""
+        desk = self._desks.find(study_id)
+        running = list(desk.by_state["running"].values()) if desk else []
+        return [(row.id, self._fleet.progress.get(row.id)) for row in running]
 
     def counts(self, study_ids: Sequence[str]) -> dict[str, dict[TrialState, int]]:
         """Trials by state, zeros included, of each of these studies; of those that go on without counting them."""
-        with self._lock:
-            desks = {study_id: self._desks.find(study_id) for study_id in study_ids}
-            known = {study_id: dict(desk.counts) for study_id, desk in desks.items() if desk}
+        desks = {study_id: self._desks.find(study_id) for study_id in study_ids}
+        known = {study_id: dict(desk.counts) for study_id, desk in desks.items() if desk}
         others = [study_id for study_id in study_ids if study_id not in known]
         return known | (self._store.counts_of(others) if others else {})
+
+    def slots(self, study_id: str) -> int:
+        """Slots of the study's class, as of a moment ago."""
+        desk = self._desks.find(study_id)
+        if desk is None:
+            return 0
+        name, now = desk.study.resources.resource_class, self._clock()
+        at, slots = self._slots.get(name, (-math.inf, 0))
+        if now - at > SLOTS_S:
+            with self._lock:
+                slots = self._fleet.slots(name, now)
+            self._slots[name] = (now, slots)
+        return slots
+
+    def census(self) -> list[tuple[StudyRecord, dict[TrialState, int]]]:
+        """The studies that go on, each with its trials by state."""
+        with self._lock:
+            return [(desk.record, dict(desk.counts)) for desk in self._desks]
+
+    def ticked_s(self) -> float | None:
+        """Seconds since the last turn; None before the first."""
+        ticked = self._ticked
+        return None if ticked is None else self._clock() - ticked
 
     def workers(self) -> list[tuple[Worker, int, float]]:
         """Each worker, its free slots, and the seconds since it was seen."""

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, cast, get_args
 
 from caviar.contract.messages import Checkpoints, ParameterValue, Trainer
@@ -135,8 +136,9 @@ class Study:
         return self.budget.trials - reserved(self.budget.trials, self.confirm)
 
 
+@lru_cache(maxsize=256)
 def load_study(text: str, filename: str = "study.yaml") -> Study:
-    """Read a study file. ``filename`` only appears in messages.
+    """Read a study file. ``filename`` only appears in messages. A file is read once, however often it is asked for.
 
     Raises InputError: every problem of the file at once, each with its place, line and way out.
     """

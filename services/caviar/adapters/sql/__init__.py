@@ -1,5 +1,7 @@
 """The SQL store: SQLite in WAL mode embedded, PostgreSQL for teams."""
 
+from caviar.adapters.sql.answers import Answers
+from caviar.adapters.sql.changes import Mark
 from caviar.adapters.sql.engine import migrate, open_engine
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import Read, Start
@@ -19,7 +21,9 @@ from caviar.adapters.sql.usage import SlotTime
 from caviar.adapters.sql.webhooks import WebhookRow, Webhooks
 
 __all__ = [
+    "Answers",
     "Aside",
+    "Mark",
     "PriorRow",
     "Read",
     "RoundRow",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from caviar.adapters.sql.tables import metadata, teams, triggers_of
 from caviar.teams import DEFAULT_TEAM
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+THREADS = 50
+"""Connections that are kept, one for each thread that answers requests and some: to open one costs more than to ask."""
 HEAD = "0006"
 """The newest migration. A test compares it with the scripts in ``migrations/versions``."""
 
@@ -20,11 +23,14 @@ def open_engine(url: str) -> Engine:
     """An engine for ``url``; on SQLite with WAL, foreign keys, and writes that wait for each other.
 
     The sqlite3 driver opens a transaction late and as a reader; a read that turns into a write then fails at once
-    with SQLITE_BUSY. Beginning each transaction with BEGIN IMMEDIATE makes it wait its turn instead.
+    with SQLITE_BUSY. Beginning each transaction with BEGIN IMMEDIATE makes it wait its turn instead. SQLite waits by
+    sleeping and trying again, longer each time: within this process the writers queue before it.
     """
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+        return create_engine(url, pool_pre_ping=True, pool_size=THREADS)
+    engine = create_engine(
+        url, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=THREADS
+    )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:
@@ -35,10 +41,27 @@ def open_engine(url: str) -> Engine:
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
+    writing = threading.Lock()
+
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
-        read_only = connection.get_execution_options().get("caviar_read_only", False)
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        if connection.get_execution_options().get("caviar_read_only", False):
+            connection.exec_driver_sql("BEGIN")
+            return
+        writing.acquire()
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except BaseException:
+            writing.release()
+            raise
+        connection.info["caviar_writing"] = True
+
+    @event.listens_for(engine, "commit")
+    @event.listens_for(engine, "rollback")
+    def _end(connection: Any) -> None:
+        """Called before the transaction ends: the next writer waits for SQLite itself, a moment."""
+        if connection.info.pop("caviar_writing", False):
+            writing.release()
 
     return engine
 

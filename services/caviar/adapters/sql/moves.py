@@ -1,7 +1,8 @@
 """What changes a trial: statements on an open connection, each for one edge of ``studies.life``.
 
 A change of state is a compare-and-set: one UPDATE that names the state it leaves and gives the row back that it made.
-No row: the trial was not in that state.
+No row: the trial was not in that state. It also gives the trial its place among the changes of its study, from which
+those who watch it go on: the scheduler is the only one to change trials, one after the other.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    func,
     insert,
     or_,
     select,
@@ -26,6 +28,13 @@ from caviar.adapters.sql.rows import TrialRow
 from caviar.adapters.sql.tables import attempts, trials
 from caviar.contract.messages import Finish
 from caviar.studies.life import FINAL, OPEN, Verdict
+
+_others = trials.alias("others")
+_NEXT = (
+    select(func.coalesce(func.max(_others.c.changed), 0) + 1)
+    .where(_others.c.study_id == trials.c.study_id)
+    .scalar_subquery()
+)
 
 # Built once: to build a statement takes as long as to run it.
 _THIS = (trials.c.id == bindparam("this_trial"), trials.c.attempt == bindparam("this_attempt"))
@@ -42,7 +51,7 @@ _CLAIM = (
     .values(
         {name: bindparam(f"new_{name}") for name in ("nonce", "host", "incarnation", "slot", "gpu")}
     )
-    .values(state="running", started=bindparam("now"))
+    .values(state="running", started=bindparam("now"), changed=_NEXT)
     .returning(trials)
 )
 _CLAIMED = select(trials).where(
@@ -56,6 +65,7 @@ _FINISH = (
     update(trials)
     .where(*_THIS, trials.c.state == "running", trials.c.nonce == bindparam("this_nonce"))
     .values({name: bindparam(f"new_{name}") for name in _ENDED})
+    .values(changed=_NEXT)
     .returning(trials)
 )
 _ATTEMPT = insert(attempts)
@@ -186,6 +196,7 @@ def lose(
             error=detail if verdict.state == "quarantined" else trials.c.error,
             output=trials.c.output if output is None else output,
             ended=None if verdict.state == "queued" else now,
+            changed=_NEXT,
         )
     ).rowcount
     if moved:
@@ -203,6 +214,7 @@ def stop_one(connection: Connection, identifier: str, now: float) -> TrialRow | 
             stop_asked=True,
             state=case((waits, "cancelled"), else_=trials.c.state),
             ended=case((waits, now), else_=trials.c.ended),
+            changed=_NEXT,
         )
         .returning(trials)
     ).first()
@@ -214,7 +226,7 @@ def cancel_waiting(connection: Connection, study_id: str, now: float) -> None:
     connection.execute(
         update(trials)
         .where(trials.c.study_id == study_id, trials.c.state.in_(("queued", "dispatched")))
-        .values(state="cancelled", ended=now)
+        .values(state="cancelled", ended=now, changed=_NEXT + trials.c.number)
     )
 
 

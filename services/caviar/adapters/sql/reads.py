@@ -12,11 +12,11 @@ from caviar.adapters.sql.tables import DONE, attempts, studies, trials
 from caviar.contract.views import TrialKind, TrialState
 from caviar.studies.life import FINAL, GOING_ON, TRIAL_STATES
 
-_LISTED = [literal("").label("output") if c.name == "output" else c for c in trials.c]
+LISTED = [literal("").label("output") if c.name == "output" else c for c in trials.c]
 """The output is most of a trial's row, and shown of single trials alone."""
 
 
-def _trial(row: Row[Any]) -> TrialRow:
+def trial_of(row: Row[Any]) -> TrialRow:
     return TrialRow(**row._mapping)
 
 
@@ -64,14 +64,14 @@ def unshipped(connection: Connection, study_id: str) -> int:
 
 def one(connection: Connection, identifier: str) -> TrialRow | None:
     row = connection.execute(select(trials).where(trials.c.id == identifier)).first()
-    return _trial(row) if row else None
+    return trial_of(row) if row else None
 
 
 def numbered(connection: Connection, study_id: str, number: int) -> TrialRow | None:
     """A study's trial of that number."""
     query = select(trials).where(trials.c.study_id == study_id, trials.c.number == number)
     row = connection.execute(query).first()
-    return _trial(row) if row else None
+    return trial_of(row) if row else None
 
 
 def page(
@@ -86,7 +86,7 @@ def page(
 ) -> list[TrialRow]:
     """Trials by number, without their output; ``after`` is the last number of the page before."""
     order = trials.c.number.desc() if newest_first else trials.c.number
-    query = select(*_LISTED).where(trials.c.number > after).order_by(order)
+    query = select(*LISTED).where(trials.c.number > after).order_by(order)
     if study_id is not None:
         query = query.where(trials.c.study_id == study_id)
     if states is not None:
@@ -97,7 +97,7 @@ def page(
         query = query.where(trials.c.ended >= ended_since)
     if limit is not None:
         query = query.limit(limit)
-    return [_trial(row) for row in connection.execute(query)]
+    return [trial_of(row) for row in connection.execute(query)]
 
 
 def best(connection: Connection, study_id: str, maximize: bool) -> TrialRow | None:
@@ -118,7 +118,7 @@ def best(connection: Connection, study_id: str, maximize: bool) -> TrialRow | No
         .limit(1)
     )
     row = connection.execute(query).first()
-    return _trial(row) if row else None
+    return trial_of(row) if row else None
 
 
 def lost_for_good(connection: Connection, study_id: str) -> list[TrialRow]:
@@ -136,7 +136,7 @@ def lost_for_good(connection: Connection, study_id: str) -> list[TrialRow]:
             attempts.c.outcome == "lost",
         )
     )
-    return [_trial(row) for row in connection.execute(query)]
+    return [trial_of(row) for row in connection.execute(query)]
 
 
 def attempts_of(connection: Connection, identifier: str) -> list[dict[str, Any]]:

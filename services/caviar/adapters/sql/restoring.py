@@ -55,7 +55,7 @@ class Restoring:
                 for entry in ledger
             ),
         )
-        self._insert(trials, map(_values, rows))
+        self._insert(trials, (_values(row) | {"changed": row.number + 1} for row in rows))
         self._insert(priors, map(_values, known))
         self._insert(
             attempts,

@@ -91,6 +91,8 @@ class TrialRow:
     """Somebody asked this one trial to stop."""
     gpu: str | None = None
     """The GPU that its newest attempt was pinned to, by NVML's UUID."""
+    changed: int = 0
+    """The place of its newest change of state among those of its study; 0: it was only created. See ``changes``."""
 
     def result(self) -> Result:
         """What the search learns from an ended trial: a value, or that it failed.

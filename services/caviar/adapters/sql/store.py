@@ -11,12 +11,24 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, insert, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Row,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
+from caviar.adapters.sql import changes, ledger, looks, moves, reads, usage
 from caviar.adapters.sql import hosts as hosts_of
-from caviar.adapters.sql import ledger, looks, moves, reads, usage
 from caviar.adapters.sql import priors as priors_of
+from caviar.adapters.sql.changes import Mark
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rows import Aside, PriorRow, RoundRow, StudyRecord, TrialRow
@@ -43,9 +55,14 @@ class Store:
     """The SQL store behind ``engine``; ``clock`` gives seconds since the epoch."""
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
-        self._engine = engine
+        self.engine = self._engine = engine
         self._reader = engine.execution_options(caviar_read_only=True)
         self._clock = clock
+
+    def ask(self) -> None:
+        """Raises SQLAlchemyError where the database does not answer."""
+        with self._reader.begin() as connection:
+            connection.execute(select(1))
 
     # Studies
 
@@ -126,11 +143,15 @@ class Store:
             return [_study(row) for row in connection.execute(query)]
 
     def newest_studies(
-        self, limit: int, called: str | None = None, team: str | None = None
+        self,
+        limit: int,
+        called: str | None = None,
+        team: str | None = None,
+        before: StudyRecord | None = None,
     ) -> list[StudyRecord]:
         """The newest first; ``called``: only those of this id, this name, or whose id starts so.
 
-        ``team``: only those that it may see, its own and what others share.
+        ``team``: only those that it may see, its own and what others share. ``before``: only those older than that one.
         """
         query = select(studies).order_by(studies.c.created.desc(), studies.c.id.desc())
         if team is not None:
@@ -138,6 +159,9 @@ class Store:
         if called is not None:
             begins = studies.c.id.startswith(called, autoescape=True)
             query = query.where(or_(studies.c.name == called, begins))
+        if before is not None:
+            order = tuple_(studies.c.created, studies.c.id)
+            query = query.where(order < tuple_(literal(before.created), literal(before.id)))
         with self._reader.begin() as connection:
             return [_study(row) for row in connection.execute(query.limit(limit))]
 
@@ -211,6 +235,28 @@ class Store:
         """Mark the study's record in MLflow as complete."""
         with self._engine.begin() as connection:
             connection.execute(update(studies).where(studies.c.id == study_id).values(closed=True))
+
+    # What those who watch studies ask
+
+    def marks_of(self, study_ids: Sequence[str]) -> dict[str, Mark]:
+        """How far each of these studies has come."""
+        with self._reader.begin() as connection:
+            return changes.marks_of(connection, study_ids)
+
+    def shown_of(self, study_id: str) -> tuple[Any, ...]:
+        """All that an answer on a study takes from the tables beside its own row: it is the same while they are."""
+        with self._reader.begin() as connection:
+            return changes.shown_of(connection, study_id)
+
+    def open_marks(self, since: float) -> dict[str, Mark]:
+        """How far each study has come that has not ended, or that ended at ``since`` or later."""
+        with self._reader.begin() as connection:
+            return changes.open_marks(connection, since)
+
+    def changed_trials(self, study_id: str, after: int, limit: int) -> list[TrialRow]:
+        """Trials whose state changed after that change of the study's, in this order, without their output."""
+        with self._reader.begin() as connection:
+            return changes.changed_trials(connection, study_id, after, limit)
 
     # Results from elsewhere
 

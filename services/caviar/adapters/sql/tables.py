@@ -99,12 +99,14 @@ trials = Table(
     Column("curve", JSON, nullable=False, default=list),
     Column("stop_asked", Boolean, nullable=False, default=False),
     Column("gpu", String(128)),
+    Column("changed", Integer, nullable=False, default=0),
     UniqueConstraint("study_id", "number"),
     # Counts are read from an index alone; the best, the newest failures and what is not shipped from its first entries.
     Index(None, "study_id", "state", "number"),
     Index("ix_trials_best", "study_id", "value", sqlite_where=DONE, postgresql_where=DONE),
     Index(None, "study_id", "ended"),
     Index(None, "study_id", "shipped", "ended"),
+    Index(None, "study_id", "changed"),
 )
 
 attempts = Table(

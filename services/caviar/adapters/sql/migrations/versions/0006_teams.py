@@ -28,6 +28,10 @@ def upgrade() -> None:
         table.add_column(sa.Column("bundle", sa.String(length=64), nullable=True))
     op.create_index(op.f("ix_studies_team_created"), "studies", ["team", "created"])
     op.create_index(op.f("ix_attempts_ended"), "attempts", ["ended"])
+    with op.batch_alter_table("trials") as trials:
+        trials.add_column(sa.Column("changed", sa.Integer(), nullable=False, server_default="0"))
+    op.execute("UPDATE trials SET changed = number + 1")
+    op.create_index(op.f("ix_trials_study_id_changed"), "trials", ["study_id", "changed"])
     teams = op.create_table(
         "teams",
         sa.Column("name", sa.String(length=32), nullable=False),
@@ -126,6 +130,9 @@ def downgrade() -> None:
         op.drop_table(table)
     if op.get_bind().dialect.name != "sqlite":
         op.execute("DROP FUNCTION audit_is_append_only()")
+    op.drop_index(op.f("ix_trials_study_id_changed"), table_name="trials")
+    with op.batch_alter_table("trials") as trials:
+        trials.drop_column("changed")
     op.drop_index(op.f("ix_attempts_ended"), table_name="attempts")
     op.drop_index(op.f("ix_studies_team_created"), table_name="studies")
     with op.batch_alter_table("studies") as studies:

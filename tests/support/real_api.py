@@ -1,0 +1,133 @@
+"""The real API over a real scheduler and SQLite, on a real socket in this process; workers are played by hand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+from fastapi import FastAPI
+
+from caviar.adapters.sql import Store, Teams, migrate, open_engine
+from caviar.adapters.sql.webhooks import Webhooks
+from caviar.api import create_app
+from caviar.api.access import Access
+from caviar.api.serving import server
+from caviar.api.webhooks import webhook_routes
+from caviar.contract.access import Role
+from caviar.contract.messages import ClaimRequest, Finish, Hello, Ticket
+from caviar.scheduler import Scheduler
+from caviar.scheduler.loop import Loop
+from caviar.teams import new_token
+from caviar.webhooks import Allowed
+from tests.support import wait_until
+from tests.support.servers import free_port
+
+TOKEN = "a-client-token-of-the-tests"
+WORKER_TOKEN = "a-worker-token-of-the-tests"
+STUDY = """\
+name: {name}
+metric: {{name: loss, goal: minimize}}
+trainer: {{function: "parabola:train"}}
+space:
+  x: {{type: float, low: 0.0, high: 1.0}}
+search: {{strategy: random, seed: 0}}
+stop: none
+budget: {{trials: {trials}}}
+"""
+
+
+@dataclass
+class Serving:
+    """One life of the service."""
+
+    url: str
+    app: FastAPI
+    store: Store
+    scheduler: Scheduler
+    access: Access
+    tickets: list[Ticket] = field(default_factory=list)
+
+    def client(self, token: str = TOKEN) -> httpx2.Client:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx2.Client(
+            base_url=f"{self.url}/api/v1", headers=headers, trust_env=False, timeout=30
+        )
+
+    def token(self, role: Role, team: str | None = "default", name: str = "ada") -> str:
+        """A new one."""
+        fresh = new_token()
+        self.access.changed(self.access.teams.add_token(fresh, name, role, team, None))
+        return fresh.text
+
+    def submit(self, name: str = "parabola", trials: int = 3) -> str:
+        with self.client() as client:
+            answer = client.post("/studies", json={"text": STUDY.format(name=name, trials=trials)})
+        answer.raise_for_status()
+        return str(answer.json()["id"])
+
+    def train(self, study: str, count: int) -> None:
+        """As a worker with one slot: claim and finish so many of the study's trials."""
+        self.scheduler.hello(Hello(host="host", incarnation="one", slots=1))
+        for _ in range(count):
+            ticket = wait_until(lambda: self._ticket_of(study), why=f"a ticket of {study}")
+            nonce = f"nonce-{ticket.trial}"
+            claim = ClaimRequest(
+                trial=ticket.trial,
+                attempt=ticket.attempt,
+                nonce=nonce,
+                host="host",
+                incarnation="one",
+                slot=0,
+            )
+            assert self.scheduler.claim(claim).granted
+            value = float(ticket.params["x"])
+            self.scheduler.finish(
+                Finish(
+                    trial=ticket.trial,
+                    attempt=ticket.attempt,
+                    nonce=nonce,
+                    outcome="done",
+                    value=value,
+                    seconds=0.1,
+                )
+            )
+
+    def _ticket_of(self, study: str) -> Ticket | None:
+        for ticket in self.tickets:
+            if ticket.study == study:
+                self.tickets.remove(ticket)
+                return ticket
+        return None
+
+
+@contextmanager
+def serving(folder: Path, database: str | None = None) -> Iterator[Serving]:
+    """Until the end of the block. Another one in the same folder is the same service, started again."""
+    engine = open_engine(database or f"sqlite:///{folder / 'caviar.db'}")
+    migrate(engine)
+    store = Store(engine)
+    tickets: list[Ticket] = []
+    scheduler = Scheduler(
+        store, lambda ticket, _queue: tickets.append(ticket), lease_s=60, claim_s=60, local=True
+    )
+    access = Access(Teams(engine), TOKEN, WORKER_TOKEN)
+    app = create_app(store, scheduler, access, mlflow_uri="")
+    app.include_router(webhook_routes(Webhooks(engine), Allowed.parse("")))
+    port = free_port()
+    api = server(app, port=port)
+    thread = threading.Thread(target=api.run)
+    thread.start()
+    loop = Loop(scheduler, app.state.metrics.ticks.observe)
+    loop.start()
+    try:
+        wait_until(lambda: api.started, why="the API answers")
+        yield Serving(f"http://127.0.0.1:{port}", app, store, scheduler, access, tickets)
+    finally:
+        api.should_exit = True
+        thread.join()
+        loop.stop()
+        engine.dispose()
