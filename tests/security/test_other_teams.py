@@ -10,6 +10,9 @@ from tests.support.two_teams import STUDY, House, routes_of
 
 EVERYBODYS = {
     ("GET", "/api/v1/health"),
+    ("GET", "/api/v1/ready"),
+    ("GET", "/api/v1/openapi.json"),
+    ("GET", "/api/v1/events"),  # its stream has no end: tests/integration looks into it
     ("GET", "/api/v1/whoami"),
     ("GET", "/api/v1/workers"),  # see below
 }

@@ -52,6 +52,8 @@ def test_an_odd_id_names_nothing(standing: House, odd: str) -> None:
         if "{" not in path:
             continue
         for one in given:
+            if path.endswith("/events") and set(one) <= {".", "/"}:
+                continue  # the client itself steps up, to the team's own stream, which has no end
             parts = [one if part.startswith("{") else part for part in path.split("/")]
             answer = standing.client.request(
                 method,
@@ -59,7 +61,7 @@ def test_an_odd_id_names_nothing(standing: House, odd: str) -> None:
                 json={},
                 headers={"Authorization": f"Bearer {standing.tokens['operator']}"},
             )
-            assert answer.status_code in (307, 404, 405, 409, 422), f"{method} {path}: {answer}"
+            assert answer.status_code in (307, 400, 404, 405, 409, 414, 422), f"{method} {path}: {answer}"
             assert "x-injected" not in answer.headers
 
 
