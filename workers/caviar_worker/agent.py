@@ -30,6 +30,7 @@ from caviar_worker.files import read_json
 from caviar_worker.folders import attempts, held
 from caviar_worker.processes import kill_recorded_group
 from caviar_worker.settings import WorkerSettings
+from caviar_worker.user import environment_of, hide, prepare_host
 
 log = logging.getLogger("caviar.worker")
 
@@ -48,9 +49,12 @@ def main(settings: WorkerSettings) -> int:
     Raises InputError where another worker holds the folder, or the sockets' folder is not ours alone.
     """
     _log_to_stderr()
+    hide()
     lock = _lock(settings.folder)
     try:
         _private(settings.run_dir)
+        prepare_host(settings.user, settings.folder)
+        _say_who(settings)
         settings.closing_file.unlink(missing_ok=True)
         kill_left_overs(settings.folder)
         return Agent(settings).run()
@@ -71,13 +75,17 @@ class Agent:
             **settings.environ(),
             "CAVIAR_WORKER_INCARNATION": self.incarnation,
         }
-        user = trial_environment(
+        allowed = trial_environment(
             os.environ, settings.trial_env, cores=usable_cores(), slots=settings.slots
         )
+        theirs = environment_of(settings.user, settings.folder, allowed)
         python = sys.executable
         me = str(os.getpid())
         self.forkserver = Child(
-            "fork server", forkserver_command(settings.forkserver_socket), user, pipe=True
+            "fork server",
+            forkserver_command(settings.forkserver_socket, settings.user),
+            theirs,
+            pipe=True,
         )
         self.celery = Child(
             "Celery worker", [python, "-m", "caviar_worker.celery_main", me], service
@@ -166,6 +174,16 @@ def kill_left_overs(folder: Path) -> None:
             killed = kill_recorded_group(pid, start, boot, attempt.path)
             if killed:
                 log.warning("%d processes of %s were left over: killed.", killed, attempt.path.name)
+
+
+def _say_who(settings: WorkerSettings) -> None:
+    if settings.user is not None:
+        log.info("Trials run as the user %s.", settings.user)
+    elif settings.allow_folders or settings.allow_commands or settings.allow_bundles:
+        log.warning(
+            "Studies' code runs as this worker's own user: it can read what this user can read. "
+            "Run the worker as root with CAVIAR_WORKER_USER to keep them apart."
+        )
 
 
 def _lock(folder: Path) -> int:

@@ -85,12 +85,13 @@ class Child:
                 self._process.stdin.close()
 
 
-def forkserver_command(socket: Path) -> list[str]:
-    """The fork server's argv, with this process as the parent it ends with."""
+def forkserver_command(socket: Path, user: str | None) -> list[str]:
+    """The fork server's argv, with this process as the parent it ends with. ``user``: who trials run as."""
     module = "caviar_worker.forkserver"
     return [
         *(sys.executable, "-m", module),
         *("--socket", str(socket), "--parent", str(os.getpid())),
+        *(() if user is None else ("--user", user)),
     ]
 
 

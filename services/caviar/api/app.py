@@ -7,6 +7,7 @@ from fastapi import APIRouter, FastAPI
 from caviar import __version__
 from caviar.adapters.sql import Store
 from caviar.api.access import Access, Operator, Viewer
+from caviar.api.bundles import bundle_routes, worker_bundle_route
 from caviar.api.present import Presenter, worker_views
 from caviar.api.problems import add_problem_handlers
 from caviar.api.studies import study_routes
@@ -21,8 +22,10 @@ def create_app(store: Store, scheduler: Scheduler, access: Access, *, mlflow_uri
     app = FastAPI(title="Caviar", version=__version__, docs_url=None, redoc_url=None)
     app.state.access, app.state.store = access, store
     app.router.routes += worker_routes(scheduler, access)  # the first to be matched
+    app.router.routes.append(worker_bundle_route(access, store.bundles))
     presenter = Presenter(store, scheduler, mlflow_uri)
     app.include_router(study_routes(access, store, scheduler, presenter))
+    app.include_router(bundle_routes(access, store.bundles))
     app.include_router(_service_routes(scheduler))
     add_problem_handlers(app)
     return app

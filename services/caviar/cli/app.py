@@ -74,12 +74,13 @@ def up(workers: int | None, home: Path | None) -> int:
 
 @app.command()
 @click.argument("file", type=_FILE, metavar="STUDY.yaml")
+@click.option("--code", type=_FOLDER, metavar="DIR", help="Bring the code in this folder along.")
 @_json_option
-def submit(file: Path, as_json: bool) -> int:
+def submit(file: Path, code: Path | None, as_json: bool) -> int:
     """Hand a study to the service and return at once."""
     from caviar.cli.running import submit_study
 
-    return submit_study(file, as_json)
+    return submit_study(file, code, as_json)
 
 
 @app.command()

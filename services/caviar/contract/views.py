@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from caviar.contract.messages import ParameterValue
+from caviar.contract.messages import Digest, ParameterValue
 
 StudyState = Literal["running", "paused", "done", "stopped", "failed"]
 TrialState = Literal[
@@ -247,7 +247,7 @@ class Submission(BaseModel):
     user: str | None = None
     team: str | None = None
     """Whose study it is: the token's team by default. Only an operator names another."""
-    bundle: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    bundle: Digest | None = None
     """The digest of a code bundle that was uploaded before."""
 
 

@@ -247,6 +247,9 @@ class _Embedded:
             "CAVIAR_WORKER_RUN": str(self._runtime / "worker"),
             "CAVIAR_WORKER_ALLOW_FOLDERS": "1",
             "CAVIAR_WORKER_ALLOW_COMMANDS": "1",
+            "CAVIAR_WORKER_ALLOW_BUNDLES": "1",
+            # The studies are this user's own, and so is their code.
+            "CAVIAR_WORKER_USER": "same",
         }
 
 

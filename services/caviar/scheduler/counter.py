@@ -79,6 +79,9 @@ class Counter:
         if waiting and waiting.state == "dispatched" and waiting.attempt == request.attempt:
             entered = self._gate.enter(desk, waiting, request, now)
             if isinstance(entered, ClaimAnswer):
+                nobody = self._gate.nobody(desk, now)
+                if nobody is not None:
+                    self._desks.end(desk, "failed", nobody)
                 self._wake.notify_all()
                 return entered
             place = entered

@@ -1,5 +1,6 @@
 """The SQL store: SQLite in WAL mode embedded, PostgreSQL for teams."""
 
+from caviar.adapters.sql.bundles import Bundles
 from caviar.adapters.sql.engine import migrate, open_engine
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import Read, Start
@@ -19,6 +20,7 @@ from caviar.adapters.sql.webhooks import WebhookRow, Webhooks
 
 __all__ = [
     "Aside",
+    "Bundles",
     "PriorRow",
     "Read",
     "RoundRow",

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from caviar.adapters.sql import hosts as hosts_of
 from caviar.adapters.sql import ledger, looks, moves, reads
 from caviar.adapters.sql import priors as priors_of
+from caviar.adapters.sql.bundles import Bundles
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rows import Aside, PriorRow, RoundRow, StudyRecord, TrialRow
@@ -45,6 +46,7 @@ class Store:
         self._engine = engine
         self._reader = engine.execution_options(caviar_read_only=True)
         self._clock = clock
+        self.bundles = Bundles(engine, clock)
 
     # Studies
 
