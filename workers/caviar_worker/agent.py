@@ -22,6 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from caviar.errors import CaviarError, InputError, Problem
+from caviar_worker import hidden
 from caviar_worker.children import Child, forkserver_command, reap_strangers
 from caviar_worker.cores import usable_cores
 from caviar_worker.disk import Disk
@@ -30,7 +31,7 @@ from caviar_worker.files import read_json
 from caviar_worker.folders import attempts, held
 from caviar_worker.processes import kill_recorded_group
 from caviar_worker.settings import WorkerSettings
-from caviar_worker.user import environment_of, hide, prepare_host
+from caviar_worker.user import environment_of, hide, prepare_host, reads_python
 
 log = logging.getLogger("caviar.worker")
 
@@ -79,7 +80,6 @@ class Agent:
             os.environ, settings.trial_env, cores=usable_cores(), slots=settings.slots
         )
         theirs = environment_of(settings.user, settings.folder, allowed)
-        python = sys.executable
         me = str(os.getpid())
         self.forkserver = Child(
             "fork server",
@@ -87,13 +87,14 @@ class Agent:
             theirs,
             pipe=True,
         )
-        self.celery = Child(
-            "Celery worker", [python, "-m", "caviar_worker.celery_main", me], service
-        )
-        self.shipper = Child("shipper", [python, "-m", "caviar_worker.shipper", me], service)
-        self.copies = Child(
-            "checkpoint copies", [python, "-m", "caviar_worker.copies", me], service
-        )
+
+        def part(name: str, module: str) -> Child:
+            run = hidden.command(f"caviar_worker.{module}", me)
+            return Child(name, run, allowed, hidden=service)
+
+        self.celery = part("Celery worker", "celery_main")
+        self.shipper = part("shipper", "shipper")
+        self.copies = part("checkpoint copies", "copies")
         self.children = [self.forkserver, self.celery]
 
     def run(self) -> int:
@@ -179,6 +180,9 @@ def kill_left_overs(folder: Path) -> None:
 def _say_who(settings: WorkerSettings) -> None:
     if settings.user is not None:
         log.info("Trials run as the user %s.", settings.user)
+        if not reads_python(settings.user):
+            where = f"{sys.executable} and {os.__file__}"
+            log.warning("%s cannot read %s: imports will fail.", settings.user, where)
     elif settings.allow_folders or settings.allow_commands or settings.allow_bundles:
         log.warning(
             "Studies' code runs as this worker's own user: it can read what this user can read. "

@@ -2,12 +2,9 @@
 
 import gc
 
-from caviar_worker.user import hide
-
 
 def run() -> None:
     """Collections while modules load find nothing and cost a fifth of the start."""
-    hide()
     gc.set_threshold(50_000)
     from caviar_worker.app import main
 

@@ -110,6 +110,7 @@ def verified(path: Path, attempt: int, step: int) -> bool:
         place = path.resolve()
         return all(
             (path / name).resolve() == place / name
+            and (path / name).is_file()
             and (path / name).stat().st_size == entry.size
             and _digest(path / name) == entry.sha256
             for name, entry in files.items()

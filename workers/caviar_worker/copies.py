@@ -30,7 +30,6 @@ from caviar_worker.folders import (
 from caviar_worker.lean import prepare_mlflow
 from caviar_worker.processes import be_nice, die_with_parent
 from caviar_worker.settings import WorkerSettings
-from caviar_worker.user import hide
 
 if TYPE_CHECKING:
     from caviar_worker.store import Store
@@ -218,7 +217,6 @@ def main() -> None:
     if len(sys.argv) > 1:
         die_with_parent(int(sys.argv[1]))
     be_nice(os.getpid(), _NICENESS)
-    hide()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s copies %(levelname)s %(message)s")
     prepare_mlflow()
     import caviar_worker.store  # noqa: F401 - here, before a slot waits for it

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, mode: int = 0o600) -> None:
     """Put ``value`` at ``path`` by a rename, so that a reader sees the old file or the new one.
+
+    Trials may run as another user: by default they are not to read it.
 
     No fsync: after a power cut the trial is lost with its host anyway, and a fsync costs 5–20 ms.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        draft.write_text(json.dumps(value, separators=(",", ":")), encoding="utf-8")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(draft, flags, mode), "w", encoding="utf-8") as file:
+            file.write(json.dumps(value, separators=(",", ":")))
         draft.replace(path)
     except OSError:
         draft.unlink(missing_ok=True)

@@ -33,7 +33,7 @@ def keep_rule(root: Path, study: str, rule: StopRule) -> None:
     """Put the newest rule where this host's trials look."""
     path = rule_of(root, study)
     path.parent.mkdir(exist_ok=True, mode=0o700)
-    write_json(path, rule.model_dump(mode="json"))
+    write_json(path, rule.model_dump(mode="json"), 0o644)
 
 
 def tidy(root: Path, studies: set[str]) -> None:

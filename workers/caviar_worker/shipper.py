@@ -32,7 +32,6 @@ from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
 from caviar_worker.ship_errors import MlflowAway, MlflowRefused
 from caviar_worker.ship_trial import PASSING, Forgotten, ship
-from caviar_worker.user import hide
 
 if TYPE_CHECKING:
     from caviar_worker.mlflow_client import Runs
@@ -288,7 +287,6 @@ def main() -> None:
     if len(sys.argv) > 1:
         die_with_parent(int(sys.argv[1]))
     be_nice(os.getpid(), _NICENESS)
-    hide()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s shipper %(levelname)s %(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     settings = WorkerSettings.from_environ(os.environ)

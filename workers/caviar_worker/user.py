@@ -99,7 +99,7 @@ def prepare_host(name: str | None, folder: Path) -> None:
     home = home_of(folder)
     home.mkdir(exist_ok=True, mode=0o700)
     os.chown(home, about.pw_uid, about.pw_gid)
-    if not _reaches(name, home):
+    if not _may(name, home, os.W_OK | os.X_OK):
         raise InputError(
             Problem(
                 ("CAVIAR_WORKER_DIR",),
@@ -129,14 +129,19 @@ def prepare_attempt(name: str | None, folder: AttemptFolder) -> None:
         os.chown(path, about.pw_uid, about.pw_gid, follow_symlinks=False)
 
 
-def _reaches(name: str, path: Path) -> bool:
-    """Whether the user can write there: tried, because the folders above it decide."""
+def reads_python(name: str) -> bool:
+    """Whether the user reaches the interpreter and its library: what user code imports is read as the user."""
+    return _may(name, Path(sys.executable), os.X_OK) and _may(name, Path(os.__file__), os.R_OK)
+
+
+def _may(name: str, path: Path, how: int) -> bool:
+    """Tried as the user, because the folders above the path decide."""
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
             become(name)
-            code = 0 if os.access(path, os.W_OK | os.X_OK) else 1
+            code = 0 if os.access(path, how) else 1
         finally:
             os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

@@ -48,5 +48,5 @@ def _no_name(name: str, offers: Offers) -> str:
     there = ", ".join(sorted(offers.names)[:10]) or "none"
     return (
         f"This worker does not offer the trainer {name!r}; it offers: {there}. A trainer is an entry point of the "
-        "group caviar.trainers of a package that is installed there, and CAVIAR_WORKER_TRAINERS says which of them count."
+        "group caviar.trainers of a package that is installed there, CAVIAR_WORKER_TRAINERS says which of them count."
     )
