@@ -16,10 +16,11 @@ from caviar.contract.messages import (
     HeartbeatAnswer,
     Held,
     Hello,
+    Offers,
     Outcome,
     Ticket,
 )
-from caviar.contract.views import Submission
+from caviar.contract.views import Submission, Submitted
 from caviar.scheduler import Scheduler
 
 STUDY = """
@@ -46,6 +47,7 @@ class Machine:
     gpus: tuple[str, ...] = ()
     slots_per_gpu: int = 1
     incarnation: str = "one"
+    offers: Offers | None = None
     held: list[Assignment] = field(default_factory=list)
 
     @property
@@ -87,15 +89,21 @@ class Fleet:
                 resource_class=self.resource_class,
                 slots=machine.slots,
                 gpus=len(machine.gpus),
+                offers=machine.offers,
             )
         )
 
     def submit(
         self, budget: str = "trials: 20", name: str = "parabola", resources: str = ""
     ) -> str:
+        return self.submitted(budget, name, resources).id
+
+    def submitted(
+        self, budget: str = "trials: 20", name: str = "parabola", resources: str = ""
+    ) -> Submitted:
         resources = resources or f"class: {self.resource_class}"
         text = STUDY.format(name=name, budget=budget, resources=resources)
-        return self.scheduler.submit(Submission(text=text)).id
+        return self.scheduler.submit(Submission(text=text))
 
     def pass_time(self, seconds: float, beat: bool = True) -> None:
         """In steps shorter than a lease, with a heartbeat of every machine unless ``beat`` is False."""
@@ -130,6 +138,7 @@ class Fleet:
                 slot=len(machine.held),
                 gpus=machine.gpus,
                 slots_per_gpu=machine.slots_per_gpu,
+                offers=machine.offers,
             )
         )
         if answer.assignment is not None:
