@@ -125,11 +125,11 @@ class Client:
     def submit(self, submission: Submission) -> Submitted:
         return self._create("/studies", Submitted, submission)
 
-    def bring(self, digest: str, data: bytes) -> None:
+    def bring(self, digest: str, data: bytes, team: str | None = None) -> None:
         """Upload a code bundle, where the service does not have it yet."""
-        path = f"/bundles/{digest}"
-        if self._answer("HEAD", path).status_code == 404:
-            answer = self._answer("PUT", path, content=data, timeout_s=UPLOAD_S)
+        path, query = f"/bundles/{digest}", {"team": team} if team else None
+        if self._answer("HEAD", path, query=query).status_code == 404:
+            answer = self._answer("PUT", path, query=query, content=data, timeout_s=UPLOAD_S)
             if answer.status_code >= 300:
                 raise error_of(answer.status_code, answer.text)
 
