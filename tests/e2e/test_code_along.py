@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,13 +97,13 @@ def test_each_study_trains_the_code_that_it_brought(caviar: Caviar) -> None:
     first, said = submit(caviar, "first", function, one)
     assert ".env" in said
     second, _ = submit(caviar, "second", function, two)
-    command = '{command: [python, script.py, --x, "{word}"]}'
+    command = f'{{command: ["{sys.executable}", script.py, --x, "{{word}}"]}}'
     third, _ = submit(caviar, "third", command, two)
     shutil.rmtree(one)
     values = {}
     for name, answer in (("first", first), ("second", second), ("third", third)):
         view = ended(caviar, answer["id"])
-        assert view["state"] == "done", view
+        assert view["state"] == "done", view["failures"]
         values[name] = view["best"]["value"]
         assert view["counts"]["done"] == 3
     assert values == {"first": 1.5, "second": 2.5, "third": 3.0}

@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 
 from caviar.contract.bundle import File, pack
-from caviar.contract.messages import Trainer
+from caviar.contract.messages import StopRule, Trainer
 from tests.support.desk import TOKEN, Desk
 from tests.support.host import DATABASE, Host, worker_host
 from tests.support.servers import RedisServer
 from tests.support.thief import SOURCE
+from tests.support.user_code import SOURCE as USER_CODE
 
 pytestmark = [
     pytest.mark.real,
@@ -141,3 +142,31 @@ def test_the_workers_own_processes_hide_from_their_user(
     assert seen["found"] == []
     for kind in ("environ", "memory", "fd", "ptrace"):
         assert all("forkserver" in who for who in seen["looked"].get(kind, [])), kind
+
+
+@as_root
+def test_a_stranger_does_all_that_a_trial_does(
+    open_path: Path, redis_server: RedisServer, desk: Desk, view: tuple[str, ...]
+) -> None:
+    """It reports, is stopped early, crashes and goes on from its checkpoint, and leaves no process."""
+    steady = bring(desk, users_trainer=USER_CODE)
+    rule = StopRule(first=0, last=39, rungs=(2, 8), values=((0.5, 0.6, 0.7), (0.6, 0.7)))
+    with worker_host(open_path, redis_server, desk, allow_bundles=True, user=STRANGER) as host:
+        host.prefix = view
+        host.start()
+        named = steady.model_copy(update={"function": "users_trainer:steady"})
+        host.train("bad", named, params={"x": 0.1}, stop=rule)
+        bad = host.finish_of("bad")
+        assert (bad.outcome, bad.value, bad.steps) == ("stopped", 0.1, 3)
+        assert bad.error == "stopped early at step 2 of about 39, rung 1 of 2"
+        named = steady.model_copy(update={"function": "users_trainer:resumes"})
+        host.train("resumes", named)
+        assert host.finish_of("resumes").outcome == "crashed"
+        host.train("resumes", named, attempt=2)
+        again = host.finish_of("resumes", attempt=2)
+        assert (again.outcome, again.steps) == ("done", 3)
+        named = steady.model_copy(update={"function": "users_trainer:broken"})
+        host.train("broken", named)
+        assert host.finish_of("broken").error.endswith("RuntimeError: it broke")
+        assert host.stop() == 0
+        host.wait_until_gone()

@@ -217,6 +217,7 @@ def _train(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> Ending:
         return Ending("failed", error=f"The study's code cannot be used: {error}")
     except (Away, OSError) as error:
         log.warning("%s is given back: %s", folder.path.name, error)
+        _rest(slot, AGAIN_S)  # it comes again at once
         return Ending("released", error=f"The study's code did not come: {error}")
     assignment = assignment.model_copy(update={"trainer": code})
     lock = _hold_gpu(slot, folder, assignment)
