@@ -88,6 +88,9 @@ def ended(caviar: Caviar, study: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.timeout(
+    600
+)  # a command waits for MLflow, whose server starts slowly on a busy machine
 def test_each_study_trains_the_code_that_it_brought(caviar: Caviar) -> None:
     """Modules of one name in two bundles do not meet; trials do not see what others wrote; words stay words."""
     caviar.start("up", "--workers", "2")

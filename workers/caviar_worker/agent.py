@@ -89,7 +89,8 @@ class Agent:
         )
 
         def part(name: str, module: str) -> Child:
-            run = hidden.command(f"caviar_worker.{module}", me)
+            # The folder is for whoever looks at processes: theirs show nothing else of whose they are.
+            run = hidden.command(f"caviar_worker.{module}", me, str(settings.folder))
             return Child(name, run, allowed, hidden=service)
 
         self.celery = part("Celery worker", "celery_main")
