@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DatabaseError
 
+from caviar.contract.bundle import File, pack
 from caviar.search import Searcher
 from caviar.studies.spec import load_study
 from tests.support.two_teams import STUDY, House, routes_of
@@ -63,6 +64,11 @@ def aside(house: House) -> tuple[str, object]:
     return "/workers/trust", {"host": "host-9"}
 
 
+def bundle(_house: House) -> tuple[str, object]:
+    digest, data = pack([File("train.py", b"pass")])
+    return f"/bundles/{digest}", data
+
+
 CHANGES: dict[tuple[str, str], tuple[str, Prepared]] = {
     ("POST", "/studies"): (
         "study.submit",
@@ -89,6 +95,7 @@ CHANGES: dict[tuple[str, str], tuple[str, Prepared]] = {
         "token.revoke",
         lambda house: (f"/tokens/{house.ids['alpha/viewer']}/revoke", None),
     ),
+    ("PUT", "/bundles/{digest}"): ("bundle.keep", bundle),
     ("POST", "/webhooks"): ("webhook.add", lambda _house: ("/webhooks", HOOK)),
     ("DELETE", "/webhooks/{webhook_id}"): ("webhook.remove", on_webhook("")),
     ("POST", "/webhooks/{webhook_id}/test"): ("webhook.test", on_webhook("/test")),

@@ -61,7 +61,9 @@ def test_an_odd_id_names_nothing(standing: House, odd: str) -> None:
                 json={},
                 headers={"Authorization": f"Bearer {standing.tokens['operator']}"},
             )
-            assert answer.status_code in (307, 400, 404, 405, 409, 414, 422), f"{method} {path}: {answer}"
+            assert answer.status_code in (307, 400, 404, 405, 409, 414, 422), (
+                f"{method} {path}: {answer}"
+            )
             assert "x-injected" not in answer.headers
 
 

@@ -58,6 +58,8 @@ class Desk:
     runs: dict[str, str] = field(default_factory=dict)
     shipped: dict[str, str] = field(default_factory=dict)
     targets: dict[str, ShipTarget] = field(default_factory=dict)
+    bundles: dict[str, bytes] = field(default_factory=dict)
+    """Digest -> archive: a trial whose trainer names one gets it."""
     order: list[str] = field(default_factory=list)
     """Which routes were called, in order."""
     known: bool = True
@@ -79,11 +81,12 @@ class Desk:
         bounded: tuple[str, ...] = (),
         gpu: str | None = None,
         checkpoints: Checkpoints | None = None,
+        study: str = "study-1",
     ) -> dict[str, Any]:
         """Dispatch an attempt; the ticket for the queue."""
         assignment = Assignment(
             trial=trial,
-            study="study-1",
+            study=study,
             study_name="a study",
             number=number,
             round=1,
@@ -162,7 +165,12 @@ class Desk:
         complete = message.trial in self.shipped
         return RunAnswer(run_id=self.runs.get(message.trial), attempt=newest, complete=complete)
 
-    def answer(self, method: str, path: str, token: str, body: bytes) -> tuple[int, str]:
+    def bundle_of(self, study: str) -> bytes:
+        """Every study brings along all bundles: the one that its newest trial names is asked for."""
+        named = [a.trainer.bundle for a in self.assignments.values() if a.study == study]
+        return self.bundles[str(named[-1])]
+
+    def answer(self, method: str, path: str, token: str, body: bytes) -> tuple[int, str | bytes]:
         with self.lock:
             if self.away:
                 return 503, json.dumps({"detail": "away"})
@@ -170,6 +178,8 @@ class Desk:
                 return 401, json.dumps({"detail": "who are you?"})
             what = path.removeprefix("/api/v1/worker/")
             self.order.append(what)
+            if method == "GET" and what.endswith("/bundle"):
+                return 200, self.bundle_of(what.split("/")[1])
             if method == "GET":
                 target = self.targets.get(what.split("/")[1])
                 return (200, target.model_dump_json()) if target else (404, "{}")
@@ -196,7 +206,7 @@ def open_desk() -> Iterator[Desk]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             token = self.headers.get("Authorization", "")
             status, text = desk.answer(self.command, self.path, token, body)
-            content = text.encode()
+            content = text if isinstance(text, bytes) else text.encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))

@@ -17,10 +17,11 @@ from caviar.contract.messages import (
     HeartbeatAnswer,
     Held,
     Hello,
+    Offers,
     Outcome,
     Ticket,
 )
-from caviar.contract.views import Submission
+from caviar.contract.views import Submission, Submitted
 from caviar.scheduler import Scheduler
 from caviar.teams import DEFAULT_TEAM
 
@@ -48,6 +49,7 @@ class Machine:
     gpus: tuple[str, ...] = ()
     slots_per_gpu: int = 1
     incarnation: str = "one"
+    offers: Offers | None = None
     held: list[Assignment] = field(default_factory=list)
 
     @property
@@ -91,6 +93,7 @@ class Fleet:
                 resource_class=self.resource_class,
                 slots=machine.slots,
                 gpus=len(machine.gpus),
+                offers=machine.offers,
             )
         )
 
@@ -108,10 +111,20 @@ class Fleet:
         team: str = DEFAULT_TEAM,
         priority: int = 0,
     ) -> str:
+        return self.submitted(budget, name, resources, team, priority).id
+
+    def submitted(
+        self,
+        budget: str = "trials: 20",
+        name: str = "parabola",
+        resources: str = "",
+        team: str = DEFAULT_TEAM,
+        priority: int = 0,
+    ) -> Submitted:
         resources = resources or f"class: {self.resource_class}"
         text = STUDY.format(name=name, budget=budget, resources=resources)
         text += f"priority: {priority}\n"
-        return self.scheduler.submit(Submission(text=text, resume=False), team).id
+        return self.scheduler.submit(Submission(text=text, resume=False), team)
 
     def pass_time(self, seconds: float, beat: bool = True) -> None:
         """In steps shorter than a lease, with a heartbeat of every machine unless ``beat`` is False."""
@@ -146,6 +159,7 @@ class Fleet:
                 slot=len(machine.held),
                 gpus=machine.gpus,
                 slots_per_gpu=machine.slots_per_gpu,
+                offers=machine.offers,
             )
         )
         if answer.assignment is not None:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,9 @@ from tests.support.desk import TOKEN, Desk
 from tests.support.marked import marked
 from tests.support.servers import RedisServer
 
+DATABASE = "postgresql://caviar:a-secret-of-the-tests@db/caviar"
+"""In the worker's environment, where it does not belong."""
+
 
 @dataclass
 class Host:
@@ -30,14 +33,16 @@ class Host:
     desk: Desk
     process: subprocess.Popen[bytes] | None = None
     log: Path = Path(os.devnull)
+    prefix: tuple[str, ...] = ()
+    """Words before the agent's command: another user, a view of its own on the files."""
 
     def start(self) -> None:
         if self.process is not None:
             self.process.poll()  # an earlier agent that was killed is collected
-        environ = {**os.environ, **self.settings.environ(), "CAVIAR_DATABASE_URL": "a secret"}
+        environ = {**os.environ, **self.settings.environ(), "CAVIAR_DATABASE_URL": DATABASE}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "caviar_worker.agent"],
+                [*self.prefix, sys.executable, "-m", "caviar_worker.agent"],
                 env=environ,
                 stdout=log,
                 stderr=log,
@@ -61,8 +66,12 @@ class Host:
         def found() -> Finish | None:
             return self.desk.finished.get((trial, attempt))
 
+        return self.wait_for(found, f"{trial}.{attempt} is reported", deadline)  # type: ignore[return-value]
+
+    def wait_for(self, look: Callable[[], object], why: str, deadline: float = 60) -> object:
+        """As ``wait_until``; what the host said is told where it was in vain."""
         try:
-            return wait_until(found, deadline, f"{trial}.{attempt} is reported")  # type: ignore[return-value]
+            return wait_until(look, deadline, why)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log.read_text()[-4000:]}") from None
 

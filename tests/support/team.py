@@ -133,6 +133,7 @@ class Team:
             "CAVIAR_WORKER_DIR": str(here / "worker"),
             "CAVIAR_WORKER_RUN": str(here / "run"),
             "CAVIAR_WORKER_ALLOW_FOLDERS": "1",
+            "CAVIAR_WORKER_USER": "same",
         }
         self._add(name, [sys.executable, "-m", "caviar.cli", "worker"], about)
 

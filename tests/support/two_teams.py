@@ -75,7 +75,8 @@ class House:
         sent = dict(headers or {})
         if who is not None:
             sent["Authorization"] = f"Bearer {self.tokens.get(who, who)}"
-        return self.client.request(method, f"/api/v1{path}", json=body, headers=sent)
+        given: Any = {"content": body} if isinstance(body, bytes) else {"json": body}
+        return self.client.request(method, f"/api/v1{path}", **given, headers=sent)
 
     def submit(self, who: str, name: str = "secret", more: str = "", **fields: Any) -> str:
         body = {"text": STUDY.format(name=name, more=more), **fields}

@@ -213,7 +213,7 @@ class Service:
         """Report how the attempt ended; the scheduler's verdict."""
         claim = folder.read_claim() or {}
         if ending.outcome == "stopped":
-            folder.ask_to_stop("early", "stopped early at step 1, rung 1 of 3")
+            folder.stop_early("stopped early at step 1, rung 1 of 3")
             folder.curve.parent.mkdir(exist_ok=True)
             line = '{"study": "%s", "resumed": false, "s": %d, "v": %d}\n'
             text = "".join(line % (claim["assignment"]["study"], s, 9 - s) for s in (0, 1))

@@ -22,6 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from caviar.errors import CaviarError, InputError, Problem
+from caviar_worker import hidden
 from caviar_worker.children import Child, forkserver_command, reap_strangers
 from caviar_worker.cores import usable_cores
 from caviar_worker.disk import Disk
@@ -30,6 +31,7 @@ from caviar_worker.files import read_json
 from caviar_worker.folders import attempts, held
 from caviar_worker.processes import kill_recorded_group
 from caviar_worker.settings import WorkerSettings
+from caviar_worker.user import environment_of, hide, prepare_host, reads_python
 
 log = logging.getLogger("caviar.worker")
 
@@ -48,9 +50,12 @@ def main(settings: WorkerSettings) -> int:
     Raises InputError where another worker holds the folder, or the sockets' folder is not ours alone.
     """
     _log_to_stderr()
+    hide()
     lock = _lock(settings.folder)
     try:
         _private(settings.run_dir)
+        prepare_host(settings.user, settings.folder)
+        _say_who(settings)
         settings.closing_file.unlink(missing_ok=True)
         kill_left_overs(settings.folder)
         return Agent(settings).run()
@@ -71,21 +76,26 @@ class Agent:
             **settings.environ(),
             "CAVIAR_WORKER_INCARNATION": self.incarnation,
         }
-        user = trial_environment(
+        allowed = trial_environment(
             os.environ, settings.trial_env, cores=usable_cores(), slots=settings.slots
         )
-        python = sys.executable
+        theirs = environment_of(settings.user, settings.folder, allowed)
         me = str(os.getpid())
         self.forkserver = Child(
-            "fork server", forkserver_command(settings.forkserver_socket), user, pipe=True
+            "fork server",
+            forkserver_command(settings.forkserver_socket, settings.user),
+            theirs,
+            pipe=True,
         )
-        self.celery = Child(
-            "Celery worker", [python, "-m", "caviar_worker.celery_main", me], service
-        )
-        self.shipper = Child("shipper", [python, "-m", "caviar_worker.shipper", me], service)
-        self.copies = Child(
-            "checkpoint copies", [python, "-m", "caviar_worker.copies", me], service
-        )
+
+        def part(name: str, module: str) -> Child:
+            # The folder is for whoever looks at processes: theirs show nothing else of whose they are.
+            run = hidden.command(f"caviar_worker.{module}", me, str(settings.folder))
+            return Child(name, run, allowed, hidden=service)
+
+        self.celery = part("Celery worker", "celery_main")
+        self.shipper = part("shipper", "shipper")
+        self.copies = part("checkpoint copies", "copies")
         self.children = [self.forkserver, self.celery]
 
     def run(self) -> int:
@@ -166,6 +176,19 @@ def kill_left_overs(folder: Path) -> None:
             killed = kill_recorded_group(pid, start, boot, attempt.path)
             if killed:
                 log.warning("%d processes of %s were left over: killed.", killed, attempt.path.name)
+
+
+def _say_who(settings: WorkerSettings) -> None:
+    if settings.user is not None:
+        log.info("Trials run as the user %s.", settings.user)
+        if not reads_python(settings.user):
+            where = f"{sys.executable} and {os.__file__}"
+            log.warning("%s cannot read %s: imports will fail.", settings.user, where)
+    elif settings.allow_folders or settings.allow_commands or settings.allow_bundles:
+        log.warning(
+            "Studies' code runs as this worker's own user: it can read what this user can read. "
+            "Run the worker as root with CAVIAR_WORKER_USER to keep them apart."
+        )
 
 
 def _lock(folder: Path) -> int:

@@ -22,6 +22,7 @@ from caviar_worker.room import no_room
 from caviar_worker.rungs import curve_so_far, keep_rule, tidy
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
+from caviar_worker.trainers import offers
 
 log = logging.getLogger("caviar.worker")
 
@@ -91,6 +92,7 @@ class Beats:
                 resource_class=self.settings.resource_class,
                 slots=self.settings.slots,
                 gpus=len(self.settings.gpus),
+                offers=offers(self.settings),
             )
         )
         self.lease_s = answer.lease_s

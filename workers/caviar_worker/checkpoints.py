@@ -5,11 +5,13 @@ A manifest is hostile until it is checked, whoever wrote it: user code, another 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -35,6 +37,10 @@ class Entry:
 
     size: int
     sha256: str
+
+
+class NotPlain(Exception):
+    """What lies there is no checkpoint, or one with links in it."""
 
 
 class NoRoom(OSError):
@@ -104,12 +110,52 @@ def verified(path: Path, attempt: int, step: int) -> bool:
         place = path.resolve()
         return all(
             (path / name).resolve() == place / name
+            and (path / name).is_file()
             and (path / name).stat().st_size == entry.size
             and _digest(path / name) == entry.sha256
             for name, entry in files.items()
         )
     except (OSError, ValueError):
         return False
+
+
+def link(path: Path, to: Path, attempt: int, step: int) -> None:
+    """Put the checkpoint's files, as hard links, into the new folder ``to``, which is nobody's but ours.
+
+    Whoever owns ``path`` may be changing it in this moment: no link in it is ever followed. Raises FileNotFoundError
+    where it goes away meanwhile, NotPlain for what is no checkpoint of plain files.
+    """
+    to.mkdir()
+    try:
+        _link_file(path, MANIFEST, to)
+        for name in read_manifest(to / MANIFEST, attempt, step):
+            _link_file(path, name, to)
+    except (NotADirectoryError, ValueError) as error:
+        raise NotPlain(str(error)) from None
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise NotPlain(str(error)) from None
+
+
+def _link_file(root: Path, name: str, to: Path) -> None:
+    """Link ``root/name`` to ``to/name``, where each folder on the way and the file itself are what they seem."""
+    *folders, last = PurePosixPath(name).parts
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    here = os.open(root, flags)
+    try:
+        for folder in folders:
+            inner = os.open(folder, flags, dir_fd=here)
+            os.close(here)
+            here = inner
+        target = to / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.link(last, target, src_dir_fd=here, follow_symlinks=False)
+    finally:
+        os.close(here)
+    if not stat.S_ISREG(target.lstat().st_mode):
+        target.unlink()
+        raise NotPlain(f"{name} is no plain file")
 
 
 def read_manifest(path: Path, attempt: int, step: int) -> dict[str, Entry]:

@@ -11,6 +11,7 @@ import math
 import os
 import random
 import re
+import shutil
 import signal
 import sys
 import time
@@ -22,7 +23,6 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from caviar_worker import room
-from caviar_worker.files import read_json, write_json
 from caviar_worker.folders import AttemptFolder
 from caviar_worker.outcome import EXIT_NO_ROOM
 from caviar_worker.rungs import Climb
@@ -46,11 +46,12 @@ def main(folder: Path, request: dict[str, Any], function: Callable[[Trial], obje
     code = 1
     try:
         _own_output(folder)
-        claim = read_json(folder / "claim.json") or {}
-        assignment = claim["assignment"]
+        assignment = request["assignment"]
         os.environ["CAVIAR_TRIAL_FOLDER"] = str(folder)
         trainer = request["trainer"]
-        if trainer.get("folder"):
+        if trainer.get("bundle"):
+            os.chdir(_own_copy(Path(trainer["folder"]), folder / "scratch"))
+        elif trainer.get("folder"):
             os.chdir(trainer["folder"])
         os.environ.update(request["environ"])
         if function is None:
@@ -87,12 +88,28 @@ def main(folder: Path, request: dict[str, Any], function: Callable[[Trial], obje
 def _leave(folder: Path, result: dict[str, Any]) -> int:
     """Write the result down, waiting for room where the disk is full. The exit status."""
     deadline = time.monotonic() + room.PATIENCE_S
-    write = partial(write_json, folder / "result.json", result)
+    # In place: the file may be the trial's own in a folder that is not.
+    write = partial((folder / "result.json").write_text, json.dumps(result), encoding="utf-8")
     try:
         room.when_there_is_room(write, "the result", lambda: time.monotonic() > deadline)
     except OSError as error:
         return EXIT_NO_ROOM if room.no_room(error) else 1
     return 0
+
+
+def _own_copy(code: Path, scratch: Path) -> Path:
+    """A copy of a bundle for this trial alone: what it writes beside its code is gone with it."""
+    home = scratch / "code"
+    for source in sorted(code.rglob("*")):
+        target = home / source.relative_to(code)
+        if source.is_dir():
+            target.mkdir(parents=True, exist_ok=True)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+            target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
+    home.mkdir(parents=True, exist_ok=True)
+    return home
 
 
 def train(trial: Trial, function: Callable[[Trial], object]) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -25,12 +27,20 @@ class Child:
     """One child in a session of its own, so that a Ctrl-C in the terminal reaches the agent alone."""
 
     def __init__(
-        self, name: str, command: list[str], environ: dict[str, str], *, pipe: bool = False
+        self,
+        name: str,
+        command: list[str],
+        environ: dict[str, str],
+        *,
+        pipe: bool = False,
+        hidden: dict[str, str] | None = None,
     ) -> None:
+        """``hidden``: of the environment what only a process of ``hidden.command`` is given, over its input."""
         self.name = name
         self._command = command
         self._environ = environ
         self._stdin = subprocess.PIPE if pipe else subprocess.DEVNULL
+        self._hidden = hidden
         self._process: subprocess.Popen[bytes] | None = None
         self._pause = _FIRST_PAUSE_S
         self._started = 0.0
@@ -43,8 +53,19 @@ class Child:
     def start(self) -> None:
         self._started = time.monotonic()
         self._again = None
-        self._process = subprocess.Popen(
-            self._command, env=self._environ, stdin=self._stdin, start_new_session=True
+        if self._hidden is None:
+            self._process = self._popen(self._stdin)
+            return
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                self._process = self._popen(theirs.fileno())
+            with suppress(OSError):  # it is dead already
+                ours.sendall(json.dumps(self._hidden).encode())
+
+    def _popen(self, stdin: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self._command, env=self._environ, stdin=stdin, start_new_session=True
         )
 
     def running(self) -> bool:
@@ -85,12 +106,13 @@ class Child:
                 self._process.stdin.close()
 
 
-def forkserver_command(socket: Path) -> list[str]:
-    """The fork server's argv, with this process as the parent it ends with."""
+def forkserver_command(socket: Path, user: str | None) -> list[str]:
+    """The fork server's argv, with this process as the parent it ends with. ``user``: who trials run as."""
     module = "caviar_worker.forkserver"
     return [
         *(sys.executable, "-m", module),
         *("--socket", str(socket), "--parent", str(os.getpid())),
+        *(() if user is None else ("--user", user)),
     ]
 
 

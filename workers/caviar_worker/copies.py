@@ -99,10 +99,12 @@ class Copies:
         # Before the first upload, so that whoever ends the trial knows that there is something to remove.
         write_json(state_file, {**state, "keep": keep, "newest": None})
         try:
-            shutil.copytree(path, linked, copy_function=os.link)
+            checkpoints.link(path, linked, attempt, step)
             store.put(linked, attempt, step)
-        except (shutil.Error, FileNotFoundError):
+        except FileNotFoundError:
             return  # a newer one has replaced it meanwhile
+        except checkpoints.NotPlain as error:
+            log.warning("A checkpoint of %s is not copied: %s", trial, error)
         finally:
             shutil.rmtree(linked, ignore_errors=True)
         write_json(state_file, {"keep": keep, "newest": [attempt, step]})
@@ -167,9 +169,19 @@ class Copies:
         found = checkpoints.newest(checkpoints_of(self.root, trial), attempt)
         if found is None:
             return
-        address = address_of_run(self.settings.mlflow, run_id)
-        store = Store(address, KEPT, self.settings.mlflow)
-        store.put_files(found.path, KEPT, int(found.path.parent.name), found.step)
+        number = int(found.path.parent.name)
+        linked = copies_of(self.root, trial).with_name(f".{trial}.kept")
+        shutil.rmtree(linked, ignore_errors=True)
+        linked.parent.mkdir(exist_ok=True, mode=0o700)
+        try:
+            checkpoints.link(found.path, linked, number, found.step)
+            address = address_of_run(self.settings.mlflow, run_id)
+            store = Store(address, KEPT, self.settings.mlflow)
+            store.put_files(linked, KEPT, number, found.step)
+        except checkpoints.NotPlain as error:
+            log.warning("The checkpoint of %s is not kept: %s", trial, error)
+        finally:
+            shutil.rmtree(linked, ignore_errors=True)
 
     def _store(self, trial: str, run_id: str | None) -> Store | None:
         """Where the copies of a trial lie; None while that is not known."""

@@ -6,6 +6,7 @@
     group.json                             the process group of the trial
     spool.jsonl                            what the trial reported, then how it ended
     stop                                   the trial is asked to end; holds the reason
+    early.json                             a stopping rule ends it: the trial's own word, empty before
     result.json  output.log  scratch/      what the child process left
     finish.json -> delivered.json          the report to the scheduler: due, then taken
     run_id                                 the MLflow run, where the shipper has made it
@@ -17,11 +18,14 @@
 <root>/checkpoints/<trial>/<attempt>/<step>/
 <root>/copies/<trial>.json                 the newest checkpoint that was copied off the host
 <root>/over/<trial>.json                   the trial is over: its last checkpoint is to be kept, or copies removed
+<root>/bundles/<digest>/                   the code that studies brought along, as it was unpacked
+<root>/home                                the home of the user that trials run as, where they have one
 <root>/ballast                             dropped when the disk is full
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -111,32 +115,41 @@ class AttemptFolder:
         return read_json(self.claim)
 
     @property
+    def early(self) -> Path:
+        return self.path / "early.json"
+
+    @property
     def curve(self) -> Path:
         """What the attempt has reached where trials are compared."""
-        return self.root / "rungs" / f"{self.path.name}.jsonl"
+        return curve_folder(self.root) / f"{self.path.name}.jsonl"
 
-    def ask_to_stop(self, reason: StopReason, note: str = "") -> None:
-        """Put the stop file there; the first reason stays. ``note`` says more, in words."""
-        if not (self.path / "stop").exists():
+    def ask_to_stop(self, reason: Literal["stop", "release"]) -> None:
+        """Put the stop file there; the first reason stays."""
+        if self.stop_reason() is None:
             try:
-                write_json(self.path / "stop", {"reason": reason, "note": note})
+                write_json(self.path / "stop", {"reason": reason})
             except OSError:
                 if reason != "stop":
                     raise
                 with suppress(FileNotFoundError):  # it is over, and its folder went this moment
                     (self.path / "stop").touch()  # an empty file says the same and needs no room
 
+    def stop_early(self, note: str) -> None:
+        """A stopping rule ends the attempt, for the reason in ``note``; called in the trial's own process."""
+        if self.stop_reason() is None:
+            self.early.write_text(json.dumps({"note": note}), encoding="utf-8")
+
     def stop_reason(self) -> StopReason | None:
         """Why the attempt is asked to end; None where it isn't."""
-        if not (self.path / "stop").exists():
-            return None
-        reason = (read_json(self.path / "stop") or {}).get("reason")
-        return reason if reason in ("release", "early") else "stop"
+        if (self.path / "stop").exists():
+            reason = (read_json(self.path / "stop") or {}).get("reason")
+            return "release" if reason == "release" else "stop"
+        return None if read_json(self.early) is None else "early"
 
     def stop_note(self) -> str:
         """What stopping early said of itself; nothing for other reasons."""
-        about = read_json(self.path / "stop") or {}
-        return str(about.get("note", ""))[:500] if about.get("reason") == "early" else ""
+        about = read_json(self.early) if self.stop_reason() == "early" else None
+        return str((about or {}).get("note", ""))[:500]
 
     def mark_delivered(self, verdict: str) -> None:
         """The scheduler has answered (or will never be asked): the attempt is no longer held."""
@@ -202,6 +215,19 @@ def copies_of(root: Path, trial: str) -> Path:
 def over_of(root: Path, trial: str) -> Path:
     """There where the trial is over and something is left to do for its checkpoints."""
     return root / "over" / f"{trial}.json"
+
+
+def curve_folder(root: Path) -> Path:
+    """There trials write down what they have reached, and read what the others have."""
+    return root / "rungs"
+
+
+def home_of(root: Path) -> Path:
+    return root / "home"
+
+
+def bundles_of(root: Path) -> Path:
+    return root / "bundles"
 
 
 def rule_of(root: Path, study: str) -> Path:

@@ -27,6 +27,7 @@ from caviar_worker import zygote
 from caviar_worker.processes import adopt_orphans, die_with_parent, kill_group
 from caviar_worker.wire import Wire
 
+_MOST_FILES = 65_536
 _MAX_ZYGOTES = 4
 """Each keeps a user's imports in memory."""
 
@@ -54,8 +55,10 @@ class Zygote:
 
 
 class ForkServer:
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, user: str | None = None) -> None:
+        """``user``: who zygotes and trials are; None: who this process is."""
         self.listener = listener
+        self.user = user
         self.selector = selectors.DefaultSelector()
         self.zygotes: list[Zygote] = []
         self.clients: dict[Wire, Run | None] = {}
@@ -138,6 +141,7 @@ class ForkServer:
 
     def zygote_for(self, trainer: dict[str, Any]) -> Zygote:
         """The trainer's zygote: the warm one, or a new one where there is none or its source changed."""
+        # A bundle's folder is called by its digest: two that have modules of one name never meet.
         key = (trainer.get("function"), trainer.get("folder") if trainer.get("function") else None)
         warm = next((z for z in self.zygotes if z.key == key and not z.retired), None)
         if warm is not None and warm.files is not None and _changed(warm.files):
@@ -163,17 +167,14 @@ class ForkServer:
                 signal.set_wakeup_fd(-1)
                 for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
                     signal.signal(number, signal.SIG_DFL)
-                self.selector.close()
-                for sock in (ours, self.listener):
-                    sock.close()
-                for wire in (*self.clients, *(z.wire for z in self.zygotes)):
-                    wire.close()
-                for handle in (self.wake, self._waker):
-                    os.close(handle)
+                # All but the way back to this process: user code finds nothing else that is open.
+                mine = theirs.fileno()
+                os.closerange(3, mine)
+                os.closerange(mine + 1, _MOST_FILES)
                 nothing = os.open(os.devnull, os.O_RDONLY)
                 os.dup2(nothing, 0)
                 os.close(nothing)
-                zygote.main(Wire(theirs), trainer)
+                zygote.main(Wire(theirs), trainer, self.user)
             finally:
                 os._exit(1)
         theirs.close()
@@ -293,6 +294,7 @@ def _how(status: int | None) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="caviar_worker.forkserver")
     parser.add_argument("--socket", type=Path, required=True)
+    parser.add_argument("--user", help="who trials run as; by default, who this process is")
     parser.add_argument("--parent", type=int, help="end when this process is no longer the parent")
     arguments = parser.parse_args()
     if arguments.parent and os.getppid() != arguments.parent:
@@ -306,7 +308,7 @@ def main() -> None:
     os.umask(before)  # the files of trials are the user's business
     listener.listen(1024)
     try:
-        ForkServer(listener).serve()
+        ForkServer(listener, arguments.user).serve()
     finally:
         path.unlink(missing_ok=True)
 

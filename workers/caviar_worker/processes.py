@@ -16,7 +16,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def _prctl(option: int, value: int) -> None:
+def prctl(option: int, value: int) -> None:
     if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl failed")
 
@@ -29,7 +29,7 @@ def die_with_parent(parent: int, *, watch: bool = True) -> None:
     ``watch`` allows the thread that stands in for the kernel where it is not Linux.
     """
     if _LINUX:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     elif watch:
         threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
     if os.getppid() != parent:
@@ -67,7 +67,7 @@ def be_killed_first() -> None:
 def adopt_orphans() -> None:
     """Make descendants whose parent died children of this process, so that it can reap them."""
     if _LINUX:
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def started_at(pid: int) -> int | None:

@@ -33,7 +33,7 @@ def keep_rule(root: Path, study: str, rule: StopRule) -> None:
     """Put the newest rule where this host's trials look."""
     path = rule_of(root, study)
     path.parent.mkdir(exist_ok=True, mode=0o700)
-    write_json(path, rule.model_dump(mode="json"))
+    write_json(path, rule.model_dump(mode="json"), 0o644)
 
 
 def tidy(root: Path, studies: set[str]) -> None:
@@ -110,7 +110,7 @@ class Climb:
         if not halving.goes_on(value, others, rule["reduction"], self._goal):
             whole = "" if rule["last"] is None else f" of about {rule['last']}"
             note = f"stopped early at step {step}{whole}, rung {place + 1} of {len(rule['rungs'])}"
-            self._folder.ask_to_stop("early", note)
+            self._folder.stop_early(note)
 
     def _neighbours(self, rung: int) -> Iterator[float]:
         """What the other trials of the study on this host have reached there."""

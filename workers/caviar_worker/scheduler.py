@@ -25,6 +25,8 @@ from caviar.contract.messages import (
 )
 from caviar.errors import ServiceError
 
+BUNDLE_S = 60.0
+"""For 25 MB over a slow network."""
 log = logging.getLogger("caviar.worker")
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -45,10 +47,10 @@ class Scheduler:
     """Each call tries once and raises Away or Refused: who calls knows how long to go on trying."""
 
     def __init__(self, url: str, token: str, *, timeout_s: float = 5.0) -> None:
+        self._timeout_s = timeout_s
         self._http = httpx2.Client(
             base_url=f"{url}/api/v1/worker",
             headers={"Authorization": f"Bearer {token}"},
-            timeout=timeout_s,
             verify=url.startswith("https://"),  # loading certificates costs 0.1 s
             trust_env=False,  # a proxy is no way to one's own scheduler; reading the system's costs 10 ms
         )
@@ -81,17 +83,32 @@ class Scheduler:
             raise
         return _parsed(ShipTarget, content)
 
+    def bundle(self, study: str) -> bytes:
+        """The archive of the code that the study brings along."""
+        return self._request("GET", f"studies/{study}/bundle", timeout_s=BUNDLE_S)
+
     def close(self) -> None:
         self._http.close()
 
     def _post(self, path: str, message: Message, kind: type[Answer]) -> Answer:
         return _parsed(kind, self._request("POST", path, message))
 
-    def _request(self, method: str, path: str, message: Message | None = None) -> bytes:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        message: Message | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> bytes:
         body = None if message is None else message.model_dump_json().encode()
         try:
             answer = self._http.request(
-                method, path, content=body, headers={"Content-Type": "application/json"}
+                method,
+                path,
+                content=body,
+                headers={"Content-Type": "application/json"},
+                timeout=timeout_s or self._timeout_s,
             )
         except httpx2.HTTPError as error:
             raise Away(f"The scheduler does not answer: {error}") from None

@@ -14,6 +14,7 @@ from caviar.contract.names import ENV_API, ENV_BROKER, ENV_MLFLOW, ENV_WORKER_TO
 from caviar.errors import InputError, Problem
 from caviar_worker.cores import usable_cores
 from caviar_worker.gpus import usable_gpus
+from caviar_worker.user import wrong_user
 
 CPU = "cpu"
 """The class of workers that pin no trial to a GPU."""
@@ -23,6 +24,9 @@ _STORE = re.compile(r"^(|mlflow|/.*|[a-z][a-z0-9+.-]*://.+)$")
 _SIZE = re.compile(r"^(?:([0-9]+(?:\.[0-9]+)?) ?([kMGT]?B))?$", re.IGNORECASE)
 _UNITS = {"B": 1, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000}
 _MLFLOW_STORE = "CAVIAR_MLFLOW_STORE"
+_USER = "CAVIAR_WORKER_USER"
+SAME = "same"
+"""As the user of trials: the worker's own."""
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
 _SOCKET_LIMIT = 100
@@ -54,6 +58,12 @@ class WorkerSettings:
     """Train functions out of folders that a study names. That is running the submitter's code."""
     allow_commands: bool = False
     """Run commands that a study names. That is running the submitter's code."""
+    allow_bundles: bool = False
+    """Run code that a study brings along."""
+    trainers: tuple[str, ...] = ("*",)
+    """Patterns of what may be trained: names of installed trainers, ``module:function`` of functions."""
+    user: str | None = None
+    """Whose user trials run as; None: this process'."""
     trial_env: tuple[str, ...] = ()
     """Names of further environment variables that trials may see."""
     checkpoints: str = ""
@@ -173,6 +183,20 @@ class WorkerSettings:
                     "Write a size, for instance 20GB.",
                 )
             )
+        allowed = {
+            name: flag(f"CAVIAR_WORKER_ALLOW_{name}") for name in ("FOLDERS", "COMMANDS", "BUNDLES")
+        }
+        user = environ.get(_USER, "").strip()
+        if os.getuid() == 0 and not user and any(allowed.values()):
+            problems.append(
+                Problem(
+                    (_USER,),
+                    "is not set, but the worker runs as root and runs code that studies bring",
+                    f"Name an unprivileged user for trials, or {SAME} where they may do all that root may.",
+                )
+            )
+        elif user not in ("", SAME):
+            problems += wrong_user(user)
         settings = cls(
             url=url,
             token=token,
@@ -186,9 +210,12 @@ class WorkerSettings:
             run_dir=run_dir,
             gpus=gpus,
             slots_per_gpu=slots_per_gpu,
-            allow_folders=flag("CAVIAR_WORKER_ALLOW_FOLDERS"),
-            allow_commands=flag("CAVIAR_WORKER_ALLOW_COMMANDS"),
-            trial_env=tuple(environ.get("CAVIAR_TRIAL_ENV", "").replace(",", " ").split()),
+            allow_folders=allowed["FOLDERS"],
+            allow_commands=allowed["COMMANDS"],
+            allow_bundles=allowed["BUNDLES"],
+            trainers=_words(environ.get("CAVIAR_WORKER_TRAINERS", "")) or ("*",),
+            user=None if user in ("", SAME) else user,
+            trial_env=_words(environ.get("CAVIAR_TRIAL_ENV", "")),
             checkpoints=checkpoints,
             disk=int(float(disk[1]) * _UNITS[disk[2].upper()]) if disk and disk[1] else None,
         )
@@ -212,6 +239,9 @@ class WorkerSettings:
             "CAVIAR_WORKER_RUN": str(self.run_dir),
             "CAVIAR_WORKER_ALLOW_FOLDERS": "1" if self.allow_folders else "0",
             "CAVIAR_WORKER_ALLOW_COMMANDS": "1" if self.allow_commands else "0",
+            "CAVIAR_WORKER_ALLOW_BUNDLES": "1" if self.allow_bundles else "0",
+            "CAVIAR_WORKER_TRAINERS": " ".join(self.trainers),
+            _USER: self.user or SAME,
             "CAVIAR_TRIAL_ENV": " ".join(self.trial_env),
             "CAVIAR_WORKER_CHECKPOINTS": self.checkpoints,
             "CAVIAR_WORKER_DISK": "" if self.disk is None else f"{self.disk}B",
@@ -230,3 +260,7 @@ class WorkerSettings:
     def full_file(self) -> Path:
         """Exists while the host has no room for another trial."""
         return self.run_dir / "full"
+
+
+def _words(value: str) -> tuple[str, ...]:
+    return tuple(value.replace(",", " ").split())

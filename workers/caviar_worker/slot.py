@@ -21,9 +21,12 @@ from typing import IO
 
 from pydantic import ValidationError
 
+from caviar.contract.bundle import BundleError
 from caviar.contract.messages import Assignment, ClaimRequest, Finish, Ticket, Trainer
 from caviar.contract.names import ENV_MLFLOW
+from caviar.contract.offers import why_not
 from caviar_worker import output, spool
+from caviar_worker.bundles import Bundles
 from caviar_worker.client import Conversation, ForkServerGone
 from caviar_worker.disk import may_claim
 from caviar_worker.fetching import fetch
@@ -37,6 +40,8 @@ from caviar_worker.room import is_full
 from caviar_worker.rungs import keep_rule
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
+from caviar_worker.trainers import installed, offers
+from caviar_worker.user import prepare_attempt
 
 log = logging.getLogger("caviar.worker")
 
@@ -141,6 +146,7 @@ def _claim(slot: Slot, ticket: Ticket, nonce: str) -> Assignment | None:
         slot=slot.index,
         gpus=slot.settings.gpus,
         slots_per_gpu=slot.settings.slots_per_gpu,
+        offers=offers(slot.settings),
     )
     deadline = time.monotonic() + CLAIM_PATIENCE_S
     patience = time.monotonic() + ROOM_PATIENCE_S
@@ -204,6 +210,16 @@ def _train(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> Ending:
     refusal = refuse(assignment.trainer, slot.settings)
     if refusal:
         return Ending("failed", error=refusal)
+    try:
+        code = _bring_code(slot, folder, assignment)
+        prepare_attempt(slot.settings.user, folder)
+    except (BundleError, Refused) as error:
+        return Ending("failed", error=f"The study's code cannot be used: {error}")
+    except (Away, OSError) as error:
+        log.warning("%s is given back: %s", folder.path.name, error)
+        _rest(slot, AGAIN_S)  # it comes again at once
+        return Ending("released", error=f"The study's code did not come: {error}")
+    assignment = assignment.model_copy(update={"trainer": code})
     lock = _hold_gpu(slot, folder, assignment)
     if lock is None:
         return Ending("stopped" if folder.stop_reason() == "stop" else "released")
@@ -235,7 +251,7 @@ def _run_trainer(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> E
         environ |= {"MLFLOW_RUN_ID": run_id, ENV_MLFLOW: slot.settings.mlflow}
     if assignment.attempt > 1 and slot.settings.checkpoints and not command:
         fetch(folder, partial(_asked_to_end, slot, folder))
-    exit = _run(slot, folder, assignment.trainer, environ)
+    exit = _run(slot, folder, assignment, environ)
     asked = folder.stop_reason()
     result = read_json(folder.result)
     if command:
@@ -257,30 +273,37 @@ def _run_trainer(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> E
 
 def refuse(trainer: Trainer, settings: WorkerSettings) -> str | None:
     """Why this worker does not run the trainer; None where it does."""
-    if (trainer.function is None) == (trainer.command is None):
-        return "A trainer is exactly one of a function and a command."
     if trainer.function is not None and not _FUNCTION.match(trainer.function):
         return f"The trainer {trainer.function!r} is not of the form module:name."
-    if trainer.command is not None:
-        if not trainer.command:
-            return "The trainer's command is empty."
-        if not settings.allow_commands:
-            return (
-                "This worker runs no commands that a study names. Its operator may allow them with "
-                "CAVIAR_WORKER_ALLOW_COMMANDS=1."
-            )
-    if trainer.folder is not None:
-        if not settings.allow_folders:
-            return (
-                "This worker trains only functions that are installed on it, not out of a folder that "
-                "a study names. Its operator may allow that with CAVIAR_WORKER_ALLOW_FOLDERS=1."
-            )
-        if not Path(trainer.folder).is_absolute() or not Path(trainer.folder).is_dir():
-            return f"The trainer's folder {trainer.folder!r} is no absolute folder on this worker."
+    if trainer.command is not None and not trainer.command:
+        return "The trainer's command is empty."
+    reason = why_not(trainer, offers(settings))
+    if reason is not None or trainer.folder is None:
+        return reason
+    if not Path(trainer.folder).is_absolute() or not Path(trainer.folder).is_dir():
+        return f"The trainer's folder {trainer.folder!r} is no absolute folder on this worker."
     return None
 
 
-def _run(slot: Slot, folder: AttemptFolder, trainer: Trainer, environ: dict[str, str]) -> Exit:
+def _bring_code(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> Trainer:
+    """The trainer as the fork server starts it: a function or a command, and the folder where its code lies here.
+
+    Raises BundleError, Away or OSError.
+    """
+    trainer = assignment.trainer
+    if trainer.name is not None:
+        return Trainer(function=installed()[trainer.name])
+    if trainer.bundle is None:
+        return trainer
+    bundles = Bundles(folder.root)
+    fetch_it = partial(slot.scheduler.bundle, assignment.study)
+    home = bundles.get(trainer.bundle, fetch_it)
+    return trainer.model_copy(update={"folder": str(home)})
+
+
+def _run(
+    slot: Slot, folder: AttemptFolder, assignment: Assignment, environ: dict[str, str]
+) -> Exit:
     """Start the trial, see it through to its end, and leave nothing of its group."""
     group = 0
     try:
@@ -290,7 +313,8 @@ def _run(slot: Slot, folder: AttemptFolder, trainer: Trainer, environ: dict[str,
             request = {
                 "op": "run",
                 "folder": str(folder.path),
-                "trainer": trainer.model_dump(mode="json"),
+                "assignment": assignment.model_dump(mode="json"),
+                "trainer": assignment.trainer.model_dump(mode="json"),
                 "checkpoints": str(folder.checkpoints),
                 "environ": environ,
             }

@@ -135,7 +135,10 @@ class Trial:
     def should_stop(self) -> bool:
         """Whether this trial is to end, by hand, because others were better or to make way for another study: save what
         is worth it and return."""
-        self.stop_seen = self.stop_seen or (self._home / "stop").exists()
+        if not self.stop_seen:
+            early = self._home / "early.json"
+            asked = (self._home / "stop").exists() or (early.exists() and early.stat().st_size > 0)
+            self.stop_seen = asked
         return self.stop_seen
 
     def save_checkpoint(self, step: int, fill: Callable[[Path], None]) -> None:

@@ -1,7 +1,7 @@
 """A process that has imported one trainer and forks itself for every trial of it.
 
 It never initialises CUDA and runs no user code but the import. Messages from the fork server:
-``{"run": id, "folder": ..., "trainer": ..., "checkpoints": ..., "environ": ...}``; to it:
+``{"run": id, "folder": ..., "assignment": ..., "trainer": ..., "checkpoints": ..., "environ": ...}``; to it:
 ``{"ready": [[file, mtime], ...]}`` or ``{"error": text}`` once, then for each run
 ``{"started": id, "pid": n, "start": ticks}`` and ``{"exited": id, "code": n}`` or ``"signal": n``.
 """
@@ -21,6 +21,7 @@ from typing import Any
 
 from caviar_worker import child
 from caviar_worker.processes import be_killed_first, die_with_parent, kill_group, started_at
+from caviar_worker.user import become
 from caviar_worker.wire import Wire
 
 _ERROR_LINES = 12
@@ -28,9 +29,14 @@ _POLL_S = 0.05
 """How often exits are looked for where the system has no pidfd (macOS)."""
 
 
-def main(wire: Wire, trainer: dict[str, Any]) -> None:
-    """Import, then serve until the fork server is gone. Never returns."""
+def main(wire: Wire, trainer: dict[str, Any], user: str | None = None) -> None:
+    """Become ``user``, import, then serve until the fork server is gone. Never returns."""
     function: Callable[[Any], object] | None = None
+    if user is not None:
+        parent = os.getppid()
+        become(user)
+        die_with_parent(parent)  # a change of the user makes the kernel forget it
+    sys.dont_write_bytecode = sys.dont_write_bytecode or bool(trainer.get("bundle"))
     # Collections while modules load find nothing and cost a fifth of the import.
     gc.disable()
     if trainer.get("function"):

@@ -12,6 +12,7 @@ from caviar.adapters.sql import Answers, Store
 from caviar.api import openapi
 from caviar.api.access import Access, Operator, Viewer
 from caviar.api.audit import Audit, note
+from caviar.api.bundles import bundle_routes, worker_bundle_route
 from caviar.api.events import event_routes
 from caviar.api.feed import Feed
 from caviar.api.health import AskBroker, health_routes
@@ -23,6 +24,7 @@ from caviar.api.problems import add_problem_handlers
 from caviar.api.studies import study_routes
 from caviar.api.teams import team_routes
 from caviar.api.workers import worker_routes
+from caviar.contract.bundle import MOST_COMPRESSED
 from caviar.contract.views import TrustedHost, WorkerView
 from caviar.scheduler import Scheduler
 
@@ -55,9 +57,11 @@ def create_app(
     app.state.answers, app.state.feed, app.state.metrics = Answers(store.engine), feed, metrics
     for_workers = worker_routes(scheduler, access, metrics)
     app.router.routes += for_workers  # the first to be matched
+    app.router.routes.append(worker_bundle_route(access, store.bundles))
     app.include_router(study_routes(access, store, scheduler, presenter))
     app.include_router(team_routes(access, scheduler))
     app.include_router(event_routes(feed, store, access))
+    app.include_router(bundle_routes(access, store.bundles))
     app.include_router(_service_routes(scheduler))
     app.include_router(health_routes(store, scheduler, ask_broker))
     app.include_router(metrics_routes(metrics, scheduler, store, access, metrics_token))
@@ -65,7 +69,7 @@ def create_app(
     if hosts:
         app.add_middleware(OnlyHosts, names=hosts)
     add_problem_handlers(app)
-    app.add_middleware(Limits)
+    app.add_middleware(Limits, bodies={"/api/v1/bundles/": MOST_COMPRESSED})
     app.add_middleware(Watched, metrics=metrics, plain=[route.path for route in for_workers])
     openapi.describe(app)
     return app

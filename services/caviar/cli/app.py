@@ -69,13 +69,14 @@ def up(workers: int | None, home: Path | None, bind: str | None) -> int:
 
 @app.command()
 @click.argument("file", type=_FILE, metavar="STUDY.yaml")
+@click.option("--code", type=_FOLDER, metavar="DIR", help="Bring the code in this folder along.")
 @click.option("--team", metavar="TEAM", help="Whose study it is, where an operator submits it.")
 @_json_option
-def submit(file: Path, team: str | None, as_json: bool) -> int:
+def submit(file: Path, code: Path | None, team: str | None, as_json: bool) -> int:
     """Hand a study to the service and return at once."""
     from caviar.cli.running import submit_study
 
-    return submit_study(file, team, as_json)
+    return submit_study(file, code, team, as_json)
 
 
 @app.command()

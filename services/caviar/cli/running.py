@@ -143,16 +143,32 @@ def stay_up(workers: int | None, home: Path | None, bind: str | None) -> int:
     return 0
 
 
-def submit_study(file: Path, team: str | None, as_json: bool) -> int:
+def submit_study(file: Path, folder: Path | None, team: str | None, as_json: bool) -> int:
+    """Submit the study, with the code in ``folder`` where one is given."""
     from caviar.cli.reading import print_json
     from caviar.cli.views.parts import clean
     from caviar.cli.views.progress import started_line
     from caviar.client.connection import Client, find_service
+    from caviar.studies.code_folder import read_code
 
-    text, _ = read_study(file)
+    text, study_asked = load_file(file)
+    code = None
+    if folder is not None:
+        _need_code(study_asked, text)
+        check_code(study_asked, text, folder)
+        code = read_code(folder)
+        if code.left_out:
+            names = clean(", ".join(code.left_out[:10]))
+            click.echo(f"warning: left out, for they look like secrets: {names}", err=True)
     with Client(find_service()) as client:
-        submission = _submission(file, text, local=client.local)
-        submitted = client.submit(submission.model_copy(update={"team": team}))
+        if code is None and client.local:
+            check_code(study_asked, text, _folder(file))
+        submission = _submission(file, text, local=client.local and code is None)
+        submission = submission.model_copy(update={"team": team})
+        if code is not None:
+            client.bring(code.digest, code.data, team)
+            submission = submission.model_copy(update={"bundle": code.digest})
+        submitted = client.submit(submission)
         study = client.study(submitted.id)
     if as_json:
         print_json(submitted)
@@ -165,7 +181,14 @@ def submit_study(file: Path, team: str | None, as_json: bool) -> int:
 
 
 def read_study(file: Path) -> tuple[str, Study]:
-    """The file's text and what it says; raises InputError before anything has started."""
+    """The file's text and what it says, its trainer beside it; raises InputError before anything has started."""
+    text, study = load_file(file)
+    check_code(study, text, _folder(file))
+    return text, study
+
+
+def load_file(file: Path) -> tuple[str, Study]:
+    """The file's text and what it says. Raises InputError."""
     try:
         if file.stat().st_size > MAX_BYTES:
             raise InputError(Problem((str(file),), f"larger than {MAX_BYTES // 1024} KB"))
@@ -177,11 +200,22 @@ def read_study(file: Path) -> tuple[str, Study]:
         raise InputError(Problem((str(file),), f"it cannot be read: {reason}")) from None
     except UnicodeDecodeError:
         raise InputError(Problem((str(file),), "it is not UTF-8 text")) from None
-    study = load_study(text, str(file))
-    wrong = check_trainer(study.trainer, _folder(file))
+    return text, load_study(text, str(file))
+
+
+def check_code(study: Study, text: str, folder: Path) -> None:
+    """Raises InputError where the study's function is not in ``folder``, nor in an installed package."""
+    wrong = check_trainer(study.trainer, folder)
     if wrong is not None:
         raise InputError(replace(wrong, line=read_source(text).line(wrong.path)))
-    return text, study
+
+
+def _need_code(study: Study, text: str) -> None:
+    if study.trainer.name is not None:
+        place = ("trainer", "name")
+        reason = "a trainer that is installed on the workers takes no --code"
+        way_out = "Name a function or a command, or leave --code out."
+        raise InputError(Problem(place, reason, way_out, read_source(text).line(place)))
 
 
 def _folder(file: Path) -> Path:

@@ -40,6 +40,7 @@ from caviar.errors import CaviarError, InputError, NotAllowed, Problem, ServiceE
 
 TIMEOUT_S = 30.0
 DOCTOR_S = 1000.0
+UPLOAD_S = 300.0
 PAGE = 200
 """Trials in one answer."""
 STUDIES = 1000
@@ -124,6 +125,14 @@ class Client:
 
     def submit(self, submission: Submission) -> Submitted:
         return self._create("/studies", Submitted, submission)
+
+    def bring(self, digest: str, data: bytes, team: str | None = None) -> None:
+        """Upload a code bundle, where the service does not have it yet."""
+        path, query = f"/bundles/{digest}", {"team": team} if team else None
+        if self._answer("HEAD", path, query=query).status_code == 404:
+            answer = self._answer("PUT", path, query=query, content=data, timeout_s=UPLOAD_S)
+            if answer.status_code >= 300:
+                raise error_of(answer.status_code, answer.text)
 
     def studies(self, limit: int = STUDIES, called: str | None = None) -> list[StudyRow]:
         """The newest first; ``called``: only those of this id, this name, or whose id starts so."""
@@ -245,16 +254,37 @@ class Client:
         timeout_s: float | None = None,
         key: str | None = None,
     ) -> T:
-        timeout_s = self._timeout_s if timeout_s is None else timeout_s
         headers = None if key is None else {"Idempotency-Key": key}
+        response = self._answer(method, path, body, query, timeout_s, headers)
+        if response.status_code >= 300:
+            raise error_of(response.status_code, response.text)
         try:
-            response = self._http.request(
+            return TypeAdapter(answer).validate_json(response.content or b"null")
+        except ValidationError:
+            raise ServiceError(
+                f"{self.url}{path} did not answer as a Caviar service of this version"
+            ) from None
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        query: Mapping[str, int | str] | None = None,
+        timeout_s: float | None = None,
+        headers: dict[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> httpx2.Response:
+        timeout_s = self._timeout_s if timeout_s is None else timeout_s
+        try:
+            return self._http.request(
                 method,
                 f"/api/v1{path}",
                 json=body,
                 params=query,
                 timeout=timeout_s,
                 headers=headers,
+                content=content,
             )
         except httpx2.ConnectError:
             raise ServiceError(f"No service answers at {self.url}. {HOW_TO_START}") from None
@@ -266,14 +296,6 @@ class Client:
             raise _Unanswered(f"The connection to {self.url} broke: {error}") from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ServiceError(f"The connection to {self.url} failed: {error}") from None
-        if response.status_code >= 300:
-            raise error_of(response.status_code, response.text)
-        try:
-            return TypeAdapter(answer).validate_json(response.content or b"null")
-        except ValidationError:
-            raise ServiceError(
-                f"{self.url}{path} did not answer as a Caviar service of this version"
-            ) from None
 
 
 def error_of(status: int, text: str) -> CaviarError:

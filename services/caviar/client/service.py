@@ -24,6 +24,7 @@ from caviar.client.study import Study
 from caviar.contract.access import WhoAmI
 from caviar.contract.views import StudyRow, Submission, WorkerView
 from caviar.errors import InputError, Problem
+from caviar.studies.code_folder import read_code
 
 StudySource = str | os.PathLike[str] | Mapping[str, Any]
 """A study file's path, its text, or what it says as a mapping."""
@@ -84,12 +85,13 @@ class Service:
         resume: bool = True,
         team: str | None = None,
         folder: str | os.PathLike[str] | None = None,
+        code: str | os.PathLike[str] | None = None,
     ) -> Study:
         """Hand a study to the service.
 
         ``study`` is a file's path, the text of one, or a mapping with its keys. ``resume``: go on with an unfinished
         study of the same content. ``folder`` is where the trainer's module lies, for a service on this machine: that
-        of the file, else the current one.
+        of the file, else the current one. ``code``: a folder whose code is brought along instead, for any service.
 
         Raises:
             InputError: the study is wrong, with every place; nothing was submitted.
@@ -97,10 +99,16 @@ class Service:
         """
         text, filename, place = _read(study)
         place = Path(folder).absolute() if folder is not None else place
+        bundle = None
+        if code is not None:
+            brought = read_code(Path(code).absolute())
+            self._client.bring(brought.digest, brought.data, team)
+            bundle = brought.digest
         submission = Submission(
             text=text,
             filename=filename,
-            folder=str(place) if self._client.local else None,
+            folder=str(place) if self._client.local and bundle is None else None,
+            bundle=bundle,
             resume=resume,
             user=user_name(),
             team=team,

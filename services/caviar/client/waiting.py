@@ -62,9 +62,10 @@ class AsyncService:
         resume: bool = True,
         team: str | None = None,
         folder: str | PathLike[str] | None = None,
+        code: str | PathLike[str] | None = None,
     ) -> AsyncStudy:
         submitted = await asyncio.to_thread(
-            self._service.submit, study, resume=resume, team=team, folder=folder
+            self._service.submit, study, resume=resume, team=team, folder=folder, code=code
         )
         return AsyncStudy(submitted)
 

@@ -66,14 +66,37 @@ class Message(BaseModel):
     v: Literal[1] = 1
 
 
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256 of a code bundle's archive."""
+
+
 class Trainer(BaseModel):
-    """How a trial trains: exactly one of ``function`` (``module:name``) and ``command`` (argv)."""
+    """How a trial trains: exactly one of ``name`` (a trainer that is installed on the worker), ``function``
+    (``module:name``) and ``command`` (argv); with ``folder`` or ``bundle``, the code lies there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str | None = None
     function: str | None = None
     command: tuple[str, ...] | None = None
     folder: str | None = None
     """Absolute folder that is the working directory and the first entry of ``sys.path``."""
+    bundle: Digest | None = None
+
+
+TrainerName = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
+
+
+class Offers(BaseModel):
+    """What a worker's operator lets it train."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    names: tuple[TrainerName, ...] = Field(default=(), max_length=500)
+    """Trainers that are installed there."""
+    functions: tuple[TrainerName, ...] = Field(default=(), max_length=500)
+    """Patterns of ``module:name``, as the shell has them."""
+    folders: bool = False
+    commands: bool = False
+    bundles: bool = False
 
 
 class StopRule(BaseModel):
@@ -136,6 +159,8 @@ class ClaimRequest(Message):
     gpus: tuple[Gpu, ...] = Field(default=(), max_length=256)
     """The host's GPUs; none where it does not pin trials to GPUs."""
     slots_per_gpu: int = Field(default=1, ge=1, le=64)
+    offers: Offers | None = None
+    """None: a worker that does not tell."""
 
 
 class Assignment(Message):
@@ -188,6 +213,7 @@ class Hello(Message):
     resource_class: Word = "cpu"
     slots: int = Field(ge=1, le=4096)
     gpus: int = Field(default=0, ge=0, le=256)
+    offers: Offers | None = None
 
 
 class HelloAnswer(Message):

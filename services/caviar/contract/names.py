@@ -68,6 +68,7 @@ TAG_STOPPED = "caviar.stopped_early"  # where a stopping rule ended the trial
 TAG_BRANCH = "caviar.branched_from"  # STUDY/rN
 TAG_VERSION = "caviar.version"
 TAG_CODE = "caviar.code"
+TAG_BUNDLE = "caviar.bundle"  # the digest of the code that a study brought along
 TAG_PARENT = "mlflow.parentRunId"
 TAG_NOTE = "mlflow.note.content"
 TAG_USER = "mlflow.user"

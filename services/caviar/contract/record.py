@@ -16,7 +16,7 @@ from pydantic import Field
 
 from caviar.contract.access import TeamName
 from caviar.contract.ending import Entry, Whole
-from caviar.contract.messages import Identifier, Number, ParameterValue
+from caviar.contract.messages import Digest, Identifier, Number, ParameterValue
 from caviar.contract.queue import Place, Priority
 from caviar.contract.views import Importance, Note, StudyState, TrialKind
 
@@ -60,6 +60,8 @@ class StudyEntry(Entry):
     filename: str = Field(max_length=255)
     folder: str | None = None
     code_version: str | None = Field(default=None, max_length=255)
+    bundle: Digest | None = None
+    """The code that it brought along; the code itself is not in the record."""
     user: str | None = Field(default=None, max_length=255)
     state: StudyState
     reason: str = ""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from caviar.contract.messages import Name, ParameterValue
+from caviar.contract.messages import Digest, Name, ParameterValue
 
 StudyState = Literal["running", "paused", "done", "stopped", "failed"]
 TrialState = Literal[
@@ -273,7 +273,7 @@ class Submission(BaseModel):
     user: Line | None = None
     team: str | None = None
     """Whose study it is: the token's team by default. Only an operator names another."""
-    bundle: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    bundle: Digest | None = None
     """The digest of a code bundle that was uploaded before."""
 
 

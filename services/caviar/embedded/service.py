@@ -250,14 +250,15 @@ class _Embedded:
 
     def _worker_environment(self, common: dict[str, str]) -> dict[str, str]:
         (self._runtime / "worker").mkdir(mode=0o700)
-        # Whoever comes from elsewhere runs commands here only where it was asked for.
-        more = () if self._elsewhere is None else ("CAVIAR_WORKER_ALLOW_COMMANDS",)
-        kept = _given((*_WORKER_SETTINGS, *more))
+        # Whoever comes from elsewhere runs commands and code of its own here only where it was asked for.
+        theirs = ("CAVIAR_WORKER_ALLOW_COMMANDS", "CAVIAR_WORKER_ALLOW_BUNDLES")
+        own = dict.fromkeys(theirs, "1") if self._elsewhere is None else _given(theirs)
+        kept = _given(_WORKER_SETTINGS)
         slots = {} if self._slots is None else {"CAVIAR_WORKER_SLOTS": str(self._slots)}
         unset = {"CAVIAR_TOKEN", "CAVIAR_DATABASE_URL", "OMP_NUM_THREADS"}
         threads = {n: os.environ[n] for n in ("OMP_NUM_THREADS",) if n in os.environ}
         return {key: value for key, value in common.items() if key not in unset} | {
-            **({"CAVIAR_WORKER_ALLOW_COMMANDS": "1"} if self._elsewhere is None else {}),
+            **own,
             # What studies name where they name nothing: on a machine with GPUs too.
             "CAVIAR_WORKER_CLASS": "cpu",
             **kept,
@@ -268,6 +269,8 @@ class _Embedded:
             "CAVIAR_WORKER_DIR": str(self._home / "worker"),
             "CAVIAR_WORKER_RUN": str(self._runtime / "worker"),
             "CAVIAR_WORKER_ALLOW_FOLDERS": "1",
+            # The studies are this user's own, and so is their code.
+            "CAVIAR_WORKER_USER": "same",
         }
 
 

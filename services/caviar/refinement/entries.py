@@ -57,6 +57,7 @@ def _study(store: Store, record: StudyRecord) -> StudyEntry:
         filename=record.filename,
         folder=record.folder,
         code_version=record.code_version,
+        bundle=record.bundle,
         user=record.user,
         state=record.state,
         reason=record.reason,

@@ -41,6 +41,8 @@ def _tags(record: StudyRecord, kind: str) -> dict[str, str]:
     if record.code_version:
         tags[names.TAG_GIT_COMMIT] = record.code_version
         tags[names.TAG_CODE] = record.code_version
+    if record.bundle:
+        tags[names.TAG_BUNDLE] = record.bundle
     return tags
 
 

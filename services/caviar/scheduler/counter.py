@@ -87,6 +87,9 @@ class Counter:
                 desk, waiting, request, now
             )
             if isinstance(entered, ClaimAnswer):
+                nobody = self._gate.nobody(desk, now)
+                if nobody is not None:
+                    self._desks.end(desk, "failed", nobody)
                 self._wake.notify_all()
                 return entered
             place = entered

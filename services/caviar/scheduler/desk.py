@@ -75,6 +75,8 @@ class Desk:
     highest: int = -1
     exhausted: bool = False
     """The strategy has no further point (a grid that is done)."""
+    refused_since: float | None = None
+    """Monotonic seconds since when only workers that may not run its trainer have come for its trials."""
     spent_s: float = 0.0
     """Seconds of finished trials, for the estimate of the time left."""
     spending: Spending = field(init=False)
@@ -223,8 +225,16 @@ class Desk:
         there = [number for number, row in running if row.incarnation == incarnation]
         return self.rungs.rule(there)
 
-    def assignment(self, row: TrialRow, lease_s: float) -> Assignment:
+    @property
+    def trainer(self) -> Trainer:
+        """What trains, and where its code lies."""
         trainer = self.study.trainer
+        if trainer.name is not None:
+            return trainer
+        code = {"folder": self.record.folder, "bundle": self.record.bundle}
+        return trainer.model_copy(update=code)
+
+    def assignment(self, row: TrialRow, lease_s: float) -> Assignment:
         return Assignment(
             trial=row.id,
             study=self.record.id,
@@ -234,9 +244,7 @@ class Desk:
             attempt=row.attempt,
             seed=row.seed,
             params=row.params,
-            trainer=Trainer(
-                function=trainer.function, command=trainer.command, folder=self.record.folder
-            ),
+            trainer=self.trainer,
             metric=self.study.metric.name,
             goal=self.study.metric.goal,
             lease_s=lease_s,

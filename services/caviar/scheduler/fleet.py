@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from caviar.contract.messages import Held, Hello
+from caviar.contract.messages import Held, Hello, Offers, Trainer
+from caviar.contract.offers import why_not
 from caviar.scheduler.hosts import Hosts
 from caviar.scheduler.places import Places
 
@@ -23,6 +24,8 @@ class Worker:
     """Monotonic seconds of its last sign of life."""
     gpus: int = 0
     warnings: tuple[str, ...] = ()
+    offers: Offers | None = None
+    """None: it does not tell what it trains."""
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ class Fleet:
             message.slots,
             now,
             message.gpus,
+            offers=message.offers,
         )
         return before.incarnation if before and before.incarnation != message.incarnation else None
 
@@ -94,6 +98,15 @@ class Fleet:
             and worker.host != host
             and worker.host not in self._hosts.aside
         ]
+
+    def refusal(self, trainer: Trainer, resource_class: str, now: float) -> str | None:
+        """Why none of the class's workers trains it; None where one does or does not tell, or where none is there."""
+        reasons = [
+            why_not(trainer, worker.offers) if worker.offers else None
+            for worker in self.workers(now)
+            if worker.resource_class == resource_class
+        ]
+        return reasons[0] if reasons and all(reasons) else None
 
     def heard(self, held: Held) -> None:
         """What a running trial has come to."""

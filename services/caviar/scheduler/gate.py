@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from caviar.adapters.sql import Store, TrialRow
 from caviar.contract.messages import ClaimAnswer, ClaimRequest, Finish
+from caviar.contract.offers import why_not
 from caviar.errors import NotAllowed
 from caviar.scheduler.desk import Desk
 from caviar.scheduler.fleet import Fleet
@@ -17,7 +18,9 @@ from caviar.scheduler.tickets import Tickets
 log = logging.getLogger("caviar.scheduler")
 
 DOUBT_S = 2.0
-"""How long a slot rests whose host has to wait for what others say about a study."""
+"""How long a slot rests whose host has to wait for what others say about a study, or may not run its trainer."""
+NOBODY_S = 30.0
+"""For so long a study waits for a worker that may run its trainer, while others come for its trials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,12 @@ class Gate:
         self, desk: Desk, row: TrialRow, request: ClaimRequest, now: float
     ) -> Place | ClaimAnswer:
         """A place for the dispatched trial ``row``, or the refusal."""
+        refused = why_not(desk.trainer, request.offers) if request.offers else None
+        if refused:
+            if desk.refused_since is None:
+                desk.refused_since = now
+            return self._rests(row, refused, DOUBT_S)
+        desk.refused_since = None
         spent = desk.spending.over(now)
         if spent is not None:
             return ClaimAnswer(granted=False, reason=spent)
@@ -69,6 +78,15 @@ class Gate:
         if gpu is None:
             return ClaimAnswer(granted=False, reason="no GPU has room", again=True)
         return Place(gpu, 1.0 if alone else 1.0 / each)
+
+    def nobody(self, desk: Desk, now: float) -> str | None:
+        """Why a study is not to wait any longer for a worker that may run its trainer; None where it is."""
+        if desk.refused_since is None or now - desk.refused_since < NOBODY_S:
+            return None
+        reason = self._fleet.refusal(desk.trainer, desk.study.resources.resource_class, now)
+        if reason is None:
+            return None
+        return f"no worker may run its trainer. {reason}"
 
     def _rests(self, row: TrialRow, reason: str, pause_s: float) -> ClaimAnswer:
         self._tickets.forget(row.id)  # this ticket is gone: another goes out at once

@@ -41,8 +41,16 @@ def branch(
     from (with those that ``origin`` itself had from elsewhere) as results from elsewhere.
 
     Raises:
-        InputError: there is no such round, or the name is none; nothing was written.
+        InputError: there is no such round, the name is none, or its code is gone; nothing was written.
     """
+    if origin.bundle is not None and not store.bundles.has(team, origin.bundle):
+        raise InputError(
+            Problem(
+                ("bundle",),
+                f"the team {team} does not have the code of study {origin.id} (any more)",
+                "`caviar submit` with --code brings it.",
+            )
+        )
     before = load_study(origin.source, origin.filename)
     round_ = numbered(_rounds(store, origin.id, before), number)
     suffix = f"-r{number}"

@@ -29,15 +29,6 @@ def refuse_study(team: str, quota: Quota, studies: int, left: int, trials: int) 
         )
 
 
-def refuse_storage(team: str, quota: Quota, used: int, size: int) -> None:
-    """``size`` bytes beside the ``used`` ones. Raises NotAllowed where they are beyond the quota."""
-    if quota.storage is not None and used + size > quota.storage:
-        raise NotAllowed(
-            f"Team {team} keeps {used:,} bytes of code; these {size:,} would be beyond its quota of "
-            f"{quota.storage:,}. Leave out what training does not need. {ASK}"
-        )
-
-
 def month_of(wall: float) -> tuple[float, float]:
     """Where the calendar month of that moment begins and ends in UTC, in seconds since the epoch."""
     day = datetime.fromtimestamp(wall, UTC)

@@ -154,8 +154,20 @@ class Scheduler:
                 Problem(
                     ("trainer",),
                     "this service does not run code from a client's folder",
-                    "Name a trainer that is installed on its workers.",
+                    "Bring the code along, `caviar submit --code DIR`, or name a trainer of its workers.",
                 )
+            )
+        if submission.bundle is not None and not self._store.bundles.has(team, submission.bundle):
+            raise InputError(
+                Problem(
+                    ("bundle",),
+                    f"the team {team} has uploaded no code {submission.bundle[:12]}",
+                    "`caviar submit --code DIR` uploads it.",
+                )
+            )
+        if submission.bundle is not None and submission.folder is not None:
+            raise InputError(
+                Problem(("bundle",), "code comes from a folder or from a bundle, not from both")
             )
         start = start_of(self._store, study, submission.text, team)
         warnings = list(study.warnings)
@@ -183,9 +195,13 @@ class Scheduler:
                 priority=study.priority,
                 bundle=submission.bundle,
             )
-            self._desks.open(record, study)
+            desk = self._desks.open(record, study)
+            resource_class = study.resources.resource_class
+            refusal = self._fleet.refusal(desk.trainer, resource_class, self._clock())
             self._wake.notify_all()
         log.info("study %s (%s) accepted: %d trials", record.id, study.name, study.budget.trials)
+        if refusal:
+            warnings.append(f"No worker runs it now: {refusal}")
         return Submitted(id=record.id, warnings=warnings)
 
     def _refuse_study(self, team: str, trials: int) -> None:
@@ -205,8 +221,16 @@ class Scheduler:
         self._move(study_id, "running", "paused")
 
     def resume(self, study_id: str) -> None:
-        """Go on; tickets that were refused while it was paused are sent again at once."""
+        """Go on; tickets that were refused while it was paused are sent again at once.
+
+        Raises NotAllowed where it is not paused, or its code is gone.
+        """
         with self._lock:
+            record = self._desks.get(study_id).record
+            if record.bundle and not self._store.bundles.has(record.team, record.bundle):
+                raise NotAllowed(
+                    f"The code of study {study_id} is gone. `caviar submit` with --code brings it again, and goes on."
+                )
             self._move(study_id, "paused", "running")
             for row in self._desks.get(study_id).open.values():
                 self._tickets.forget(row.id)

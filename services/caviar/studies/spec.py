@@ -35,7 +35,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         *("checkpoints", "resources", "constraints", "confirm", "warm_start", "priority"),
     ),
     "metric": ("name", "goal"),
-    "trainer": ("function", "command"),
+    "trainer": ("function", "command", "name"),
     "search": ("strategy", "seed"),
     "budget": ("trials", "hours", "slot_hours", "gpu_hours", "target"),
     "stop": STOP_KEYS,
@@ -55,6 +55,7 @@ _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 METRIC = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./ -]{0,249}")
 _LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_TRAINER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
@@ -264,16 +265,19 @@ def _trainer(root: Fields, space: Space | None) -> Trainer:
     if not fields.given():
         return Trainer()
     fields.only(*KEYS["trainer"])
-    both = fields.has("function") and fields.has("command")
-    if both or not (fields.has("function") or fields.has("command")):
+    given = [key for key in KEYS["trainer"] if fields.has(key)]
+    if len(given) != 1:
         fields.problem(
             None,
-            "either a function or a command trains, not both"
-            if both
+            f"one thing trains, not both a {given[0]} and a {given[1]}"
+            if given
             else "nothing says what trains",
             'For instance `{function: "digits:train"}` or `{command: [python, train.py]}`.',
         )
         return Trainer()
+    if fields.has("name"):
+        allowed = "the name of a trainer that is installed on the workers"
+        return Trainer(name=_matching(fields, "name", "digits-mlp", _TRAINER, allowed))
     if fields.has("command"):
         return Trainer(command=_command(fields, space))
     function = fields.text("function", '"digits:train"')

@@ -130,6 +130,7 @@ class _Back:
             filename=entry.filename,
             folder=entry.folder,
             code_version=entry.code_version,
+            bundle=entry.bundle,
             user=entry.user,
             created=entry.created,
             ended=entry.ended if over else None,

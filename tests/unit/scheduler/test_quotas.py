@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from caviar.contract.access import Quota
 from caviar.contract.views import Submission
 from caviar.errors import NotAllowed
 from caviar.scheduler.budget import Clocks
-from caviar.scheduler.quotas import Month, month_of, refuse_storage
+from caviar.scheduler.quotas import Month, month_of
 from tests.support.fleet import STUDY, Fleet, Machine
 
 
@@ -154,14 +153,6 @@ def test_going_on_with_a_study_needs_no_room(fleet: Fleet) -> None:
     fleet.scheduler.pause(first.id)
     again = fleet.scheduler.submit(Submission(text=text + "priority: 4\n"))
     assert (again.id, again.resumed) == (first.id, True)
-
-
-def test_code_beyond_the_storage_is_refused() -> None:
-    quota = Quota(storage=1000)
-    refuse_storage("a", quota, 600, 400)
-    with pytest.raises(NotAllowed, match="keeps 600 bytes of code; these 401 would be beyond"):
-        refuse_storage("a", quota, 600, 401)
-    refuse_storage("a", Quota(), 10**12, 10**12)
 
 
 def test_a_month_is_the_calendars() -> None:

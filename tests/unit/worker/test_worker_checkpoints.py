@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 
 from caviar_worker import checkpoints, fetching
-from caviar_worker.folders import AttemptFolder
+from caviar_worker.copies import Copies
+from caviar_worker.files import read_json
+from caviar_worker.folders import AttemptFolder, checkpoints_of, copies_of
+from caviar_worker.settings import WorkerSettings
 from caviar_worker.store import Store, Unusable
+from tests.unit.worker.test_worker_safety import ENVIRON
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -19,6 +23,18 @@ EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(str(tmp_path / "shared"), "t-1", "http://127.0.0.1:9")
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Path:
+    root = tmp_path / "worker"
+    root.mkdir()
+    return root
+
+
+def settings_of(root: Path, where: str) -> WorkerSettings:
+    environ = ENVIRON | {"CAVIAR_WORKER_DIR": str(root), "CAVIAR_WORKER_CHECKPOINTS": where}
+    return WorkerSettings.from_environ(environ)
 
 
 def save(root: Path, attempt: int, step: int) -> Path:
@@ -140,3 +156,55 @@ def test_a_store_that_is_away_holds_up_no_trial_for_ever(
         fetching.fetch(folder, lambda: False)
     assert says in caplog.text
     assert not folder.fetch_request.exists()
+
+
+def sealed(folder: Path, **links: str) -> Path:
+    """A checkpoint of user code's own making: its manifest names links as if they were files."""
+    path = save(folder, 1, 2)
+    manifest = json.loads((path / "manifest.json").read_text())
+    for name, target in links.items():
+        (path / name).symlink_to(target)
+        inside = f"{name}/secret" if Path(target).is_dir() else name
+        manifest["files"][inside] = {"size": 6, "sha256": "0" * 64}
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    return path
+
+
+@pytest.mark.parametrize("target", ["secret", "."])
+def test_a_link_in_a_checkpoint_is_never_followed_off_the_host(
+    tmp_path: Path, host: Path, target: str
+) -> None:
+    """Not to a file, not through a folder: the secret beside it stays where it is, the copy is not made."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("classified")
+    path = sealed(tmp_path / "checkpoints", stolen=str(outside / target))
+    with pytest.raises(checkpoints.NotPlain):
+        checkpoints.link(path, tmp_path / "linked", 1, 2)
+    found = [file for file in (tmp_path / "linked").rglob("*") if file.is_file()]
+    assert "classified" not in "".join(file.read_text() for file in found)
+    copies = Copies(settings_of(host, str(tmp_path / "shared")))
+    home = checkpoints_of(host, "t-1")
+    home.parent.mkdir()
+    path.parent.parent.rename(home)
+    copies.copy_all()
+    stored = (tmp_path / "shared").rglob("*")
+    assert [file.name for file in stored if file.is_file()] == []
+    assert read_json(copies_of(host, "t-1")) == {"keep": 2, "newest": [1, 2]}
+
+
+def test_a_manifest_that_is_a_link_is_no_checkpoint(tmp_path: Path) -> None:
+    """It would be the manifest of something else."""
+    path = save(tmp_path / "one", 1, 2)
+    (path / "manifest.json").rename(tmp_path / "manifest.json")
+    (path / "manifest.json").symlink_to(tmp_path / "manifest.json")
+    with pytest.raises(checkpoints.NotPlain):
+        checkpoints.link(path, tmp_path / "linked", 1, 2)
+
+
+def test_a_whole_checkpoint_is_linked(tmp_path: Path) -> None:
+    """With what lies deeper; nothing is copied."""
+    path = save(tmp_path / "one", 1, 2)
+    checkpoints.link(path, tmp_path / "linked", 1, 2)
+    assert checkpoints.verified(tmp_path / "linked", 1, 2)
+    assert (tmp_path / "linked" / "deep" / "w").samefile(path / "deep" / "w")

@@ -8,9 +8,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from caviar_worker import Trial
 from caviar_worker.child import CommandError, fill_command, train
+
+ANY_VALUE = st.one_of(
+    st.text(),
+    st.sampled_from(["--evil", "-rf", "a b", "'\"", "$(id)", "`id`", "{x}", "a\nb", ";", "*"]),
+)
+
+
+@given(value=ANY_VALUE, other=ANY_VALUE)
+def test_a_value_stays_within_its_word_whatever_it_holds(value: str, other: str) -> None:
+    """Blanks, quotes, line ends, dashes, braces: no shell reads them, and no value is filled twice."""
+    command = ("python", "train.py", "--x", "{x}", "--y={y}", "{{x}}", "{")
+    assert fill_command(command, {"x": value, "y": other}) == [
+        *("python", "train.py", "--x", value, f"--y={other}", f"{{{value}}}", "{")
+    ]
 
 
 @pytest.fixture

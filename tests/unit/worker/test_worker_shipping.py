@@ -127,7 +127,7 @@ def test_a_trial_that_was_stopped_early_says_so(tmp_path: Path) -> None:
     """Its run is KILLED, so that FINISHED ones can be compared, with a tag that tells it from a cancelled one."""
     runs = Recorder()
     folder, claim = attempt(tmp_path, outcome="stopped")
-    folder.ask_to_stop("early", "stopped early at step 2 of about 39, rung 1 of 2")
+    folder.stop_early("stopped early at step 2 of about 39, rung 1 of 2")
     ship(runs, folder, claim, TARGET)  # type: ignore[arg-type]
     tags = runs.calls[0][2]
     assert tags["caviar.state"] == "stopped"

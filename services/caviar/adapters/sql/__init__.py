@@ -1,6 +1,7 @@
 """The SQL store: SQLite in WAL mode embedded, PostgreSQL for teams."""
 
 from caviar.adapters.sql.answers import Answers
+from caviar.adapters.sql.bundles import Bundles
 from caviar.adapters.sql.changes import Mark
 from caviar.adapters.sql.engine import migrate, open_engine
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
@@ -23,6 +24,7 @@ from caviar.adapters.sql.webhooks import WebhookRow, Webhooks
 __all__ = [
     "Answers",
     "Aside",
+    "Bundles",
     "Mark",
     "PriorRow",
     "Read",

@@ -28,6 +28,7 @@ from sqlalchemy.exc import IntegrityError
 from caviar.adapters.sql import changes, ledger, looks, moves, reads, usage
 from caviar.adapters.sql import hosts as hosts_of
 from caviar.adapters.sql import priors as priors_of
+from caviar.adapters.sql.bundles import Bundles
 from caviar.adapters.sql.changes import Mark
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import NOTHING, Read, Start
@@ -58,6 +59,7 @@ class Store:
         self.engine = self._engine = engine
         self._reader = engine.execution_options(caviar_read_only=True)
         self._clock = clock
+        self.bundles = Bundles(engine, clock)
 
     def ask(self) -> None:
         """Raises SQLAlchemyError where the database does not answer."""
