@@ -9,6 +9,7 @@ from caviar.adapters.sql import Store
 from caviar.api.access import Access, Operator, Viewer
 from caviar.api.present import Presenter, worker_views
 from caviar.api.problems import add_problem_handlers
+from caviar.api.queue import queue_routes
 from caviar.api.studies import study_routes
 from caviar.api.workers import worker_routes
 from caviar.contract.access import WhoAmI
@@ -23,6 +24,7 @@ def create_app(store: Store, scheduler: Scheduler, access: Access, *, mlflow_uri
     app.router.routes += worker_routes(scheduler, access)  # the first to be matched
     presenter = Presenter(store, scheduler, mlflow_uri)
     app.include_router(study_routes(access, store, scheduler, presenter))
+    app.include_router(queue_routes(access, store, presenter.outlook))
     app.include_router(_service_routes(scheduler))
     add_problem_handlers(app)
     return app

@@ -15,13 +15,14 @@ import click
 from caviar.cli import INTERRUPTED
 from caviar.client.home import default_home, user_name
 from caviar.contract.views import StudyView, Submission
-from caviar.errors import InputError, Problem
+from caviar.errors import CaviarError, InputError, Problem
 from caviar.studies.source import MAX_BYTES, read_source
 from caviar.studies.spec import Study, load_study, refuse_missing
 from caviar.studies.trainer_check import check_trainer
 
 if TYPE_CHECKING:
     from caviar import embedded
+    from caviar.client.connection import Client
 
 # The client and the views are imported in functions: `run` starts the service first, and the first trial sooner.
 
@@ -74,7 +75,7 @@ def _followed(
     """Submit the study to ``service`` and follow it to its end. InputError where the trainer does not import."""
     trainer = study.trainer.model_copy(update={"folder": str(_folder(file))})
     checked = _in_background(lambda: service.check_trainer(trainer))
-    submission = _submission(file, text, local=True)
+    submission = submission_of(file, text, local=True)
     from caviar.client.connection import Address, Client
 
     with Client(Address(service.url, service.token)) as client:
@@ -143,16 +144,29 @@ def submit_study(file: Path, as_json: bool) -> int:
 
     text, _ = read_study(file)
     with Client(find_service()) as client:
-        submitted = client.submit(_submission(file, text, local=client.local))
+        submitted = client.submit(submission_of(file, text, local=client.local))
         study = client.study(submitted.id)
+        known = "" if as_json else _quote_line(client, file, text)
     if as_json:
         print_json(submitted)
         return 0
     for warning in submitted.warnings:
         click.echo(f"warning: {clean(warning)}", err=True)
     click.echo(started_line(study, submitted.resumed))
+    if known:
+        click.echo(known)
     click.echo(f"`caviar watch {submitted.id}` follows it.")
     return 0
+
+
+def _quote_line(client: Client, file: Path, text: str) -> str:
+    """Empty where nothing is known. The study is submitted: nothing fails any more."""
+    from caviar.cli.views.queue import quote_line
+
+    try:
+        return quote_line(client.quote(submission_of(file, text, local=client.local)))
+    except CaviarError:
+        return ""
 
 
 def read_study(file: Path) -> tuple[str, Study]:
@@ -179,7 +193,7 @@ def _folder(file: Path) -> Path:
     return file.absolute().parent
 
 
-def _submission(file: Path, text: str, local: bool) -> Submission:
+def submission_of(file: Path, text: str, local: bool) -> Submission:
     folder = _folder(file)
     return Submission(
         text=text,
