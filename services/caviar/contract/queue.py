@@ -55,7 +55,8 @@ class TeamShare(View):
     weight: float
     running: int
     share: float
-    """Of the slot-time of late that all teams had together, in [0, 1]."""
+    """Of the slot-time of late that all teams had together, in [0, 1], as it is counted: who comes begins where the
+    others are."""
     due: float
     """What its weight gives it among the teams that want slots now, in [0, 1]."""
 

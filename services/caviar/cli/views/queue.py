@@ -159,4 +159,4 @@ def quota_view(team: str, lines: list[QuotaUse]) -> RenderableType:
 def _amount(name: str, value: float) -> str:
     if name == "storage":
         return f"{value / 1e6:,.1f} MB"
-    return number(round(value, 2)) if name == "slot_hours" else f"{value:,.0f}"
+    return number(float(f"{value:.3g}")) if name == "slot_hours" else f"{value:,.0f}"

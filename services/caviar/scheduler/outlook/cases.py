@@ -62,13 +62,9 @@ def case_of(
     """``left``: trials to come. ``rows``: the study's own trials that ended, or the newest of them, in that order.
     ``spent_s`` and ``trained_s`` as in ``Case``."""
     first, last = _steps(rows)
-    past = [each for row in rows if (each := _past(study, study, row, first, last, 0)) is not None]
-    source = 0
+    past = _pasts(study, Earlier(study, rows), 0)
     for other in earlier:
-        ends = _steps(other.rows)
-        found = [_past(study, other.study, row, *ends, source + 1) for row in other.rows]
-        kept = [one for one in found if one is not None]
-        source += bool(kept)
+        kept = _pasts(study, other, 1 + max((each.source for each in past), default=0))
         past += kept
     confirmed = sum(row.kind == "confirm" for row in rows) + sum(r.confirms for r in running)
     again = min(left, max(0, study.budget.trials - study.search_trials - confirmed))
@@ -129,8 +125,33 @@ def _rungs(study: Study, first: int | None, last: int | None) -> tuple[float, ..
     return tuple((rung - first + 1) / (last - first + 1) for rung in rungs)
 
 
+def _pasts(study: Study, of: Earlier, source: int) -> list[Past]:
+    """Those that say something to ``study``."""
+    first, last = _steps(of.rows)
+    cold = _cold(of.rows)
+    found = []
+    for row in of.rows:
+        share = _share(int(row.curve[-1][0]) if row.curve else None, first, last)
+        past = _past(study, of.study, row, share, source, row.id in cold)
+        if past is not None:
+            found.append(past)
+    return found
+
+
+def _cold(rows: Sequence[TrialRow]) -> set[str]:
+    """The first trial of each slot, of each life of a worker."""
+    first: dict[tuple[str | None, str | None, int | None], TrialRow] = {}
+    for row in rows:
+        if row.host is not None and row.started is not None:
+            slot = row.host, row.incarnation, row.slot
+            before = first.setdefault(slot, row)
+            if row.started < (before.started or 0.0):
+                first[slot] = row
+    return {row.id for row in first.values()}
+
+
 def _past(
-    study: Study, of: Study, row: TrialRow, first: int | None, last: int | None, source: int
+    study: Study, of: Study, row: TrialRow, share: float | None, source: int, cold: bool
 ) -> Past | None:
     """None where it says nothing: it was cancelled, or its point has no place in the space of ``study``."""
     if row.seconds is None or row.seconds <= 0 or row.state == "cancelled":
@@ -143,9 +164,10 @@ def _past(
         unit,
         row.seconds,
         row.state,
-        _share(int(row.curve[-1][0]) if row.curve else None, first, last),
+        share,
         _loss(study, row) if comparable and row.kind != "confirm" else None,
         source,
+        cold,
     )
 
 

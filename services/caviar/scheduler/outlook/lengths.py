@@ -21,6 +21,10 @@ from caviar.space.parameter import Floats, Parameter
 
 SLOPE: Final = 0.7
 """Prior standard deviation of a power, of an effect across a whole scale, and of a choice's."""
+COLD_S: Final = 4.0
+"""Loading code and data may take the first trial of a slot so long."""
+COLD: Final = 1.0
+"""Prior standard deviation of what of that there is, as a power."""
 APART: Final = 0.1
 """Prior standard deviation between the levels of two studies of the same trainer."""
 LEVEL: Final = 3.0
@@ -38,13 +42,15 @@ ROUNDS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """One training. ``ran`` False: it takes longer than ``seconds``. ``source`` 0: of the study itself."""
+    """One training. ``ran`` False: it takes longer than ``seconds``. ``source`` 0: of the study itself. ``cold``: the
+    first of its slot, which also loads the code and the data."""
 
     unit: Floats
     """Its place in the cube, (d,)."""
     seconds: float
     ran: bool = True
     source: int = 0
+    cold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,34 +69,35 @@ class Lengths:
     """Fitted by :meth:`fit`."""
 
     space: Space
-    sources: int
+    beside: int
+    """Columns beside the level and the parameters'; what is to come is 0 there."""
     models: tuple[_Model, ...]
     weights: Floats
 
     @classmethod
     def fit(cls, space: Space, seen: Sequence[Length]) -> Lengths:
         """``seen``: at least one that ran. Sources are numbered from 0, the study itself, without gaps."""
-        sources = max(each.source for each in seen)
-        groups = _groups(space, 1 + sources)
+        beside, spread = _beside(seen)
+        groups = _groups(space, 1 + len(spread))
         units = np.array([each.unit for each in seen])
-        design = _design(space, units, [each.source for each in seen], sources)
+        design = _design(space, units, beside)
         logs = np.log(np.maximum([each.seconds for each in seen], 1e-6))
         ran = np.array([each.ran for each in seen])
         targets, weights = logs, np.asarray(ran, dtype=np.float64)
-        found = cls._fitted(space, sources, groups, design, targets, weights, NOISE)
+        found = cls._fitted(space, spread, groups, design, targets, weights, NOISE)
         for _ in range(ROUNDS):
             if not ran.all():
-                mean, spread = found._moments(design[~ran])
+                mean, about = found._moments(design[~ran])
                 targets, weights = logs.copy(), np.ones(len(logs))
-                targets[~ran], weights[~ran] = _beyond(mean, spread, logs[~ran])
-            found = cls._fitted(space, sources, groups, design, targets, weights, found._noise())
+                targets[~ran], weights[~ran] = _beyond(mean, about, logs[~ran])
+            found = cls._fitted(space, spread, groups, design, targets, weights, found._noise())
         return found
 
     @classmethod
     def _fitted(
         cls,
         space: Space,
-        sources: int,
+        spread: Sequence[float],
         groups: tuple[tuple[int, ...], ...],
         design: Floats,
         logs: Floats,
@@ -98,14 +105,14 @@ class Lengths:
         noise: float,
     ) -> Lengths:
         middle = float(np.average(logs, weights=weights))
-        always = tuple(range(1 + sources))
+        always = tuple(range(1 + len(spread)))
         chance = min(0.5, MATTERS / max(1, len(groups)))
         models, evidence = [], []
         for size in range(MOST_AT_ONCE + 1):
             for chosen in combinations(range(len(groups)), size):
                 columns = always + tuple(c for g in chosen for c in groups[g])
                 model, log_evidence = _model(
-                    design[:, columns], logs, weights, columns, middle, sources, noise
+                    design[:, columns], logs, weights, columns, middle, spread, noise
                 )
                 models.append(model)
                 odds = size * math.log(chance) + (len(groups) - size) * math.log1p(-chance)
@@ -115,7 +122,7 @@ class Lengths:
         kept = np.flatnonzero(share > 1e-3)
         return cls(
             space,
-            sources,
+            len(spread),
             tuple(models[k] for k in kept),
             share[kept] / share[kept].sum(),
         )
@@ -141,7 +148,8 @@ class Lengths:
         """The logarithms at ``units``, (draws, n, d), without noise, as they may be, (draws, n); and what the noise's
         standard deviation is then, (draws,)."""
         draws, count, _ = units.shape
-        design = _design(self.space, units.reshape(draws * count, -1), None, self.sources)
+        flat = units.reshape(draws * count, -1)
+        design = _design(self.space, flat, np.zeros((len(flat), self.beside)))
         design = design.reshape(draws, count, -1)
         logs, noises = np.empty((draws, count)), np.empty(draws)
         which = np.arange(len(self.models))
@@ -161,7 +169,7 @@ def _model(
     weights: Floats,
     columns: tuple[int, ...],
     middle: float,
-    sources: int,
+    beside: Sequence[float],
     noise: float,
 ) -> tuple[_Model, float]:
     """The posterior under a normal-inverse-gamma prior, and the logarithm of the evidence.
@@ -172,7 +180,7 @@ def _model(
     width = x.shape[1]
     spread = np.full(width, SLOPE)
     spread[0] = LEVEL
-    spread[1 : 1 + sources] = APART
+    spread[1 : 1 + len(beside)] = beside
     precision = (noise / spread) ** 2
     start = np.zeros(width)
     start[0] = middle
@@ -216,16 +224,30 @@ def _groups(space: Space, start: int) -> tuple[tuple[int, ...], ...]:
     return tuple(found)
 
 
-def _design(space: Space, units: Floats, source: Sequence[int] | None, sources: int) -> Floats:
-    """Shape (n, 1 + sources + columns of the parameters). ``source`` None: all of the study itself."""
+def _beside(seen: Sequence[Length]) -> tuple[Floats, list[float]]:
+    """Shape (n, k): whose study it was, and how much of the seconds loading may be; and each column's prior spread."""
+    columns = [
+        [float(each.source == source) for each in seen]
+        for source in range(1, 1 + max(each.source for each in seen))
+    ]
+    spread = [APART] * len(columns)
+    if any(each.cold for each in seen):
+        columns.append([_loading(each.seconds) if each.cold else 0.0 for each in seen])
+        spread.append(COLD)
+    return np.array(columns).reshape(len(columns), len(seen)).T, spread
+
+
+def _loading(seconds: float) -> float:
+    """The logarithm of how many times longer it took than without ``COLD_S``; a tenth is never loading."""
+    return -math.log(max(0.1, 1.0 - COLD_S / max(seconds, 1e-6)))
+
+
+def _design(space: Space, units: Floats, beside: Floats) -> Floats:
+    """Shape (n, 1 + columns beside + columns of the parameters)."""
     places, active = space.snap(units)
     level = np.ones((len(units), 1))
-    of = np.zeros((len(units), sources))
-    for row, number in enumerate(source or ()):
-        if number:
-            of[row, number - 1] = 1.0
     columns = [_columns(p, places[:, k]) * active[:, k, None] for k, p in enumerate(space)]
-    return np.hstack([level, of, *columns])
+    return np.hstack([level, beside, *columns])
 
 
 def _columns(parameter: Parameter, units: Floats) -> Floats:

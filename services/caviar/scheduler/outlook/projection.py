@@ -45,6 +45,8 @@ class Past:
     loss: float | None = None
     """Of a whole training that can be the best: its metric, to be minimised."""
     source: int = 0
+    cold: bool = False
+    """It was the first of its slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +114,11 @@ def _whole(case: Case) -> list[Length]:
     seen = []
     for past in case.past:
         if past.state == "done":
-            seen.append(Length(past.unit, past.seconds, source=past.source))
+            seen.append(Length(past.unit, past.seconds, True, past.source, past.cold))
         elif past.state == "stopped":
             share = past.trained
-            seen.append(Length(past.unit, past.seconds / (share or 1.0), bool(share), past.source))
+            whole = past.seconds / (share or 1.0)
+            seen.append(Length(past.unit, whole, bool(share), past.source))
     for present in case.present:
         known = _is_told(present)
         whole = present.seconds / (present.trained or 1.0) if known else present.seconds

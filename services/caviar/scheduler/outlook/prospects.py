@@ -12,10 +12,8 @@ from caviar.contract.queue import TeamShare
 from caviar.scheduler.outlook.forecast import Waiting, forecast, left_of
 from caviar.scheduler.outlook.reasons import why
 from caviar.scheduler.outlook.snapshot import Snapshot, StudyNow
-from caviar.scheduler.outlook.turns import order, turns
+from caviar.scheduler.outlook.turns import MOST_PICKS, order, turns
 from caviar.scheduler.sharing import due
-
-MOST_PICKS = 5000
 
 LengthsOf = Mapping[str, Sequence[float]]
 """Study -> seconds of its newest ended trials, early stops included; empty where none has."""

@@ -13,11 +13,13 @@ from caviar.space.parameter import Floats
 if TYPE_CHECKING:
     from caviar.scheduler.outlook.projection import Past
 
-GO_ON: Final = (0.85, 0.9)
+GO_ON: Final = (0.8, 0.87)
 """What share of the trials goes on at the first rung and at later ones, before a study has shown it. Of all trials of a
 search that gets better, far more are among the best so far than the reduction says."""
-SURE: Final = 15.0
+SURE: Final = 10.0
 """Trials that this is worth."""
+EARLY: Final = 0.5
+"""What an early trial is worth: there was little to compare it with."""
 NEAR: Final = (0.7, 1.01)
 """A trial stopped at a rung where it trained about that share: reports lie a little before or after it."""
 
@@ -40,17 +42,18 @@ class Stops:
         rungs: tuple[float, ...],
         early: int,
     ) -> Stops:
-        """``present``: the shares that running trials have trained; they count once nothing is early any more."""
-        late = [p for p in past[early:] if p.state in ("done", "stopped")]
-        running = [share for share in present if share is not None] if len(past) >= early else []
+        """``present``: the shares that running trials have trained. The first ``early`` trials count as ``EARLY``."""
+        told = [
+            (EARLY if number < early else 1.0, 1.0 if p.state == "done" else p.trained or 0.0)
+            for number, p in enumerate(past)
+            if p.state in ("done", "stopped")
+        ]
+        weight = EARLY if len(past) < early else 1.0
+        running = [(weight, share) for share in present if share is not None]
         odds = []
         for place, rung in enumerate(rungs):
-            shares = [1.0 if p.state == "done" else p.trained or 0.0 for p in late] + running
-            on = sum(share > rung * NEAR[1] for share in shares)
-            off = sum(
-                p.state == "stopped" and rung * NEAR[0] < (p.trained or 0.0) <= rung * NEAR[1]
-                for p in late
-            )
+            on = sum(weight for weight, share in told + running if share > rung * NEAR[1])
+            off = sum(weight for weight, share in told if rung * NEAR[0] < share <= rung * NEAR[1])
             prior = GO_ON[min(place, len(GO_ON) - 1)]
             odds.append((prior * SURE + on, (1.0 - prior) * SURE + off))
         failed = [p.seconds for p in past if p.state in ("failed", "quarantined")]

@@ -5,10 +5,14 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterator
+from typing import Final
 
 from caviar.scheduler.line import RANKS
 from caviar.scheduler.outlook.snapshot import Snapshot, StudyNow
 from caviar.scheduler.sharing import Sharing
+
+MOST_PICKS: Final = 5000
+"""Slots that are looked ahead at most."""
 
 _Entry = tuple[int, int, int, float, int]
 
@@ -41,6 +45,9 @@ def turns(snapshot: Snapshot, resource_class: str, fresh: bool = False) -> Itera
         if each.record.state == "running" and left[index] > 0 and (each.ready or fresh):
             entry = (-each.record.priority, holds, each.served, each.record.created, index)
             heaps[RANKS[each.record.place]].setdefault(team, []).append(entry)
+    known = {team for team in held if snapshot.teams[team].used_s.get(resource_class, 0.0) > 0}
+    sharing.want(resource_class, known, weights, 0.0)
+    sharing.want(resource_class, held, weights, 0.0)  # who comes begins where the others are
     for teams in heaps.values():
         for heap in teams.values():
             heapq.heapify(heap)
@@ -83,9 +90,6 @@ def order(snapshot: Snapshot, resource_class: str) -> list[StudyNow]:
             break
     rest = [each for each in snapshot.of_class(resource_class) if each.record.id not in found]
     return [*found.values(), *sorted(rest, key=_aside)]
-
-
-MOST_PICKS = 5000
 
 
 def _aside(each: StudyNow) -> tuple[bool, int, int, float]:
