@@ -21,6 +21,7 @@ from caviar.api.metrics import Metrics, Watched, metrics_routes
 from caviar.api.origin import OnlyHosts
 from caviar.api.present import Presenter, worker_views
 from caviar.api.problems import add_problem_handlers
+from caviar.api.queue import queue_routes
 from caviar.api.studies import study_routes
 from caviar.api.teams import team_routes
 from caviar.api.workers import worker_routes
@@ -62,6 +63,7 @@ def create_app(
     app.include_router(team_routes(access, scheduler))
     app.include_router(event_routes(feed, store, access))
     app.include_router(bundle_routes(access, store.bundles))
+    app.include_router(queue_routes(access, store, presenter.outlook))
     app.include_router(_service_routes(scheduler))
     app.include_router(health_routes(store, scheduler, ask_broker))
     app.include_router(metrics_routes(metrics, scheduler, store, access, metrics_token))

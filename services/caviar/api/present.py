@@ -27,6 +27,7 @@ from caviar.contract.views import (
 from caviar.errors import InputError
 from caviar.scheduler import Scheduler
 from caviar.scheduler.budget import HOUR_S, uses
+from caviar.scheduler.outlook.outlook import Outlook
 from caviar.search import Round, in_force
 from caviar.studies.constraints import Constraint, beyond
 from caviar.studies.life import ENDED, OPEN
@@ -50,6 +51,7 @@ class Presenter:
         self._store = store
         self._scheduler = scheduler
         self._mlflow_uri = mlflow_uri
+        self.outlook = Outlook(store, scheduler.look, scheduler.look_at)
         self._lock = threading.Lock()
         self._bounds: dict[str, tuple[Constraint, ...]] = {}
         self._ledgers: dict[str, list[tuple[Round, RoundView]]] = {}
@@ -187,6 +189,7 @@ class Presenter:
             left_s=left_s,
             slots=slots,
             uses=self._uses(record, study),
+            projection=self.outlook.projection(record),
             branched_from=record.branched_from,
             branched_round=record.branched_round,
             mlflow=MlflowView(

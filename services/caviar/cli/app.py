@@ -229,9 +229,16 @@ def priority(study: str, level: int, as_json: bool) -> int:
     return set_priority(study, level, as_json)
 
 
-@app.group()
-def queue() -> None:
-    """Whose turn it is."""
+@app.group(invoke_without_command=True)
+@_json_option
+@click.pass_context
+def queue(context: click.Context, as_json: bool) -> int:
+    """Show whose turn it is: why each study waits, and when it likely starts and ends."""
+    if context.invoked_subcommand is not None:
+        return 0
+    from caviar.cli.queue import show_queue
+
+    return show_queue(as_json)
 
 
 @queue.command("move")
@@ -247,6 +254,26 @@ def queue_move(study: str, place: Any, as_json: bool) -> int:
     if place is None:
         raise click.UsageError("One of --first, --normal and --last is needed.")
     return move(study, place, as_json)
+
+
+@app.command()
+@click.argument("file", type=_FILE, metavar="STUDY.yaml")
+@_json_option
+def quote(file: Path, as_json: bool) -> int:
+    """Tell what a study would cost and when it would start, going by trials that ended. Nothing is submitted."""
+    from caviar.cli.queue import show_quote
+
+    return show_quote(file, as_json)
+
+
+@app.command()
+@click.argument("team", required=False)
+@_json_option
+def quota(team: str | None, as_json: bool) -> int:
+    """Show what a team has used of its quota; one's own by default."""
+    from caviar.cli.queue import show_quota
+
+    return show_quota(team, as_json)
 
 
 @app.group(invoke_without_command=True)

@@ -15,13 +15,14 @@ import click
 from caviar.cli import INTERRUPTED
 from caviar.client.home import default_home, user_name
 from caviar.contract.views import StudyView, Submission
-from caviar.errors import InputError, Problem
+from caviar.errors import CaviarError, InputError, Problem
 from caviar.studies.source import MAX_BYTES, read_source
 from caviar.studies.spec import Study, load_study, refuse_missing
 from caviar.studies.trainer_check import check_trainer
 
 if TYPE_CHECKING:
     from caviar import embedded
+    from caviar.client.connection import Client
 
 # The client and the views are imported in functions: `run` starts the service first, and the first trial sooner.
 
@@ -78,7 +79,7 @@ def _followed(
     """Submit the study to ``service`` and follow it to its end. InputError where the trainer does not import."""
     trainer = study.trainer.model_copy(update={"folder": str(_folder(file))})
     checked = _in_background(lambda: service.check_trainer(trainer))
-    submission = _submission(file, text, local=True)
+    submission = submission_of(file, text, local=True)
     from caviar.client.connection import Address, Client
 
     with Client(Address(service.url, service.token)) as client:
@@ -163,21 +164,34 @@ def submit_study(file: Path, folder: Path | None, team: str | None, as_json: boo
     with Client(find_service()) as client:
         if code is None and client.local:
             check_code(study_asked, text, _folder(file))
-        submission = _submission(file, text, local=client.local and code is None)
+        submission = submission_of(file, text, local=client.local and code is None)
         submission = submission.model_copy(update={"team": team})
         if code is not None:
             client.bring(code.digest, code.data, team)
             submission = submission.model_copy(update={"bundle": code.digest})
         submitted = client.submit(submission)
         study = client.study(submitted.id)
+        known = "" if as_json else _quote_line(client, submission)
     if as_json:
         print_json(submitted)
         return 0
     for warning in submitted.warnings:
         click.echo(f"warning: {clean(warning)}", err=True)
     click.echo(started_line(study, submitted.resumed))
+    if known:
+        click.echo(known)
     click.echo(f"`caviar watch {submitted.id}` follows it.")
     return 0
+
+
+def _quote_line(client: Client, submission: Submission) -> str:
+    """Empty where nothing is known. The study is submitted: nothing fails any more."""
+    from caviar.cli.views.queue import quote_line
+
+    try:
+        return quote_line(client.quote(submission))
+    except CaviarError:
+        return ""
 
 
 def read_study(file: Path) -> tuple[str, Study]:
@@ -222,7 +236,7 @@ def _folder(file: Path) -> Path:
     return file.absolute().parent
 
 
-def _submission(file: Path, text: str, local: bool) -> Submission:
+def submission_of(file: Path, text: str, local: bool) -> Submission:
     folder = _folder(file)
     return Submission(
         text=text,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
+from urllib.parse import quote as quoted
 
 import httpx2
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -18,7 +19,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from caviar.client.home import default_home
 from caviar.contract.access import WhoAmI
 from caviar.contract.names import ENV_API
-from caviar.contract.queue import StudyEdit
+from caviar.contract.queue import QueueView, QuotaUse, Quote, StudyEdit
 from caviar.contract.upkeep import Finding
 from caviar.contract.views import (
     AddedTrial,
@@ -187,6 +188,17 @@ class Client:
 
     def workers(self) -> list[WorkerView]:
         return self._call("GET", "/workers", list[WorkerView])
+
+    def queue(self) -> QueueView:
+        return self._call("GET", "/queue", QueueView)
+
+    def quote(self, submission: Submission) -> Quote:
+        """What a study would cost. Nothing is submitted."""
+        return self._call("POST", "/quote", Quote, body=submission.model_dump(mode="json"))
+
+    def use(self, team: str) -> list[QuotaUse]:
+        """What a team has of its quota."""
+        return self._call("GET", f"/teams/{quoted(team, safe='')}/use", list[QuotaUse])
 
     def add_webhook(self, new: NewWebhook) -> IssuedWebhook:
         return self._call("POST", "/webhooks", IssuedWebhook, body=new.model_dump(mode="json"))

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from caviar.contract.views import View
+from caviar.contract.views import Projection, StudyState, View
 
 Priority = Annotated[int, Field(ge=0, le=9)]
 """Inside a team: the higher goes first. Between teams only weights count."""
@@ -26,20 +26,22 @@ class StudyEdit(BaseModel):
 
 
 class QueueRow(View):
-    """One study that has not ended."""
+    """One study that has not ended. Of another team's that is not shared there is no more than what takes the slots."""
 
-    study: str
+    study: str | None
+    """None: it is not the caller's to see."""
     name: str
+    state: StudyState
     team: str
-    priority: int
+    priority: int | None
     place: Place
     resource_class: str
     running: int
     """Trials that train now."""
-    left: int
+    left: int | None
     """Trials that it may still start."""
     why: str
-    """One sentence: why it waits, or that it runs."""
+    """Why it waits, or that it runs: one or two sentences, with a way out where there is one."""
     starts_s: float | None = None
     """Seconds until its next trial likely starts; None where nothing tells."""
     ends_s: float | None = None
@@ -53,7 +55,8 @@ class TeamShare(View):
     weight: float
     running: int
     share: float
-    """Of the slot-time of late that all teams had together, in [0, 1]."""
+    """Of the slot-time of late that all teams had together, in [0, 1], as it is counted: who comes begins where the
+    others are."""
     due: float
     """What its weight gives it among the teams that want slots now, in [0, 1]."""
 
@@ -75,21 +78,15 @@ class QuotaUse(View):
     limit: float | None = None
 
 
-class Quote(View):
+class Quote(Projection):
     """What a study would cost and when it would start, before it is submitted."""
 
     trials: int
-    learned_from: int
-    """Finished trials that the estimate stands on; 0: nothing is known, and no figure is given."""
-    source: str = ""
-    """Whose they are, in words."""
-    slot_hours: float | None = None
-    low: float | None = None
-    high: float | None = None
-    """90% interval of ``slot_hours``."""
+    """That it would start: its budget, or less where a grid has fewer points."""
     starts_s: float | None = None
     ends_s: float | None = None
+    """Seconds from now, going by the slots and the queue as they are."""
     quota_share: float | None = None
-    """Of the team's slot-hours of this month, in [0, ...); None where they are not limited."""
+    """``slot_hours`` of the team's of this month, in [0, ...); None where they are not limited."""
     notes: tuple[str, ...] = ()
     """What would hold it back: a quota, no worker of its class."""

@@ -154,6 +154,19 @@ class Use(View):
     limit: float | None = None
 
 
+class Projection(View):
+    """The slot-hours that a study takes in all, from its first trial to its end."""
+
+    learned_from: int
+    """Ended trials that it stands on; 0: nothing is known, and no figure is given."""
+    source: str = ""
+    """Whose they are, in words."""
+    slot_hours: float | None = None
+    low: float | None = None
+    high: float | None = None
+    """90% interval of ``slot_hours``."""
+
+
 class Note(View):
     """One line on a source of a study's warm start: what was read from it and what was not."""
 
@@ -204,6 +217,8 @@ class StudyView(View):
     slots: int = 0
     uses: list[Use] = []
     """What is spent of the budget of time, where the study limits it."""
+    projection: Projection | None = None
+    """What it will have taken at its end; None before its first trial ended, and once it is over."""
     branched_from: str | None = None
     branched_round: int | None = None
     """The study, by its id, and its round that this one goes on from."""

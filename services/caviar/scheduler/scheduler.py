@@ -49,6 +49,7 @@ from caviar.scheduler.dispatching import Dispatcher
 from caviar.scheduler.fleet import Fleet, Progress, Worker
 from caviar.scheduler.gate import Gate
 from caviar.scheduler.hosts import Hosts
+from caviar.scheduler.outlook.snapshot import Snapshot, StudyNow, study_now, take
 from caviar.scheduler.places import Places
 from caviar.scheduler.preempting import Preempting
 from caviar.scheduler.starting import start_of
@@ -91,6 +92,7 @@ class Scheduler:
         self._lease_s = lease_s
         self._local = local
         self._clock = clock
+        self._wall = wall
         self._lock = threading.RLock()
         self._wake = threading.Condition(self._lock)
         self._tickets = Tickets(send, claim_s)
@@ -479,6 +481,29 @@ class Scheduler:
                 return 0, None
             slots = self._fleet.slots(desk.study.resources.resource_class, self._clock())
             return slots, desk.left_s(slots) if desk.record.state == "running" else None
+
+    def look(self, team: str | None = None) -> Snapshot:
+        """The queue as it stands. ``team``: one that is to be in it though it has no study."""
+        with self._lock:
+            return take(
+                self._desks,
+                self._fleet,
+                self._accounts,
+                self._tickets.unclaimed(),
+                {host: aside.reason for host, aside in self._hosts.aside.items()},
+                self._tickets.broker_is_down,
+                self._clock(),
+                self._wall(),
+                team,
+            )
+
+    def look_at(self, study_id: str) -> StudyNow | None:
+        """One study as it stands; None where it is over."""
+        with self._lock:
+            desk = self._desks.find(study_id)
+            if desk is None or desk.record.state in ENDED:
+                return None
+            return study_now(desk, self._fleet, self._clock())
 
     def queues(self) -> set[str]:
         """The queues of the studies that go on."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, and_, func, literal, select
 from caviar.adapters.sql.rows import TrialRow
 from caviar.adapters.sql.tables import DONE, attempts, studies, trials
 from caviar.contract.views import TrialKind, TrialState
-from caviar.studies.life import FINAL, GOING_ON, TRIAL_STATES
+from caviar.studies.life import FINAL, GOING_ON, LEARNT_FROM, TRIAL_STATES
 
 LISTED = [literal("").label("output") if c.name == "output" else c for c in trials.c]
 """The output is most of a trial's row, and shown of single trials alone."""
@@ -98,6 +98,21 @@ def page(
     if limit is not None:
         query = query.limit(limit)
     return [trial_of(row) for row in connection.execute(query)]
+
+
+def recent_lengths(connection: Connection, study_id: str, limit: int) -> list[float]:
+    """Seconds of the newest trials that ended by themselves, the newest first."""
+    query = (
+        select(trials.c.seconds)
+        .where(
+            trials.c.study_id == study_id,
+            trials.c.state.in_(LEARNT_FROM),
+            trials.c.seconds.is_not(None),
+        )
+        .order_by(trials.c.ended.desc())
+        .limit(limit)
+    )
+    return [float(seconds) for seconds in connection.execute(query).scalars()]
 
 
 def best(connection: Connection, study_id: str, maximize: bool) -> TrialRow | None:

@@ -348,6 +348,11 @@ class Store:
                 connection, study_id, states, after, limit, newest_first, ended_since, kind
             )
 
+    def recent_lengths(self, study_id: str, limit: int) -> list[float]:
+        """Seconds of the newest trials that ended by themselves, the newest first."""
+        with self._reader.begin() as connection:
+            return reads.recent_lengths(connection, study_id, limit)
+
     def failures(self, study_id: str, limit: int) -> list[TrialRow]:
         """The newest that failed or are quarantined, without their output, the newest first."""
         failed, quarantined = (
@@ -504,6 +509,11 @@ class Store:
         """Slot-seconds by team after ``since``, of the attempts that have ended."""
         with self._reader.begin() as connection:
             return usage.team_seconds_since(connection, since)
+
+    def bundle_bytes(self, team: str) -> int:
+        """Of the code that is kept for the team."""
+        with self._reader.begin() as connection:
+            return usage.bundle_bytes(connection, team)
 
     def gpu_shares(self, study_id: str) -> dict[str, float]:
         """Running trial -> how much of its GPU it has."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Connection, case, cast, func, select
 
-from caviar.adapters.sql.tables import attempts, studies, trials
+from caviar.adapters.sql.tables import attempts, bundles, studies, trials
 
 _BY_DAY = attempts.c.ended - attempts.c.started
 _LASTED = func.coalesce(attempts.c.seconds, case((_BY_DAY > 0, _BY_DAY), else_=0.0))
@@ -54,3 +54,9 @@ def team_seconds_since(connection: Connection, since: float) -> dict[str, float]
         .group_by(studies.c.team)
     )
     return {team: float(seconds or 0.0) for team, seconds in connection.execute(query)}
+
+
+def bundle_bytes(connection: Connection, team: str) -> int:
+    """Of the code that is kept for the team."""
+    query = select(func.coalesce(func.sum(bundles.c.size), 0)).where(bundles.c.team == team)
+    return int(connection.execute(query).scalar_one())

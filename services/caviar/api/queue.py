@@ -1,0 +1,90 @@
+"""The routes of the queue: whose turn it is, what a study would cost, what a team has used."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, HTTPException
+
+from caviar.adapters.sql import Store
+from caviar.api.access import Access, Submitter, Viewer
+from caviar.api.audit import changes_nothing
+from caviar.api.studies import team_of
+from caviar.contract.queue import QueueRow, QueueView, QuotaUse, Quote, TeamShare
+from caviar.contract.views import Submission
+from caviar.scheduler.outlook.outlook import Outlook
+from caviar.scheduler.outlook.prospects import Prospect, shares
+from caviar.studies.life import ENDED
+from caviar.teams import Caller
+
+ANOTHER = "another team's study"
+ANOTHER_TEAM = "another team"
+
+
+def queue_routes(access: Access, store: Store, outlook: Outlook) -> APIRouter:
+    router = APIRouter(prefix="/api/v1", tags=["queue"])
+
+    @router.get("/queue")
+    def queue(caller: Viewer) -> QueueView:
+        """Studies that go on, class by class in the order of their next slots. Of other teams' only the slots."""
+        snapshot, found = outlook.queue()
+        return QueueView(
+            studies=[_row(each, caller) for each in found],
+            teams=[_named(each, caller) for each in shares(snapshot)],
+            slots={name: at.slots for name, at in snapshot.classes.items()},
+            free={name: at.free for name, at in snapshot.classes.items()},
+        )
+
+    @router.post("/quote")
+    @changes_nothing
+    def quote(caller: Submitter, submission: Submission) -> Quote:
+        """Nothing is submitted."""
+        return outlook.quote(submission, team_of(access, caller, submission.team))
+
+    @router.get("/teams/{team}/use")
+    def use(caller: Viewer, team: str) -> list[QuotaUse]:
+        """What a team has of its quota: a member's to see."""
+        if not caller.belongs_to(team) or team not in access.teams.all():
+            raise HTTPException(404, f"There is no team {team}.")
+        snapshot = outlook.look(team)
+        now = snapshot.teams[team]
+        own = [
+            each
+            for each in snapshot.studies
+            if each.record.team == team and each.record.state not in ENDED
+        ]
+        left = sum(max(0, each.study.budget.trials - each.created) for each in own)
+        quota = now.quota
+        return [
+            QuotaUse(name="slots", used=now.running, limit=quota.slots),
+            QuotaUse(name="slot_hours", used=now.month_hours, limit=quota.slot_hours),
+            QuotaUse(name="studies", used=len(own), limit=quota.studies),
+            QuotaUse(name="trials", used=left, limit=quota.trials),
+            QuotaUse(name="storage", used=store.bundle_bytes(team), limit=quota.storage),
+        ]
+
+    return router
+
+
+def _named(share: TeamShare, caller: Caller) -> TeamShare:
+    """Everybody sees how the slots are shared; which other teams there are is theirs to tell."""
+    if caller.belongs_to(share.team):
+        return share
+    return share.model_copy(update={"team": ANOTHER_TEAM})
+
+
+def _row(each: Prospect, caller: Caller) -> QueueRow:
+    now, record = each.now, each.now.record
+    mine = record.shared or caller.belongs_to(record.team)
+    return QueueRow(
+        study=record.id if mine else None,
+        name=record.name if mine else ANOTHER,
+        state=record.state,
+        team=record.team if mine else ANOTHER_TEAM,
+        priority=record.priority if mine else None,
+        place=record.place,
+        resource_class=now.resource_class,
+        running=len(now.running),
+        left=now.left if mine else None,
+        why=each.why if mine else "",
+        starts_s=each.starts_s if mine else None,
+        ends_s=each.ends_s if mine else None,
+    )
