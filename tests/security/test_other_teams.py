@@ -11,6 +11,10 @@ from tests.support.two_teams import STUDY, House, routes_of
 
 EVERYBODYS = {
     ("GET", "/api/v1/health"),
+    (
+        "GET",
+        "/api/v1/queue",
+    ),  # which teams hold slots is told; of their studies nothing: test_queue_routes
     ("GET", "/api/v1/ready"),
     ("GET", "/api/v1/openapi.json"),
     ("GET", "/api/v1/events"),  # its stream has no end: tests/integration looks into it

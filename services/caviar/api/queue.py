@@ -8,7 +8,7 @@ from caviar.adapters.sql import Store
 from caviar.api.access import Access, Submitter, Viewer
 from caviar.api.audit import changes_nothing
 from caviar.api.studies import team_of
-from caviar.contract.queue import QueueRow, QueueView, QuotaUse, Quote, TeamShare
+from caviar.contract.queue import QueueRow, QueueView, QuotaUse, Quote
 from caviar.contract.views import Submission
 from caviar.scheduler.outlook.outlook import Outlook
 from caviar.scheduler.outlook.prospects import Prospect, shares
@@ -16,7 +16,6 @@ from caviar.studies.life import ENDED
 from caviar.teams import Caller
 
 ANOTHER = "another team's study"
-ANOTHER_TEAM = "another team"
 
 
 def queue_routes(access: Access, store: Store, outlook: Outlook) -> APIRouter:
@@ -24,11 +23,14 @@ def queue_routes(access: Access, store: Store, outlook: Outlook) -> APIRouter:
 
     @router.get("/queue")
     def queue(caller: Viewer) -> QueueView:
-        """Studies that go on, class by class in the order of their next slots. Of other teams' only the slots."""
+        """Studies that go on, class by class in the order of their next slots.
+
+        Of other teams everybody sees how many slots they hold and what share is theirs, and nothing of their studies.
+        """
         snapshot, found = outlook.queue()
         return QueueView(
             studies=[_row(each, caller) for each in found],
-            teams=[_named(each, caller) for each in shares(snapshot)],
+            teams=shares(snapshot),
             slots={name: at.slots for name, at in snapshot.classes.items()},
             free={name: at.free for name, at in snapshot.classes.items()},
         )
@@ -64,13 +66,6 @@ def queue_routes(access: Access, store: Store, outlook: Outlook) -> APIRouter:
     return router
 
 
-def _named(share: TeamShare, caller: Caller) -> TeamShare:
-    """Everybody sees how the slots are shared; which other teams there are is theirs to tell."""
-    if caller.belongs_to(share.team):
-        return share
-    return share.model_copy(update={"team": ANOTHER_TEAM})
-
-
 def _row(each: Prospect, caller: Caller) -> QueueRow:
     now, record = each.now, each.now.record
     mine = record.shared or caller.belongs_to(record.team)
@@ -78,7 +73,7 @@ def _row(each: Prospect, caller: Caller) -> QueueRow:
         study=record.id if mine else None,
         name=record.name if mine else ANOTHER,
         state=record.state,
-        team=record.team if mine else ANOTHER_TEAM,
+        team=record.team,
         priority=record.priority if mine else None,
         place=record.place,
         resource_class=now.resource_class,

@@ -41,7 +41,7 @@ def why(each: StudyNow, snapshot: Snapshot, ahead: Sequence[StudyNow]) -> str:
     if at.free > 0:
         return f"{_runs(each)}A slot is free: its next trial is on its way."
     if len(each.running) == at.running and not ahead:
-        return f"{_runs(each)}It has every slot of class {each.resource_class}."
+        return f"{_runs(each)}It has every slot of class {each.resource_class}.{_again(each)}"
     return f"{_runs(each)}{_taken(each, at, snapshot)}{_turn(each, ahead)}{_again(each)}"
 
 
