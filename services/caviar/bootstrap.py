@@ -186,7 +186,7 @@ def run_refiner() -> None:
 
     engine = open_migrated(settings.database_url)
     store = Store(engine)
-    courier = Courier(store, Webhooks(engine), Allowed.parse(settings.webhook_allow))
+    courier = Courier(store, Teams(engine), Webhooks(engine), Allowed.parse(settings.webhook_allow))
     threading.Thread(target=courier.run, args=(stop,), name="courier", daemon=True).start()
     recorded: dict[str, Recorded] = {}
     keeper = threading.Thread(target=_keep, args=(store, settings, recorded, stop), daemon=True)

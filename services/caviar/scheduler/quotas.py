@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from caviar.contract.access import Quota
 from caviar.errors import NotAllowed
 from caviar.scheduler.budget import HOUR_S, Clocks
+from caviar.teams import month_of
 
 ASK = "An operator may raise the quota."
 
@@ -27,14 +27,6 @@ def refuse_study(team: str, quota: Quota, studies: int, left: int, trials: int) 
             f"Team {team} would have {left + trials} trials to come, {trials} of them of this study; its quota is "
             f"{quota.trials}. A budget of {max(0, quota.trials - left)} trials fits now. {ASK}"
         )
-
-
-def month_of(wall: float) -> tuple[float, float]:
-    """Where the calendar month of that moment begins and ends in UTC, in seconds since the epoch."""
-    day = datetime.fromtimestamp(wall, UTC)
-    begins = datetime(day.year, day.month, 1, tzinfo=UTC)
-    ends = datetime(day.year + day.month // 12, day.month % 12 + 1, 1, tzinfo=UTC)
-    return begins.timestamp(), ends.timestamp()
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from caviar.teams.callers import DEFAULT_TEAM, LOCAL, ROLES_OF_PERSONS, Caller
 from caviar.teams.experiments import experiment_of, owner_of
+from caviar.teams.months import month_of
 from caviar.teams.tokens import Fresh, digest_of, identifier_of, new_token
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "digest_of",
     "experiment_of",
     "identifier_of",
+    "month_of",
     "new_token",
     "owner_of",
 ]

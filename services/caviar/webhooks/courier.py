@@ -6,11 +6,12 @@ import logging
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
-from caviar.adapters.sql import Store
+from caviar.adapters.sql import Store, Teams
 from caviar.adapters.sql.webhooks import Delivery, WebhookRow, Webhooks
 from caviar.webhooks.addresses import Allowed
-from caviar.webhooks.events import Event, study_events
+from caviar.webhooks.events import Event, quota_events, study_events
 from caviar.webhooks.posting import DEADLINE_S, Failed, post
 from caviar.webhooks.signing import signature
 
@@ -30,8 +31,9 @@ CLAIM_S = DEADLINE_S + 20.0
 class Courier:
     """``allowed``: what an operator allows beside public addresses."""
 
-    def __init__(self, store: Store, webhooks: Webhooks, allowed: Allowed) -> None:
+    def __init__(self, store: Store, teams: Teams, webhooks: Webhooks, allowed: Allowed) -> None:
         self._store = store
+        self._teams = teams
         self._webhooks = webhooks
         self._allowed = allowed
 
@@ -53,7 +55,12 @@ class Courier:
             return
         known = {hook.id: self._webhooks.known_keys(hook.id) for hook in hooks}
         teams = {hook.team for hook in hooks}
-        for event in study_events(self._store, teams, self._webhooks.clock()):
+        now = self._webhooks.clock()
+        events = chain(
+            study_events(self._store, teams, now),
+            quota_events(self._store, self._teams.all(), teams, now),
+        )
+        for event in events:
             for hook in hooks:
                 if _wants(hook, event) and (event.name, event.key) not in known[hook.id]:
                     self._webhooks.enqueue(hook.id, event.name, event.key, event.body())

@@ -7,19 +7,21 @@ after days of downtime, in two processes at once.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from caviar.adapters.sql import Store, StudyRecord
+from caviar.adapters.sql import Store, StudyRecord, TeamRow
 from caviar.contract.webhooks import EventName
 from caviar.studies.life import ENDED
 from caviar.studies.spec import load_study
+from caviar.teams import month_of
 
 RECENT_S = 7 * 86_400.0
 """A study that ended longer ago is no news: for a webhook that was just made, say."""
-STALE_S = 3600.0
+HOUR_S = 3600.0
+STALE_S = HOUR_S
 """A study of which nothing runs, and nothing ended for this long, is told to be stale."""
 
 
@@ -53,6 +55,32 @@ def study_events(store: Store, teams: set[str], now: float) -> Iterator[Event]:
             if now - moved > STALE_S and not store.counts(record.id)["running"]:
                 data = {"study": _about(record), "idle_s": round(now - moved)}
                 yield Event("study.stale", record.team, f"{record.id}:{moved:.0f}", now, data)
+
+
+NEAR = (0.8, 1.0)
+"""Shares of a team's slot-hours of the month that are told, the largest that is reached."""
+
+
+def quota_events(
+    store: Store, teams: Mapping[str, TeamRow], wanted: set[str], now: float
+) -> Iterator[Event]:
+    """Which of the ``wanted`` teams have nearly used, or used, their slot-hours of this month; ended attempts count."""
+    limited = {
+        name: row.quota.slot_hours
+        for name, row in teams.items()
+        if name in wanted and row.quota.slot_hours
+    }
+    if not limited:
+        return
+    begins, _ = month_of(now)
+    month = datetime.fromtimestamp(begins, UTC).strftime("%Y-%m")
+    used = store.team_seconds_since(begins)
+    for team, limit in limited.items():
+        hours = used.get(team, 0.0) / HOUR_S
+        reached = [share for share in NEAR if hours >= share * limit]
+        if reached:
+            data = {"team": team, "month": month, "used": round(hours, 3), "limit": limit}
+            yield Event("quota.near", team, f"{month}:{reached[-1]:g}", now, data)
 
 
 def _ended(store: Store, record: StudyRecord, at: float) -> Event:

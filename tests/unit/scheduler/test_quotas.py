@@ -10,7 +10,8 @@ import pytest
 from caviar.contract.views import Submission
 from caviar.errors import NotAllowed
 from caviar.scheduler.budget import Clocks
-from caviar.scheduler.quotas import Month, month_of
+from caviar.scheduler.quotas import Month
+from caviar.teams import month_of
 from tests.support.fleet import STUDY, Fleet, Machine
 
 

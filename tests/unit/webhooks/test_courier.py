@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from caviar.adapters.sql import Store, WebhookRow, Webhooks, migrate, open_engine
+from caviar.adapters.sql import Store, Teams, WebhookRow, Webhooks, migrate, open_engine
+from caviar.contract.access import Quota
+from caviar.contract.messages import ClaimRequest, Finish, Hello, Ticket
 from caviar.contract.views import Submission
 from caviar.scheduler import Scheduler
 from caviar.webhooks import Allowed, Courier, new_secret, signature
@@ -105,8 +107,8 @@ def scheduler(store: Store, clock: Clock) -> Scheduler:
 
 
 @pytest.fixture
-def courier(store: Store, webhooks: Webhooks) -> Courier:
-    return Courier(store, webhooks, LOCAL)
+def courier(store: Store, webhooks: Webhooks, engine: Engine) -> Courier:
+    return Courier(store, Teams(engine), webhooks, LOCAL)
 
 
 def hook(webhooks: Webhooks, receiver: Receiver, *events: Any, team: str = "default") -> WebhookRow:
@@ -147,9 +149,6 @@ def test_the_end_of_a_study_is_told_once_and_signed(
 def test_a_webhook_hears_what_it_wants_of_its_own_team(
     scheduler: Scheduler, webhooks: Webhooks, receiver: Receiver, courier: Courier, engine: Engine
 ) -> None:
-    from caviar.adapters.sql import Teams
-    from caviar.contract.access import Quota
-
     Teams(engine).add("vision", 1.0, Quota())
     hook(webhooks, receiver, "study.failed")
     hook(webhooks, receiver, team="vision")
@@ -269,3 +268,44 @@ def test_what_happened_before_a_webhook_was_made_is_no_news_to_it(
     hook(webhooks, receiver)
     courier.look()
     assert webhooks.due() == []
+
+
+def test_a_quota_is_told_when_it_is_nearly_used_and_when_it_is(
+    store: Store,
+    webhooks: Webhooks,
+    receiver: Receiver,
+    courier: Courier,
+    clock: Clock,
+    engine: Engine,
+) -> None:
+    """Once each in a month."""
+    tickets: list[Ticket] = []
+    scheduler = Scheduler(
+        store,
+        lambda t, _: tickets.append(t),
+        lease_s=10_000,
+        claim_s=10_000,
+        clock=clock,
+        wall=clock,
+    )
+    scheduler.hello(Hello(host="h", incarnation="i", slots=1))
+    Teams(engine).edit("default", None, Quota(slot_hours=1.0))
+    hook(webhooks, receiver, "quota.near")
+    scheduler.submit(Submission(text=STUDY))
+    told = []
+    for _ in range(3):  # of 25 minutes each
+        scheduler.tick()
+        ticket, nonce = tickets.pop(0), f"nonce-{clock.now}"
+        claim = ClaimRequest(
+            trial=ticket.trial, attempt=1, nonce=nonce, host="h", incarnation="i", slot=0
+        )
+        assert scheduler.claim(claim).granted
+        clock.now += 1500
+        scheduler.finish(
+            Finish(trial=ticket.trial, attempt=1, nonce=nonce, outcome="done", value=0.5)
+        )
+        for _ in range(2):
+            courier.look()
+            serve(courier, webhooks)
+        told.append([json.loads(body)["data"]["used"] for _, body in receiver.got])
+    assert told == [[], [0.833], [0.833, 1.25]]
