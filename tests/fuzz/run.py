@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from caviar.api.rates import Rates
 from caviar.contract import messages
 from tests.support.real_api import STUDY, TOKEN, WORKER_TOKEN, Serving, serving
 
@@ -55,7 +56,7 @@ class Caller:
 
 def fuzz(folder: Path, requests: int, seed: int, database: str | None = None) -> bool:
     """Whether nothing was found. What was is printed."""
-    with serving(folder, database) as service:
+    with serving(folder, database, Rates(1e6, 1e6)) as service:
         seeded = seed_studies(service)
         description = described(service, seeded)
         (folder / "openapi.json").write_text(json.dumps(description))
@@ -173,7 +174,7 @@ def worker_paths(schemas: dict[str, Any], studies: list[str]) -> Iterator[tuple[
 
 def operation(name: str, body: Any, answer: Any) -> dict[str, Any]:
     refused = {"$ref": "#/components/responses/Problem"}
-    statuses = (400, 401, 404, 405, 408, 413, 414, 422, 431, 503)
+    statuses = (400, 401, 404, 405, 408, 413, 414, 422, 429, 431, 503)
     good = (
         {"200": {"description": "", "content": {"application/json": {"schema": answer}}}}
         if answer

@@ -15,6 +15,7 @@ from caviar.adapters.sql import Store, Teams, migrate, open_engine
 from caviar.adapters.sql.webhooks import Webhooks
 from caviar.api import create_app
 from caviar.api.access import Access
+from caviar.api.rates import Rates
 from caviar.api.serving import server
 from caviar.api.webhooks import webhook_routes
 from caviar.contract.access import Role
@@ -105,7 +106,9 @@ class Serving:
 
 
 @contextmanager
-def serving(folder: Path, database: str | None = None) -> Iterator[Serving]:
+def serving(
+    folder: Path, database: str | None = None, rates: Rates | None = None
+) -> Iterator[Serving]:
     """Until the end of the block. Another one in the same folder is the same service, started again."""
     engine = open_engine(database or f"sqlite:///{folder / 'caviar.db'}")
     migrate(engine)
@@ -114,7 +117,7 @@ def serving(folder: Path, database: str | None = None) -> Iterator[Serving]:
     scheduler = Scheduler(
         store, lambda ticket, _queue: tickets.append(ticket), lease_s=60, claim_s=60, local=True
     )
-    access = Access(Teams(engine), TOKEN, WORKER_TOKEN)
+    access = Access(Teams(engine), TOKEN, WORKER_TOKEN, rates)
     app = create_app(store, scheduler, access, mlflow_uri="")
     app.include_router(webhook_routes(Webhooks(engine), Allowed.parse("")))
     port = free_port()
