@@ -335,11 +335,12 @@ def webhook_list(as_json: bool) -> int:
 
 @webhook.command("remove")
 @_webhook_id
-def webhook_remove(webhook_id: str) -> int:
+@_json_option
+def webhook_remove(webhook_id: str, as_json: bool) -> int:
     """Send nothing more to a webhook."""
     from caviar.cli import webhooks
 
-    return webhooks.remove(webhook_id)
+    return webhooks.remove(webhook_id, as_json)
 
 
 @webhook.command("test")

@@ -40,9 +40,12 @@ def listed(as_json: bool) -> int:
     return 0
 
 
-def remove(identifier: str) -> int:
+def remove(identifier: str, as_json: bool) -> int:
     with Client(find_service()) as client:
         client.remove_webhook(identifier)
+    if as_json:
+        print_json({"removed": identifier})
+        return 0
     console().print(f"Webhook {identifier} is removed.")
     return 0
 

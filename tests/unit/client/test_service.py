@@ -11,9 +11,8 @@ import pytest
 
 import caviar
 from caviar.client import AsyncService, AsyncStudy, Service, Study
-from caviar.contract.messages import ClaimRequest, Finish
 from caviar.errors import InputError, ServiceError
-from tests.support.serving import Served, served
+from tests.support.real_api import TOKEN, Serving, serving
 
 TEXT = """
 name: bowl
@@ -35,14 +34,14 @@ MAPPING = {
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[Served]:
-    with served(tmp_path) as api:
+def api(tmp_path: Path) -> Iterator[Serving]:
+    with serving(tmp_path) as api:
         yield api
 
 
 @pytest.fixture
-def service(api: Served) -> Iterator[Service]:
-    with caviar.connect(api.url, api.token) as service:
+def service(api: Serving) -> Iterator[Service]:
+    with caviar.connect(api.url, TOKEN) as service:
         yield service
 
 
@@ -65,40 +64,13 @@ def test_what_is_wrong_with_a_study_is_said_as_for_a_file(service: Service) -> N
         service.submit({"name": object()})
 
 
-def test_a_wrong_token_is_told_at_once(api: Served) -> None:
+def test_a_wrong_token_is_told_at_once(api: Serving) -> None:
     with pytest.raises(ServiceError, match="token"):
         caviar.connect(api.url, "wrong")
 
 
-def finish_next(api: Served, value: float) -> None:
-    """One trial trains, as a worker does it."""
-    api.scheduler.tick()
-    ticket = api.tickets.pop(0)
-    nonce = f"nonce-{ticket.trial}"
-    assert api.scheduler.claim(
-        ClaimRequest(
-            trial=ticket.trial,
-            attempt=ticket.attempt,
-            nonce=nonce,
-            host="h",
-            incarnation="i",
-            slot=0,
-        )
-    ).granted
-    api.scheduler.finish(
-        Finish(
-            trial=ticket.trial,
-            attempt=ticket.attempt,
-            nonce=nonce,
-            outcome="done",
-            value=value,
-            seconds=1.5,
-        )
-    )
-
-
 def test_a_study_is_followed_to_its_end(
-    api: Served,
+    api: Serving,
     service: Service,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -107,29 +79,30 @@ def test_a_study_is_followed_to_its_end(
     monkeypatch.setattr("caviar.client.study.POLL_S", 0.0)
     pd = pytest.importorskip("pandas")
     study = service.submit(TEXT)
-    api.worker()
-    for value in (0.5, 0.2, 0.7):
-        finish_next(api, value)
-    api.scheduler.tick()
+    api.train(study.id, 3)
     assert study.wait(60).state == "done"
-    assert [trial.value for trial in study.finished()] == [0.5, 0.2, 0.7]
-    assert study.best is not None
-    assert (study.best.trial, study.best.value) == (1, 0.2)
+    values = [trial.params["x"] for trial in study.each_trial()]
+    assert [trial.value for trial in study.finished()] == values
+    best = study.best
+    assert best is not None
+    assert (best.trial, best.value) == (values.index(min(values)), min(values))
     study.watch()
-    assert capsys.readouterr().out.startswith("bowl done  3/3  best loss 0.2 (trial 1)")
+    line = f"bowl done  3/3  best loss {best.value:.6g} (trial {best.trial})"
+    assert capsys.readouterr().out.startswith(line)
     frame = study.trials()
     assert isinstance(frame, pd.DataFrame)
-    assert list(frame["value"]) == [0.5, 0.2, 0.7]
+    assert list(frame["value"]) == values
     assert {"number", "state", "params_x", "seconds", "started", "ended"} <= set(frame.columns)
     assert study.rounds[0].round == 0
 
 
-def test_a_person_steers_it(api: Served, service: Service) -> None:
+def test_a_person_steers_it(api: Serving, service: Service) -> None:
     study = service.submit(TEXT)
-    assert study.add({"x": 0.25, "y": 3}).trial == 0
+    number = study.add({"x": 0.25, "y": 3}).trial
+    assert number is not None
     assert study.add({"x": 0.5, "y": 3}, value=0.1).value == 0.1
-    assert study.trial(0).params == {"y": 3, "x": 0.25}
-    assert study.stop_trial(0).state == "cancelled"
+    assert study.trial(number).params == {"y": 3, "x": 0.25}
+    assert study.stop_trial(number).state == "cancelled"
     assert study.pause().state == "paused"
     assert study.resume().state == "running"
     assert study.stop().state == study.state == "stopped"
@@ -147,15 +120,16 @@ def test_in_a_notebook_it_is_a_card_that_runs_nobodys_code(service: Service) -> 
     assert "<script>" not in study_html(view)
 
 
-def test_the_same_in_an_event_loop(api: Served) -> None:
-    async def main() -> tuple[str, str, int]:
-        async with await caviar.connect_async(api.url, api.token) as service:
+def test_the_same_in_an_event_loop(api: Serving) -> None:
+    async def main() -> tuple[str, str, list[int]]:
+        async with await caviar.connect_async(api.url, TOKEN) as service:
             study = await service.submit(MAPPING)
             await study.stop()
-            return study.id, await study.state(), len([t async for t in study.each_trial()])
+            return study.id, await study.state(), [t.number async for t in study.each_trial()]
 
     identifier, state, trials = asyncio.run(main())
-    assert (len(identifier), state, trials) == (8, "stopped", 0)
+    assert (len(identifier), state) == (8, "stopped")
+    assert trials == list(range(len(trials)))
 
 
 @pytest.mark.parametrize(("plain", "waiting"), [(Service, AsyncService), (Study, AsyncStudy)])
