@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DatabaseError
 
 from caviar.contract.bundle import File, pack
+from caviar.contract.messages import Hello
 from caviar.search import Searcher
 from caviar.studies.spec import load_study
 from tests.support.two_teams import STUDY, House, routes_of
@@ -64,6 +65,17 @@ def aside(house: House) -> tuple[str, object]:
     return "/workers/trust", {"host": "host-9"}
 
 
+def calling(house: House) -> tuple[str, object]:
+    house.scheduler.hello(Hello(host="host-9", incarnation="one", slots=1))
+    return "/workers/drain", {"host": "host-9", "now": True}
+
+
+def drained(house: House) -> tuple[str, object]:
+    path, body = calling(house)
+    house.call("POST", path, "operator", body)
+    return "/workers/resume", {"host": "host-9"}
+
+
 def bundle(_house: House) -> tuple[str, object]:
     digest, data = pack([File("train.py", b"pass")])
     return f"/bundles/{digest}", data
@@ -104,6 +116,8 @@ CHANGES: dict[tuple[str, str], tuple[str, Prepared]] = {
         on_webhook("/deliveries/1/again"),
     ),
     ("POST", "/workers/trust"): ("host.trust", aside),
+    ("POST", "/workers/drain"): ("host.drain", calling),
+    ("POST", "/workers/resume"): ("host.resume", drained),
     ("POST", "/doctor/mend"): ("doctor.mend", lambda _house: ("/doctor/mend", None)),
 }
 """Every route that changes something: its line's action, and how to have it change something."""

@@ -193,6 +193,8 @@ def test_a_viewer_changes_nothing(house: House, victim: dict[str, str]) -> None:
         ("alpha/admin", "POST", "/teams", {"name": "gamma"}),
         ("alpha/admin", "PATCH", "/teams/alpha", {"weight": 1000}),
         ("alpha/admin", "POST", "/workers/trust", {"host": "host-1"}),
+        ("alpha/admin", "POST", "/workers/drain", {"host": "host-1"}),
+        ("alpha/admin", "POST", "/workers/resume", {"host": "host-1"}),
         ("alpha/admin", "POST", "/doctor/mend", None),
         ("alpha/admin", "GET", "/doctor", None),
     ],

@@ -26,7 +26,7 @@ from caviar.api.studies import study_routes
 from caviar.api.teams import team_routes
 from caviar.api.workers import worker_routes
 from caviar.contract.bundle import MOST_COMPRESSED
-from caviar.contract.views import TrustedHost, WorkerView
+from caviar.contract.views import DrainedHost, TrustedHost, WorkerView
 from caviar.scheduler import Scheduler
 
 
@@ -93,6 +93,18 @@ def _service_routes(scheduler: Scheduler) -> APIRouter:
         aside = scheduler.aside(trusted.host)
         scheduler.trust(trusted.host)
         note(request, trusted.host, before={"aside": aside.reason if aside else None})
+        return worker_views(scheduler)
+
+    @router.post("/workers/drain", name="host.drain")
+    def drain(request: Request, _caller: Operator, drained: DrainedHost) -> list[WorkerView]:
+        scheduler.drain(drained.host, drained.now)
+        note(request, drained.host, after={"drained": True, "now": drained.now})
+        return worker_views(scheduler)
+
+    @router.post("/workers/resume", name="host.resume")
+    def resume(request: Request, _caller: Operator, trusted: TrustedHost) -> list[WorkerView]:
+        scheduler.resume_host(trusted.host)
+        note(request, trusted.host, before={"drained": True}, after={"drained": False})
         return worker_views(scheduler)
 
     return router

@@ -156,7 +156,7 @@ class Standing(Collector):
 
     def _of_slots(self) -> Iterable[GaugeMetricFamily]:
         found: dict[str, tuple[int, int, int]] = defaultdict(lambda: (0, 0, 0))
-        for worker, free, _ in self._scheduler.workers():
+        for worker, free, _, _ in self._scheduler.workers():
             name = worker.resource_class
             if name not in found and len(found) >= CLASSES:
                 name = "others"

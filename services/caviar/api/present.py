@@ -278,8 +278,9 @@ SET_ASIDE = "trials failed there that succeed on other hosts"
 def worker_views(scheduler: Scheduler, *, named: bool = True) -> list[WorkerView]:
     """The workers that called within the lease. Unless ``named``, no study is: it may be another team's."""
     views = []
-    for worker, free, seen_s in scheduler.workers():
+    for worker, free, running, seen_s in scheduler.workers():
         aside = scheduler.aside(worker.host)
+        drained = scheduler.drained(worker.host)
         views.append(
             WorkerView(
                 host=worker.host,
@@ -290,6 +291,9 @@ def worker_views(scheduler: Scheduler, *, named: bool = True) -> list[WorkerView
                 gpus=worker.gpus,
                 aside="" if aside is None else aside.reason if named else SET_ASIDE,
                 aside_since=aside.since if aside else None,
+                running=running,
+                drained_since=drained.since if drained else None,
+                unshipped=scheduler.unshipped(worker.host) if drained else 0,
                 warnings=list(worker.warnings),
             )
         )

@@ -298,6 +298,28 @@ def workers_trust(host: str, as_json: bool) -> int:
     return reading.trust(host, as_json)
 
 
+@workers.command("drain")
+@click.argument("host", metavar="HOST")
+@click.option("--now", is_flag=True, help="What it trains saves, ends and goes back to the queue.")
+@click.option("--wait", is_flag=True, help="Return when nothing is left there.")
+@_json_option
+def workers_drain(host: str, now: bool, wait: bool, as_json: bool) -> int:
+    """Give a host no more work, so that its machine can be taken away (an operator)."""
+    from caviar.cli import draining
+
+    return draining.drain(host, now, wait, as_json)
+
+
+@workers.command("resume")
+@click.argument("host", metavar="HOST")
+@_json_option
+def workers_resume(host: str, as_json: bool) -> int:
+    """Give a drained host work again (an operator)."""
+    from caviar.cli import draining
+
+    return draining.resume(host, as_json)
+
+
 @app.group()
 def webhook() -> None:
     """Have the service call an address of yours when something happens."""

@@ -24,6 +24,7 @@ from caviar.contract.upkeep import Finding
 from caviar.contract.views import (
     AddedTrial,
     Branch,
+    DrainedHost,
     NewTrial,
     ProblemView,
     RoundView,
@@ -185,6 +186,14 @@ class Client:
     def trust(self, trusted: TrustedHost) -> list[WorkerView]:
         body = trusted.model_dump(mode="json")
         return self._call("POST", "/workers/trust", list[WorkerView], body=body)
+
+    def drain(self, drained: DrainedHost) -> list[WorkerView]:
+        body = drained.model_dump(mode="json")
+        return self._call("POST", "/workers/drain", list[WorkerView], body=body)
+
+    def resume_host(self, trusted: TrustedHost) -> list[WorkerView]:
+        body = trusted.model_dump(mode="json")
+        return self._call("POST", "/workers/resume", list[WorkerView], body=body)
 
     def workers(self) -> list[WorkerView]:
         return self._call("GET", "/workers", list[WorkerView])

@@ -267,6 +267,12 @@ class WorkerView(View):
     """Why it gets no work; empty where it does."""
     aside_since: float | None = None
     """Seconds since the epoch."""
+    running: int = 0
+    """Trials that it trains."""
+    drained_since: float | None = None
+    """Since when an operator gives it no more work, in seconds since the epoch."""
+    unshipped: int = 0
+    """Of a drained host: trials that ended there and are not complete in MLflow. What they logged is on its disk."""
     warnings: list[str] = []
     """What it said of itself with its last heartbeat: its disk is nearly full, say."""
 
@@ -324,6 +330,15 @@ class NewTrial(BaseModel):
     params: dict[str, ParameterValue]
     value: float | None = None
     """Its result where it is known: then nothing is trained."""
+
+
+class DrainedHost(BaseModel):
+    """A host that gets no more work."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    host: Name
+    now: bool = False
+    """Whether what it trains saves, ends and goes back to the queue; otherwise it goes on to its end."""
 
 
 class TrustedHost(BaseModel):

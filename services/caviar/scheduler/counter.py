@@ -154,7 +154,9 @@ class Counter:
             if desk.record.state in ENDED or row.stop_asked:
                 stop.append(held)
                 continue
-            if self._preempting.asks(desk.study.resources.resource_class, row.id, row.attempt):
+            if self._gate.takes_back(message.host) or self._preempting.asks(
+                desk.study.resources.resource_class, row.id, row.attempt
+            ):
                 release.append(held)
             if row.study_id not in rules and (rule := desk.stop_rule(row.incarnation)):
                 rules[row.study_id] = rule

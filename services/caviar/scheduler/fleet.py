@@ -79,11 +79,11 @@ class Fleet:
         return [worker for worker in self._workers.values() if now - worker.seen <= self._lease_s]
 
     def slots(self, resource_class: str, now: float) -> int:
-        """Slots that can train now: not those of a host that is set aside, nor beside a trial with a GPU alone."""
+        """Slots that can train now: not those of a host that gets no work, nor beside a trial with a GPU alone."""
         return sum(self.usable(w) for w in self.workers(now) if w.resource_class == resource_class)
 
     def usable(self, worker: Worker) -> int:
-        if worker.host in self._hosts.aside:
+        if not self._hosts.works(worker.host):
             return 0
         if not worker.gpus:
             return worker.slots
@@ -96,7 +96,7 @@ class Fleet:
             for worker in self.workers(now)
             if worker.resource_class == resource_class
             and worker.host != host
-            and worker.host not in self._hosts.aside
+            and self._hosts.works(worker.host)
         ]
 
     def refusal(self, trainer: Trainer, resource_class: str, now: float) -> str | None:

@@ -43,7 +43,7 @@ class Gate:
         tickets: Tickets,
         rest_s: float,
     ) -> None:
-        """``rest_s``: how long a slot rests whose host is set aside, in seconds."""
+        """``rest_s``: how long a slot rests whose host gets no work, in seconds."""
         self._store = store
         self._fleet = fleet
         self._hosts = hosts
@@ -68,6 +68,8 @@ class Gate:
         others = self._fleet.others(request.host, desk.study.resources.resource_class, now)
         if aside is not None:
             return self._rests(row, f"the host is set aside: {aside.reason}", self._rest_s)
+        if request.host in self._hosts.drained:
+            return self._rests(row, "the host is drained", self._rest_s)
         if self._hosts.doubted(request.host, desk.record.id, others):
             return self._rests(row, "other hosts are to train this study first", DOUBT_S)
         if not request.gpus:
@@ -115,3 +117,29 @@ class Gate:
             raise NotAllowed(f"Host {host} is not set aside.")
         self._hosts.trust(host)
         log.info("host %s gets work again", host)
+
+    def drain(self, host: str, give_back: bool, now: float) -> None:
+        """Give a host no more work; ``give_back``: what it trains goes back to the queue.
+
+        Raises NotAllowed where neither a worker there has called nor the host is drained already.
+        """
+        known = {worker.host for worker in self._fleet.workers(now)}
+        if host not in known and host not in self._hosts.drained:
+            there = (
+                f"Workers call from {', '.join(sorted(known))}." if known else "No worker calls."
+            )
+            raise NotAllowed(f"No worker calls from host {host}. {there}")
+        self._hosts.drained[host] = self._store.drain(host, give_back)
+        log.info("host %s is drained", host)
+
+    def resume(self, host: str) -> None:
+        """Give a drained host work again. Raises NotAllowed where it was not drained."""
+        if not self._store.undrain(host):
+            raise NotAllowed(f"Host {host} is not drained.")
+        self._hosts.drained.pop(host, None)
+        log.info("host %s gets work again", host)
+
+    def takes_back(self, host: str) -> bool:
+        """Whether what the host trains is to go back to the queue."""
+        drained = self._hosts.drained.get(host)
+        return drained is not None and drained.now

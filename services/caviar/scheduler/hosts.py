@@ -7,6 +7,8 @@ further trial of that study, and what fails there is tried again elsewhere.
 
 Trials that crash together are one event, however many they are: a process that served them all may have died, which
 says little about the host until it happens again and again.
+
+Beside that an operator drains hosts: they get no work, whatever they are good for.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from caviar.adapters.sql import Aside
+from caviar.adapters.sql import Aside, Drained
 
 IN_A_ROW: Final = 4
 """Different trials that have to fail on a host in a row before anything is held against it."""
@@ -49,13 +51,28 @@ class _Row:
 
 
 class Hosts:
-    """Called under the scheduler's lock. Rows and counts live in memory; who is set aside is in the store."""
+    """Called under the scheduler's lock. Rows and counts live in memory; what is set aside or drained in the store."""
 
-    def __init__(self, aside: Mapping[str, Aside]) -> None:
+    def __init__(self, aside: Mapping[str, Aside], drained: Mapping[str, Drained]) -> None:
         self.aside = dict(aside)
+        self.drained = dict(drained)
         self._rows: dict[str, _Row] = {}
         self._ends: dict[str, dict[str, _Ends]] = {}
         """Study -> host -> how its attempts ended there."""
+
+    def works(self, host: str) -> bool:
+        """Whether it may get work."""
+        return host not in self.aside and host not in self.drained
+
+    def without_work(self) -> dict[str, str]:
+        """The hosts that get none: why, and the way out."""
+        return {
+            host: f"set aside: {aside.reason}. `caviar workers trust {host}` gives it work again"
+            for host, aside in self.aside.items()
+        } | {
+            host: f"drained. `caviar workers resume {host}` gives it work again"
+            for host in self.drained
+        }
 
     def ended(
         self, host: str, study: str, trial: str, good: bool, now: float, began: float | None = None

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from caviar.adapters.sql import Aside, Store, StudyRecord, TrialRow
+from caviar.adapters.sql import Aside, Drained, Store, StudyRecord, TrialRow
 from caviar.contract.messages import (
     ClaimAnswer,
     ClaimRequest,
@@ -96,7 +96,7 @@ class Scheduler:
         self._lock = threading.RLock()
         self._wake = threading.Condition(self._lock)
         self._tickets = Tickets(send, claim_s)
-        self._hosts = Hosts(store.hosts_aside())
+        self._hosts = Hosts(store.hosts_aside(), store.hosts_drained())
         self._places = Places()
         self._fleet = Fleet(lease_s, self._hosts, self._places)
         self._accounts = Accounts(store, teams, lambda: Clocks(clock(), wall()))
@@ -370,6 +370,30 @@ class Scheduler:
         with self._lock:
             return self._hosts.aside.get(host)
 
+    def drain(self, host: str, give_back: bool) -> None:
+        """Give a host no more work; what it trains goes on, or with ``give_back`` goes back to the queue.
+
+        Raises NotAllowed where no worker calls from there.
+        """
+        with self._lock:
+            self._gate.drain(host, give_back, self._clock())
+            self._wake.notify_all()
+
+    def resume_host(self, host: str) -> None:
+        """Give a drained host work again. Raises NotAllowed where it was not drained."""
+        with self._lock:
+            self._gate.resume(host)
+            self._wake.notify_all()
+
+    def drained(self, host: str) -> Drained | None:
+        """Since when an operator gives a host no more work; None where it may get some."""
+        with self._lock:
+            return self._hosts.drained.get(host)
+
+    def unshipped(self, host: str) -> int:
+        """Trials that ended on a host and are not complete in MLflow."""
+        return self._store.unshipped_of(host)
+
     def uses(self, study_id: str) -> list[Use] | None:
         """What a study has spent of its budget of time; None where it is over."""
         desk = self._desks.find(study_id)
@@ -445,8 +469,8 @@ class Scheduler:
         ticked = self._ticked
         return None if ticked is None else self._clock() - ticked
 
-    def workers(self) -> list[tuple[Worker, int, float]]:
-        """Each worker, its free slots, and the seconds since it was seen."""
+    def workers(self) -> list[tuple[Worker, int, int, float]]:
+        """Each worker, its free slots, the trials that run on it, and the seconds since it was seen."""
         with self._lock:
             now = self._clock()
             busy: dict[str, int] = {}
@@ -458,6 +482,7 @@ class Scheduler:
                 (
                     worker,
                     max(0, self._fleet.usable(worker) - busy.get(worker.incarnation, 0)),
+                    busy.get(worker.incarnation, 0),
                     now - worker.seen,
                 )
                 for worker in self._fleet.workers(now)
@@ -490,7 +515,7 @@ class Scheduler:
                 self._fleet,
                 self._accounts,
                 self._tickets.unclaimed(),
-                {host: aside.reason for host, aside in self._hosts.aside.items()},
+                self._hosts.without_work(),
                 self._tickets.broker_is_down,
                 self._clock(),
                 self._wall(),

@@ -228,3 +228,32 @@ def test_a_host_that_gets_no_work_is_shown_and_trusted(known: Service, capsys: P
     assert json.loads(capsys.readouterr().out)[0]["gpus"] == 2
     assert main(["workers", "trust", "h1"]) == 0
     assert "h1 gets work again." in capsys.readouterr().out
+
+
+def test_a_host_is_drained_and_resumed(known: Service, capsys: Printed) -> None:
+    """What is left there is said, in the list as well; `--wait` returns when nothing is."""
+    worker = WorkerView(
+        host="h1", resource_class="cpu", slots=2, free=0, seen_s=1.0, running=1, drained_since=0.0
+    )
+    ended = worker.model_copy(update={"running": 0, "unshipped": 0})
+    known.answers["POST /workers/drain"] = (200, [worker.model_dump(mode="json")])
+    known.answers["GET /workers"] = (200, [worker.model_dump(mode="json")])
+    assert main(["workers", "drain", "h1"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.startswith("h1 gets no more work, 1 trial still runs there.")
+    assert main(["workers"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "h1 is drained since" in shown
+    assert ": 1 trial left." in shown
+    known.answers["GET /workers"] = (200, [ended.model_dump(mode="json")])
+    assert main(["workers", "drain", "h1", "--now", "--wait"]) == 0
+    assert "nothing is left there" in " ".join(capsys.readouterr().out.split())
+    asked = [(method, body) for method, _, _, body in known.requests[-2:]]
+    assert asked == [("POST", {"host": "h1", "now": True}), ("GET", None)]
+    free = ended.model_copy(update={"drained_since": None})
+    known.answers["GET /workers"] = (200, [free.model_dump(mode="json")])
+    assert main(["workers", "drain", "h1", "--wait"]) == 1
+    assert "Somebody gave h1 work again" in capsys.readouterr().err
+    known.answers["POST /workers/resume"] = (200, [])
+    assert main(["workers", "resume", "h1"]) == 0
+    assert "h1 gets work again." in capsys.readouterr().out

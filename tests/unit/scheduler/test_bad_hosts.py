@@ -150,7 +150,7 @@ def test_a_host_that_is_set_aside_stays_so_until_somebody_trusts_it(tmp_path: Pa
     fleet.restart()
     reason = fleet.scheduler.aside("sick")
     assert reason is not None
-    free = {worker.host: free for worker, free, _ in fleet.scheduler.workers()}
+    free = {worker.host: free for worker, free, _, _ in fleet.scheduler.workers()}
     assert free["sick"] == 0
     answer = fleet.take(fleet.machines["sick"])
     assert answer is not None

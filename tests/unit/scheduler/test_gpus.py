@@ -53,7 +53,7 @@ def test_studies_that_share_sit_together_and_others_stay_alone(tmp_path: Path) -
     fleet.queue.clear()
     fleet.take(host)
     assert len({held.gpu for held in host.held}) == 2
-    ((_, free, _),) = fleet.scheduler.workers()
+    ((_, free, _, _),) = fleet.scheduler.workers()
     assert free == 0
     fleet.queue.clear()
     fleet.scheduler.resume(shared)

@@ -491,7 +491,7 @@ def test_what_a_host_warns_of_is_listed_until_it_is_over(bench: Bench) -> None:
     bench.hello()
     warned = Heartbeat(host="host", incarnation="one", free=0, warnings=("the disk is full",))
     bench.scheduler.heartbeat(warned)
-    ((worker, _, _),) = bench.scheduler.workers()
+    ((worker, _, _, _),) = bench.scheduler.workers()
     assert worker.warnings == ("the disk is full",)
     bench.beat()
     assert worker.warnings == ()

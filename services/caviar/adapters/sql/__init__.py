@@ -8,6 +8,7 @@ from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import Read, Start
 from caviar.adapters.sql.rows import (
     Aside,
+    Drained,
     PriorRow,
     RoundRow,
     StudyRecord,
@@ -25,6 +26,7 @@ __all__ = [
     "Answers",
     "Aside",
     "Bundles",
+    "Drained",
     "Mark",
     "PriorRow",
     "Read",

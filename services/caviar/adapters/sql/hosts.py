@@ -1,11 +1,11 @@
-"""Reads and writes about hosts: which are set aside, and what attempts have cost on them."""
+"""Reads and writes about hosts: which are set aside or drained, and what attempts have cost on them."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, and_, case, delete, func, insert, select
 
-from caviar.adapters.sql.rows import Aside
-from caviar.adapters.sql.tables import attempts, hosts, trials
+from caviar.adapters.sql.rows import Aside, Drained
+from caviar.adapters.sql.tables import attempts, drained, hosts, trials
 
 
 def read_aside(connection: Connection) -> dict[str, Aside]:
@@ -20,6 +20,30 @@ def write_aside(connection: Connection, host: str, aside: Aside) -> None:
 
 def remove_aside(connection: Connection, host: str) -> bool:
     return bool(connection.execute(delete(hosts).where(hosts.c.host == host)).rowcount)
+
+
+def read_drained(connection: Connection) -> dict[str, Drained]:
+    return {row.host: Drained(row.since, row.now) for row in connection.execute(select(drained))}
+
+
+def write_drained(connection: Connection, host: str, drain: Drained) -> None:
+    remove_drained(connection, host)
+    connection.execute(insert(drained).values(host=host, since=drain.since, now=drain.now))
+
+
+def remove_drained(connection: Connection, host: str) -> bool:
+    return bool(connection.execute(delete(drained).where(drained.c.host == host)).rowcount)
+
+
+def unshipped(connection: Connection, host: str) -> int:
+    """Trials that ended on the host and are not complete in MLflow: what they logged is on its disk only."""
+    query = select(func.count()).where(
+        trials.c.host == host,
+        trials.c.ended.is_not(None),
+        trials.c.started.is_not(None),
+        trials.c.shipped.is_(False),
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def slot_seconds(connection: Connection, study_id: str) -> tuple[float, float]:

@@ -119,6 +119,16 @@ class Aside:
 
 
 @dataclass(frozen=True, slots=True)
+class Drained:
+    """A host that an operator gives no more work."""
+
+    since: float
+    """Seconds since the epoch."""
+    now: bool
+    """Whether what it trains is given back too."""
+
+
+@dataclass(frozen=True, slots=True)
 class PriorRow:
     """A result from elsewhere: an earlier study, a foreign run, a point typed by hand with its value."""
 

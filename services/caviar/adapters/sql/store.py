@@ -32,7 +32,7 @@ from caviar.adapters.sql.bundles import Bundles
 from caviar.adapters.sql.changes import Mark
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import NOTHING, Read, Start
-from caviar.adapters.sql.rows import Aside, PriorRow, RoundRow, StudyRecord, TrialRow
+from caviar.adapters.sql.rows import Aside, Drained, PriorRow, RoundRow, StudyRecord, TrialRow
 from caviar.adapters.sql.tables import studies, teams
 from caviar.adapters.sql.usage import SlotTime
 from caviar.contract.messages import Finish, ParameterValue
@@ -535,6 +535,27 @@ class Store:
         """Whether the host was set aside until now."""
         with self._engine.begin() as connection:
             return hosts_of.remove_aside(connection, host)
+
+    def hosts_drained(self) -> dict[str, Drained]:
+        """The hosts that an operator gives no more work."""
+        with self._reader.begin() as connection:
+            return hosts_of.read_drained(connection)
+
+    def drain(self, host: str, now: bool) -> Drained:
+        drain = Drained(self._clock(), now)
+        with self._engine.begin() as connection:
+            hosts_of.write_drained(connection, host, drain)
+        return drain
+
+    def undrain(self, host: str) -> bool:
+        """Whether the host was drained until now."""
+        with self._engine.begin() as connection:
+            return hosts_of.remove_drained(connection, host)
+
+    def unshipped_of(self, host: str) -> int:
+        """Trials that ended on a host and are not complete in MLflow."""
+        with self._reader.begin() as connection:
+            return hosts_of.unshipped(connection, host)
 
     # Rounds
 

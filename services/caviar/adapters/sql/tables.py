@@ -132,6 +132,14 @@ hosts = Table(
     Column("since", Float, nullable=False),
 )
 
+drained = Table(
+    "drained",
+    metadata,
+    Column("host", String(128), primary_key=True),
+    Column("since", Float, nullable=False),
+    Column("now", Boolean, nullable=False),
+)
+
 priors = Table(
     "priors",
     metadata,

@@ -115,7 +115,7 @@ def _section(title: str, body: RenderableType | None) -> list[RenderableType]:
 def workers_table(workers: list[WorkerView]) -> RenderableType:
     if not workers:
         return Text("No worker has called. `caviar worker` starts one.")
-    table = new_table("host", "class", ">slots", ">GPUs", ">free", "seen")
+    table = new_table("host", "class", ">slots", ">GPUs", ">free", ">running", "seen")
     for worker in workers:
         table.add_row(
             Text(clean(worker.host)),
@@ -123,6 +123,7 @@ def workers_table(workers: list[WorkerView]) -> RenderableType:
             Text(str(worker.slots)),
             Text(str(worker.gpus) if worker.gpus else ""),
             Text(str(worker.free)),
+            Text(str(worker.running)),
             Text(f"{duration(worker.seen_s)} ago"),
         )
     warnings = [
@@ -131,7 +132,8 @@ def workers_table(workers: list[WorkerView]) -> RenderableType:
         for warning in worker.warnings
     ]
     aside = [_aside(worker) for worker in workers if worker.aside]
-    return stacked(table, *aside, *warnings)
+    drained = [_drained(worker) for worker in workers if worker.drained_since is not None]
+    return stacked(table, *aside, *drained, *warnings)
 
 
 def _aside(worker: WorkerView) -> Text:
@@ -139,3 +141,17 @@ def _aside(worker: WorkerView) -> Text:
     since = f" since {when(worker.aside_since)}" if worker.aside_since is not None else ""
     text = Text(f"{host} gets no work{since}: {clean(worker.aside)}.", style="yellow")
     return text.append(f" `caviar workers trust {host}` gives it work again.", style="dim")
+
+
+def _drained(worker: WorkerView) -> Text:
+    host = clean(worker.host)
+    since = f" since {when(worker.drained_since)}" if worker.drained_since is not None else ""
+    waiting = f"; {count(worker.unshipped, 'result')} not in MLflow yet" if worker.unshipped else ""
+    left = f"{count(worker.running, 'trial')} left{waiting}"
+    text = Text(f"{host} is drained{since}: {left}.", style="yellow")
+    return text.append(f" `caviar workers resume {host}` gives it work again.", style="dim")
+
+
+def count(number: int, noun: str) -> str:
+    """For instance ``1 trial``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -59,14 +59,14 @@ def _stuck(each: StudyNow, at: ClassNow, snapshot: Snapshot) -> str:
             f"No worker of class {name} has called. {there} "
             f"Start one with CAVIAR_WORKER_CLASS={name} `caviar worker`."
         )
-    if at.workers and len(at.aside) == at.workers:
-        host, reason = next(iter(at.aside.items()))
+    if at.workers and len(at.without_work) == at.workers:
+        host, reason = next(iter(at.without_work.items()))
         which = (
             f"The only host of class {name}, {host}, is"
             if at.workers == 1
             else (f"All {at.workers} hosts of class {name} are")
         )
-        return f"{which} set aside: {reason}. `caviar workers trust {host}` gives it work again."
+        return f"{which} {reason}."
     if snapshot.broker_is_down:
         return (
             f"{_runs(each)}The broker (Redis) is away: no trial can be handed out until it is back."

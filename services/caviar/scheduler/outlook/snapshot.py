@@ -54,12 +54,12 @@ class StudyNow:
 
 @dataclass(frozen=True)
 class ClassNow:
-    """One resource class. ``aside``: the hosts that get no work, and why."""
+    """One resource class. ``without_work``: the hosts that get none, why, and the way out."""
 
     slots: int
     running: int
     workers: int
-    aside: Mapping[str, str] = field(default_factory=dict)
+    without_work: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def free(self) -> int:
@@ -100,7 +100,7 @@ def take(
     fleet: Fleet,
     accounts: Accounts,
     unclaimed: Iterable[str],
-    aside: Mapping[str, str],
+    without_work: Mapping[str, str],
     broker_is_down: bool,
     now: float,
     wall: float,
@@ -117,7 +117,7 @@ def take(
     teams = {each.record.team for each in studies} | ({team} if team else set())
     return Snapshot(
         studies,
-        {name: _class(name, workers, fleet, studies, aside, now) for name in sorted(names)},
+        {name: _class(name, workers, fleet, studies, without_work, now) for name in sorted(names)},
         {name: _team(name, names, accounts, now) for name in sorted(teams)},
         broker_is_down,
         max(0.0, accounts.month_ends() - wall),
@@ -163,12 +163,12 @@ def _class(
     workers: Iterable[Worker],
     fleet: Fleet,
     studies: Iterable[StudyNow],
-    aside: Mapping[str, str],
+    without_work: Mapping[str, str],
     now: float,
 ) -> ClassNow:
     there = [worker for worker in workers if worker.resource_class == name]
     running = sum(len(each.running) for each in studies if each.resource_class == name)
-    refused = {w.host: aside[w.host] for w in there if w.host in aside}
+    refused = {w.host: without_work[w.host] for w in there if w.host in without_work}
     return ClassNow(fleet.slots(name, now), running, len(there), refused)
 
 
