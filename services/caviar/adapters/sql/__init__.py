@@ -3,7 +3,7 @@
 from caviar.adapters.sql.answers import Answers
 from caviar.adapters.sql.bundles import Bundles
 from caviar.adapters.sql.changes import Mark
-from caviar.adapters.sql.engine import migrate, open_engine
+from caviar.adapters.sql.engine import NewerStore, migrate, open_engine
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import Read, Start
 from caviar.adapters.sql.rows import (
@@ -28,6 +28,7 @@ __all__ = [
     "Bundles",
     "Drained",
     "Mark",
+    "NewerStore",
     "PriorRow",
     "Read",
     "RoundRow",

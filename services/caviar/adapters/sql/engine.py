@@ -2,21 +2,53 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, insert, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, text
 
 from caviar.adapters.sql.tables import metadata, teams, triggers_of
+from caviar.errors import CaviarError, ServiceError
 from caviar.teams import DEFAULT_TEAM
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 THREADS = 50
 """Connections that are kept, one for each thread that answers requests and some: to open one costs more than to ask."""
+BUSY_S = 30.0
+"""So long a writer of SQLite waits for another process."""
+MIGRATING = 0x6361_7669_6172
+"""The key of PostgreSQL's lock while somebody migrates: ``caviar``."""
 HEAD = "0007"
 """The newest migration. A test compares it with the scripts in ``migrations/versions``."""
+
+
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """WAL mode. To switch a new file to it takes the file alone, and for that SQLite does not wait by itself."""
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+class NewerStore(CaviarError):
+    """The database is of a newer version than this program, which would read it wrongly."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"The database is at revision {found}, this version of Caviar knows it up to {HEAD}: "
+            "a newer version has been there. Start that version, or restore the backup from before the upgrade "
+            "(docs/operations.md). Nothing was changed."
+        )
 
 
 def open_engine(url: str) -> Engine:
@@ -29,14 +61,14 @@ def open_engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True, pool_size=THREADS)
     engine = create_engine(
-        url, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=THREADS
+        url, connect_args={"timeout": BUSY_S, "check_same_thread": False}, pool_size=THREADS
     )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(cursor)
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
@@ -66,38 +98,78 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the schema to :data:`HEAD`.
+def migrate(engine: Engine) -> str | None:
+    """Bring the schema to :data:`HEAD`. The revision that it had before; None where the store was empty.
 
     An empty store gets today's tables at once, which a test holds equal to what the migrations make. Alembic, half
-    a second to import and run, is only needed where an older schema is found.
+    a second to import and run, is only needed where an older schema is found. Processes that come at once wait for
+    each other: on SQLite a transaction is alone from its beginning, on PostgreSQL they take a lock.
+
+    Raises:
+        NewerStore: a newer version has been there. Nothing was changed.
     """
-    with engine.begin() as connection:
+    with _alone(engine) as connection:
         tables = inspect(connection).get_table_names()
         if not tables:
-            metadata.create_all(connection)
-            connection.execute(
-                insert(teams).values(name=DEFAULT_TEAM, weight=1.0, quota={}, created=time.time())
-            )
-            for statement in triggers_of(connection.dialect.name):
-                connection.exec_driver_sql(statement)
-            connection.execute(
-                text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
-            )
-            connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
-            return
+            _create(connection)
+            return None
+        current: str | None = None
         if "alembic_version" in tables:
             current = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-            if current == HEAD:
-                return
-    from alembic import command
-    from alembic.config import Config
+        if current == HEAD:
+            return current
+        if current is not None and not any((MIGRATIONS / "versions").glob(f"{current}_*.py")):
+            raise NewerStore(current)
+        from alembic import command
+        from alembic.config import Config
 
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        return current
 
 
-__all__ = ["HEAD", "MIGRATIONS", "metadata", "migrate", "open_engine"]
+@contextmanager
+def _alone(engine: Engine) -> Iterator[Connection]:
+    """A transaction in which nobody else migrates.
+
+    SQLite changes a table by writing it anew and dropping the old one, which foreign keys would forbid: they are
+    looked at once, at the end. They can only be switched outside of a transaction.
+    """
+    with engine.connect() as connection:
+        sqlite = connection.dialect.name == "sqlite"
+        cursor = (
+            connection.connection.cursor()
+        )  # of the driver: none of SQLAlchemy's transactions begins
+        try:
+            if sqlite:
+                cursor.execute("PRAGMA foreign_keys=OFF")
+            with connection.begin():
+                if not sqlite:
+                    connection.execute(
+                        text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING}
+                    )
+                yield connection
+                if sqlite and (
+                    broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                ):
+                    raise ServiceError(f"The migration would break what belongs together: {broken}")
+        finally:
+            if sqlite:
+                cursor.execute("PRAGMA foreign_keys=ON")
+            cursor.close()
+
+
+def _create(connection: Connection) -> None:
+    metadata.create_all(connection)
+    connection.execute(
+        insert(teams).values(name=DEFAULT_TEAM, weight=1.0, quota={}, created=time.time())
+    )
+    for statement in triggers_of(connection.dialect.name):
+        connection.exec_driver_sql(statement)
+    connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+
+
+__all__ = ["HEAD", "MIGRATIONS", "NewerStore", "metadata", "migrate", "open_engine"]
