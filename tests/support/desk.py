@@ -178,6 +178,8 @@ class Desk:
                 return 401, json.dumps({"detail": "who are you?"})
             what = path.removeprefix("/api/v1/worker/")
             self.order.append(what)
+            if what == "protocol":
+                return 204, ""
             if method == "GET" and what.endswith("/bundle"):
                 return 200, self.bundle_of(what.split("/")[1])
             if method == "GET":

@@ -16,6 +16,7 @@ from caviar_worker.reporting import Outbox
 from caviar_worker.scheduler import Scheduler
 from caviar_worker.settings import WorkerSettings
 from caviar_worker.slot import Slot, run_ticket
+from caviar_worker.welcome import wait_until_welcome
 
 _slot: Slot | None = None
 """This child's, made when the pool forks it: a connection is not shared between processes."""
@@ -72,6 +73,10 @@ def main() -> None:
         scheduler = Scheduler(settings.url, settings.token)
         _slot = Slot(settings, scheduler, outbox, incarnation, index)
 
+    scheduler = Scheduler(settings.url, settings.token)
+    if not wait_until_welcome(scheduler, settings.closing_file.exists):
+        return
+    scheduler.close()
     worker_process_init.connect(start_child, weak=False)
     app = make_app(settings.broker)
     name = queue_name(settings.resource_class)

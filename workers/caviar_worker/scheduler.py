@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from caviar.contract.messages import (
     Shipped,
     ShipTarget,
 )
+from caviar.contract.protocol import HEADER, PROBLEM, PROTOCOL
 from caviar.errors import ServiceError
 
 BUNDLE_S = 60.0
@@ -33,6 +35,10 @@ Answer = TypeVar("Answer", bound=BaseModel)
 
 class Away(ServiceError):
     """The scheduler does not answer, or answers with a passing failure. Try again later."""
+
+
+class WrongProtocol(Away):
+    """Worker and scheduler do not understand each other. It passes when one of the two is upgraded."""
 
 
 class Refused(ServiceError):
@@ -50,10 +56,18 @@ class Scheduler:
         self._timeout_s = timeout_s
         self._http = httpx2.Client(
             base_url=f"{url}/api/v1/worker",
-            headers={"Authorization": f"Bearer {token}"},
+            headers={"Authorization": f"Bearer {token}", HEADER: str(PROTOCOL)},
             verify=url.startswith("https://"),  # loading certificates costs 0.1 s
             trust_env=False,  # a proxy is no way to one's own scheduler; reading the system's costs 10 ms
         )
+
+    def welcome(self) -> None:
+        """Raises WrongProtocol or Away where the worker is to take no ticket."""
+        try:
+            self._request("GET", "protocol")
+        except Refused as refused:
+            if refused.status != httpx2.codes.NOT_FOUND:  # of before there was a second version
+                raise
 
     def hello(self, message: Hello) -> HelloAnswer:
         return self._post("hello", message, HelloAnswer)
@@ -120,9 +134,20 @@ class Scheduler:
                 "The scheduler refuses this worker's token (%s): set CAVIAR_WORKER_TOKEN.", said
             )
             raise Away(f"The token was refused: {said}")
+        if answer.status_code == 409 and (told := _of_protocol(answer.content)):
+            raise WrongProtocol(told)
         if answer.is_client_error and answer.status_code not in (408, 425, 429):
             raise Refused(f"The scheduler refused {path}: {said}", answer.status_code)
         raise Away(f"The scheduler failed: {said}")
+
+
+def _of_protocol(content: bytes) -> str | None:
+    """What the scheduler says of this worker's version; None where that is not what it refuses."""
+    try:
+        problem = json.loads(content)
+        return str(problem["detail"]) if problem["type"] == PROBLEM else None
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def _parsed(kind: type[Answer], content: bytes) -> Answer:

@@ -25,6 +25,7 @@ from caviar.contract.bundle import BundleError
 from caviar.contract.messages import Assignment, ClaimRequest, Finish, Ticket, Trainer
 from caviar.contract.names import ENV_MLFLOW
 from caviar.contract.offers import why_not
+from caviar.contract.protocol import OLDEST, PROTOCOL
 from caviar_worker import output, spool
 from caviar_worker.bundles import Bundles
 from caviar_worker.client import Conversation, ForkServerGone
@@ -38,15 +39,18 @@ from caviar_worker.processes import boot_id, kill_group, started_at
 from caviar_worker.reporting import Outbox, deliver, write_down
 from caviar_worker.room import is_full
 from caviar_worker.rungs import keep_rule
-from caviar_worker.scheduler import Away, Refused, Scheduler
+from caviar_worker.scheduler import Away, Refused, Scheduler, WrongProtocol
 from caviar_worker.settings import WorkerSettings
 from caviar_worker.trainers import installed, offers
 from caviar_worker.user import prepare_attempt
+from caviar_worker.welcome import wait_until_welcome
 
 log = logging.getLogger("caviar.worker")
 
 CLAIM_PATIENCE_S = 60.0
 """Then the ticket is dropped: the scheduler sends another."""
+OTHERS_S = 30.0
+"""How long a slot rests that was given a ticket which it cannot read."""
 ROOM_PATIENCE_S = 10.0
 """How long a ticket is kept where no GPU of the host has room; then another host may have it."""
 AGAIN_S = 0.5
@@ -81,6 +85,8 @@ def run_ticket(slot: Slot, message: object) -> None:
         ticket = Ticket.model_validate_json(json.dumps(message))
     except (ValidationError, ValueError, TypeError) as error:
         log.warning("A ticket that is none was dropped: %s", str(error)[:500])
+        if _is_of_another_version(message):
+            _leave_to_others(slot)
         return
     if not _wait_for_room(slot) or slot.settings.closing_file.exists():
         return
@@ -109,6 +115,19 @@ def run_ticket(slot: Slot, message: object) -> None:
         deliver(slot.scheduler, folder, finish)
     else:
         slot.outbox.put(folder, finish)
+
+
+def _is_of_another_version(message: object) -> bool:
+    """Whether the scheduler may be newer than this worker, or older."""
+    version = message.get("v") if isinstance(message, dict) else None
+    return isinstance(version, int) and not OLDEST <= version <= PROTOCOL
+
+
+def _leave_to_others(slot: Slot) -> None:
+    """The ticket cannot be read here. The scheduler sends it again, and a worker that can is to have it then."""
+    log.error("The ticket is left to workers of another version. This one has to be upgraded.")
+    _rest(slot, OTHERS_S)
+    wait_until_welcome(slot.scheduler, slot.settings.closing_file.exists)
 
 
 def _wait_for_room(slot: Slot) -> bool:
@@ -160,6 +179,10 @@ def _claim(slot: Slot, ticket: Ticket, nonce: str) -> Assignment | None:
             again = min(AGAIN_S, again * 2)
         except Refused as error:
             log.warning("The claim of %s was refused: %s", ticket.trial, error)
+            return None
+        except WrongProtocol as error:
+            log.error("The ticket of %s was dropped: %s", ticket.trial, error)
+            wait_until_welcome(slot.scheduler, slot.settings.closing_file.exists)
             return None
         except Away as error:
             if time.monotonic() > deadline or slot.settings.closing_file.exists():

@@ -12,6 +12,7 @@ from caviar.adapters.sql import Bundles
 from caviar.api.access import Access, Submitter
 from caviar.api.audit import note
 from caviar.api.studies import team_of
+from caviar.api.workers import served
 from caviar.contract import bundle
 from caviar.contract.access import TeamName
 from caviar.errors import InputError, NotAllowed, Problem
@@ -58,7 +59,7 @@ def worker_bundle_route(access: Access, bundles: Bundles) -> Route:
     """Wants a worker's token, as the other routes of workers."""
 
     async def fetch(request: Request) -> Response:
-        await access.worker(request)
+        await served(access, request)
         study = request.path_params["study_id"]
         data = await run_in_threadpool(bundles.of_study, study)
         if data is None:

@@ -30,6 +30,7 @@ KINDS: Final[dict[str, tuple[int, str]]] = {
     "slow": (408, "The request did not come in time"),
     "not-possible": (409, "Not possible now"),
     "key-in-use": (409, "The first request with this key is not answered yet"),
+    "protocol": (409, "Worker and service do not understand each other"),
     "outcome-unknown": (409, "Nobody knows what became of the first request with this key"),
     "changed-meanwhile": (412, "Somebody changed it meanwhile"),
     "too-large": (413, "The body is too large"),
@@ -46,7 +47,7 @@ KINDS: Final[dict[str, tuple[int, str]]] = {
 _BY_STATUS: Final = {
     status: kind
     for kind, (status, _) in reversed(KINDS.items())
-    if kind not in ("key-in-use", "outcome-unknown", "key-reused", "input")
+    if kind not in ("key-in-use", "outcome-unknown", "protocol", "key-reused", "input")
 }
 
 Problems = list[dict[str, str | int | list[str] | None]]

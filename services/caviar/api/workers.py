@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from caviar.api.access import Access
 from caviar.api.metrics import Metrics
+from caviar.api.problems import Refused
 from caviar.contract.messages import (
     ClaimAnswer,
     ClaimRequest,
@@ -31,6 +32,7 @@ from caviar.contract.messages import (
     RunRequest,
     Shipped,
 )
+from caviar.contract.protocol import HEADER, refusal
 from caviar.scheduler import Scheduler
 
 Body = TypeVar("Body", bound=Message)
@@ -50,37 +52,44 @@ def worker_routes(scheduler: Scheduler, access: Access, metrics: Metrics) -> lis
         metrics.finishes.labels(message.outcome, answer.verdict).inc()
         return answer
 
-    def post(path: str, kind: type[Body], call: Callable[[Body], BaseModel]) -> Route:
+    def post(path: str, kind: type[Body], call: Callable[[Body], Message]) -> Route:
         async def endpoint(request: Request) -> Response:
-            await access.worker(request)
-            return _json(call(_validated(kind, await request.body())))
+            await served(access, request)
+            message = _validated(kind, await request.body())
+            return _json(call(message), message.v)
 
         return Route(f"/api/v1/worker/{path}", endpoint, methods=["POST"])
 
     async def shipped(request: Request) -> Response:
-        await access.worker(request)
+        await served(access, request)
         message = _validated(Shipped, await request.body())
         await run_in_threadpool(scheduler.shipped, message)
         return Response(status_code=204)
 
     async def run_of(request: Request) -> Response:
-        await access.worker(request)
+        await served(access, request)
         message = _validated(RunRequest, await request.body())
-        return _json(await run_in_threadpool(scheduler.run_of, message))
+        return _json(await run_in_threadpool(scheduler.run_of, message), message.v)
 
     async def ship_target(request: Request) -> Response:
-        await access.worker(request)
+        await served(access, request)
         study_id = request.path_params["study_id"]
         target = await run_in_threadpool(scheduler.ship_target, study_id)
         if target is None:
             raise HTTPException(404, f"Study {study_id} has no run in MLflow yet.")
-        return _json(target)
+        return _json(target, int(request.headers.get(HEADER, "1")))
+
+    async def protocol(request: Request) -> Response:
+        """What a worker asks before it takes a ticket."""
+        await served(access, request)
+        return Response(status_code=204)
 
     return [
         post("claim", ClaimRequest, claim),
         post("finish", Finish, finish),
         post("heartbeat", Heartbeat, scheduler.heartbeat),
         post("hello", Hello, scheduler.hello),
+        Route("/api/v1/worker/protocol", protocol, methods=["GET"]),
         Route("/api/v1/worker/run", run_of, methods=["POST"]),
         Route("/api/v1/worker/shipped", shipped, methods=["POST"]),
         Route("/api/v1/worker/studies/{study_id}/ship-target", ship_target, methods=["GET"]),
@@ -95,5 +104,19 @@ def _validated(kind: type[Body], body: bytes) -> Body:
         raise RequestValidationError(problems) from None
 
 
-def _json(answer: BaseModel) -> Response:
+def _json(answer: Message, version: int) -> Response:
+    """In the version that was asked in."""
+    if version != answer.v:
+        inside = {}
+        if isinstance(answer, ClaimAnswer) and answer.assignment:
+            inside["assignment"] = answer.assignment.model_copy(update={"v": version})
+        answer = answer.model_copy(update={"v": version, **inside})
     return Response(answer.model_dump_json(), media_type="application/json")
+
+
+async def served(access: Access, request: Request) -> None:
+    """Raises HTTPException unless a worker asks, in a version that is understood."""
+    await access.worker(request)
+    reason = refusal(request.headers.get(HEADER))
+    if reason is not None:
+        raise Refused("protocol", reason)

@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from caviar.contract.protocol import OLDEST, PROTOCOL, understood
+
 ParameterValue = bool | int | float | str
 """A sampled value. ``bool`` before ``int``: pydantic keeps the type that JSON gave."""
 
@@ -59,11 +61,18 @@ Outcome = Literal["done", "failed", "stopped", "crashed", "released"]
 """
 
 
-class Message(BaseModel):
-    """``v`` is the version of every message: a reader refuses one that it does not know."""
+def _understood(version: int) -> int:
+    if not OLDEST <= version <= PROTOCOL:
+        raise ValueError(f"version {version} of the protocol; this side understands {understood()}")
+    return version
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
-    v: Literal[1] = 1
+
+class Message(BaseModel):
+    """``v`` is the version of every message: a reader refuses one that it does not understand, and leaves out fields
+    that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")
+    v: Annotated[int, AfterValidator(_understood)] = PROTOCOL
 
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -74,7 +83,7 @@ class Trainer(BaseModel):
     """How a trial trains: exactly one of ``name`` (a trainer that is installed on the worker), ``function``
     (``module:name``) and ``command`` (argv); with ``folder`` or ``bundle``, the code lies there."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
     name: str | None = None
     function: str | None = None
     command: tuple[str, ...] | None = None
@@ -89,7 +98,7 @@ TrainerName = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
 class Offers(BaseModel):
     """What a worker's operator lets it train."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
     names: tuple[TrainerName, ...] = Field(default=(), max_length=500)
     """Trainers that are installed there."""
     functions: tuple[TrainerName, ...] = Field(default=(), max_length=500)
@@ -103,7 +112,7 @@ class StopRule(BaseModel):
     """Asynchronous successive halving as a worker applies it (Li et al., "A system for massively parallel
     hyperparameter tuning", MLSys 2020): at each rung the best 1/``reduction`` of the trials go on, and who is near."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
     reduction: int = Field(default=3, ge=2, le=16)
     min_steps: int = Field(default=1, ge=1)
     """Steps of training after which a value is written down for the first time."""
@@ -130,7 +139,7 @@ AfterTrial = Literal["delete", "keep"]
 class Checkpoints(BaseModel):
     """What a study wants of its checkpoints."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
     keep: int = Field(default=2, ge=1, le=100)
     """The newest so many of a trial that is not over: on its host and in the store of copies."""
     after: AfterTrial = "delete"
@@ -221,7 +230,7 @@ class HelloAnswer(Message):
 
 
 class Held(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
     trial: Identifier
     attempt: Attempt
     step: Step | None = None
