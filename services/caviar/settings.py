@@ -5,13 +5,16 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Mapping
+from typing import get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from caviar.errors import InputError, Problem
+from caviar.secrets import GENERATE, equal_secrets, password_of, weakness, with_files
 
 PREFIX = "CAVIAR_"
-PLACEHOLDERS = frozenset({"changeme", "change-me", "secret", "password", "token", "placeholder"})
+_WITH_PASSWORD = ("database_url", "broker_url")
+"""Addresses that may have a password in them."""
 
 
 class Settings(BaseModel):
@@ -100,33 +103,52 @@ class Settings(BaseModel):
                 ) from None
         return value
 
-    @field_validator("token", "worker_token", "metrics_token")
+    @field_validator("*")
     @classmethod
-    def _no_placeholder(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            return None
-        text = value.get_secret_value()
-        if len(text) < 16 or text.lower().strip("<>") in PLACEHOLDERS:
-            raise ValueError(
-                "a placeholder or shorter than 16 characters; generate one: openssl rand -hex 32"
-            )
+    def _no_weak_secret(cls, value: object) -> object:
+        wrong = weakness(value.get_secret_value()) if isinstance(value, SecretStr) else None
+        if wrong is not None:
+            raise ValueError(f"{wrong}. {GENERATE}")
         return value
+
+    @field_validator(*_WITH_PASSWORD)
+    @classmethod
+    def _no_weak_password(cls, value: str) -> str:
+        password = password_of(value)
+        wrong = weakness(password) if password else None
+        if wrong is not None:
+            raise ValueError(f"the password in it {wrong}. {GENERATE}")
+        return value
+
+
+def _is_secret(name: str) -> bool:
+    annotation = Settings.model_fields[name].annotation
+    return SecretStr in (annotation, *get_args(annotation))
+
+
+SECRETS = tuple(
+    PREFIX + name.upper()
+    for name in Settings.model_fields
+    if name in _WITH_PASSWORD or _is_secret(name)
+)
+"""Variables that may be given as a file: ``CAVIAR_TOKEN_FILE``."""
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings.
 
     Raises:
-        InputError: a variable is missing, malformed, or a placeholder secret; names each one.
+        InputError: a variable is missing, malformed, a secret that protects nothing, or the same as another secret;
+            names each one.
     """
-    environment = os.environ if environment is None else environment
+    environment = with_files(os.environ if environment is None else environment, SECRETS)
     given = {
         name: environment[PREFIX + name.upper()]
         for name in Settings.model_fields
         if PREFIX + name.upper() in environment
     }
     try:
-        return Settings.model_validate(given)
+        settings = Settings.model_validate(given)
     except ValidationError as error:
         problems = [
             Problem(
@@ -139,3 +161,12 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
             for entry in error.errors(include_input=False, include_url=False)
         ]
         raise InputError(problems) from None
+    same = equal_secrets({name: _secret_in(environment.get(name)) for name in SECRETS})
+    if same:
+        raise InputError(same)
+    return settings
+
+
+def _secret_in(value: str | None) -> str | None:
+    """``value``, or the password in it where it is an address."""
+    return value and (password_of(value) if "://" in value else value)

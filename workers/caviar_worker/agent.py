@@ -22,6 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from caviar.errors import CaviarError, InputError, Problem
+from caviar.secrets import SUFFIX, files_of
 from caviar_worker import hidden
 from caviar_worker.children import Child, forkserver_command, reap_strangers
 from caviar_worker.cores import usable_cores
@@ -29,8 +30,9 @@ from caviar_worker.disk import Disk
 from caviar_worker.environment import trial_environment
 from caviar_worker.files import read_json
 from caviar_worker.folders import attempts, held
+from caviar_worker.landlock import HIDEABLE, available
 from caviar_worker.processes import kill_recorded_group
-from caviar_worker.settings import WorkerSettings
+from caviar_worker.settings import SECRETS, WorkerSettings
 from caviar_worker.user import environment_of, hide, prepare_host, reads_python
 
 log = logging.getLogger("caviar.worker")
@@ -70,7 +72,9 @@ class Agent:
         self.signals = 0
         self.ended = threading.Event()
         self.disk = Disk(settings)
-        inherited = {name: value for name, value in os.environ.items() if name != "CAVIAR_TOKEN"}
+        given_as_read = {name + SUFFIX for name in ("CAVIAR_TOKEN", *SECRETS)}
+        not_theirs = {"CAVIAR_TOKEN", *given_as_read}
+        inherited = {name: value for name, value in os.environ.items() if name not in not_theirs}
         service = {
             **inherited,
             **settings.environ(),
@@ -83,7 +87,7 @@ class Agent:
         me = str(os.getpid())
         self.forkserver = Child(
             "fork server",
-            forkserver_command(settings.forkserver_socket, settings.user),
+            forkserver_command(settings.forkserver_socket, settings.user, _hidden_files()),
             theirs,
             pipe=True,
         )
@@ -189,6 +193,19 @@ def _say_who(settings: WorkerSettings) -> None:
             "Studies' code runs as this worker's own user: it can read what this user can read. "
             "Run the worker as root with CAVIAR_WORKER_USER to keep them apart."
         )
+
+
+def _hidden_files() -> list[Path]:
+    """The files with secrets that trials are kept from reading; says which ones cannot be hidden."""
+    given = files_of(os.environ, ("CAVIAR_TOKEN", *SECRETS))
+    hidden = [path for path in given if HIDEABLE in path.parents and available()]
+    if open_ := [str(path) for path in given if path not in hidden]:
+        log.warning(
+            "Trials that run as the owner of %s can read it. Hidden are files below %s, on Linux 5.19 and later.",
+            " and ".join(open_),
+            HIDEABLE,
+        )
+    return hidden
 
 
 def _lock(folder: Path) -> int:

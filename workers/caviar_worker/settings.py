@@ -12,13 +12,15 @@ from urllib.parse import urlsplit
 
 from caviar.contract.names import ENV_API, ENV_BROKER, ENV_MLFLOW, ENV_WORKER_TOKEN
 from caviar.errors import InputError, Problem
+from caviar.secrets import GENERATE, equal_secrets, password_of, weakness, with_files
 from caviar_worker.cores import usable_cores
 from caviar_worker.gpus import usable_gpus
 from caviar_worker.user import wrong_user
 
 CPU = "cpu"
 """The class of workers that pin no trial to a GPU."""
-_PLACEHOLDERS = {"changeme", "change-me", "secret", "password", "token", "todo", "xxx"}
+SECRETS = (ENV_WORKER_TOKEN, ENV_BROKER)
+"""Variables that may be given as a file: ``CAVIAR_WORKER_TOKEN_FILE``."""
 _CLASS = re.compile(r"^[a-z0-9][a-z0-9_.-]{0,63}$")
 _STORE = re.compile(r"^(|mlflow|/.*|[a-z][a-z0-9+.-]*://.+)$")
 _SIZE = re.compile(r"^(?:([0-9]+(?:\.[0-9]+)?) ?([kMGT]?B))?$", re.IGNORECASE)
@@ -78,6 +80,7 @@ class WorkerSettings:
 
         Raises InputError that names every variable that is missing or wrong.
         """
+        environ = with_files(environ, SECRETS)
         problems: list[Problem] = []
 
         def needed(name: str, why: str) -> str:
@@ -98,8 +101,9 @@ class WorkerSettings:
                 Problem((ENV_API,), f"is {url!r}", "It starts with http:// or https://.")
             )
         token = needed(ENV_WORKER_TOKEN, "The service prints the workers' token when it starts.")
-        if token.lower() in _PLACEHOLDERS:
-            problems.append(Problem((ENV_WORKER_TOKEN,), "is a placeholder", "Set a real secret."))
+        weak = weakness(token) if token else None
+        if weak is not None:
+            problems.append(Problem((ENV_WORKER_TOKEN,), weak, GENERATE))
         broker = needed(ENV_BROKER, "For instance redis://host:6379/0.")
         if broker and urlsplit(broker).scheme not in ("redis", "rediss", "redis+socket"):
             problems.append(
@@ -107,6 +111,11 @@ class WorkerSettings:
                     (ENV_BROKER,), "is not an address of Redis", "Use redis:// or redis+socket:///."
                 )
             )
+        password = password_of(broker)
+        weak = weakness(password) if password else None
+        if weak is not None:
+            problems.append(Problem((ENV_BROKER,), f"the password in it {weak}", GENERATE))
+        problems += equal_secrets({ENV_WORKER_TOKEN: token, ENV_BROKER: password})
         mlflow = needed(ENV_MLFLOW, "It is the address of the MLflow server.")
         mlflow_store = environ.get(_MLFLOW_STORE, "").strip() or None
         if mlflow_store and not mlflow_store.startswith("sqlite:///"):

@@ -77,6 +77,7 @@ TAG_GIT_COMMIT = "mlflow.source.git.commit"
 
 # Environment of the processes (the full list of settings is in caviar.settings).
 ENV_API = "CAVIAR_URL"
+ENV_TOKEN = "CAVIAR_TOKEN"  # noqa: S105 - the variable's name, not a token
 ENV_WORKER_TOKEN = "CAVIAR_WORKER_TOKEN"  # noqa: S105 - the variable's name, not a token
 ENV_BROKER = "CAVIAR_BROKER_URL"
 ENV_MLFLOW = "MLFLOW_TRACKING_URI"
