@@ -68,7 +68,7 @@ $(FRAMEWORKS)/.ready: $(READY) tests/frameworks/requirements.txt
 
 # The exact versions for every supported Python and system, from pyproject.toml.
 lock:
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra embedded --group dev --no-header --no-annotate \
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra embedded --extra team --group dev --no-header --no-annotate \
 	  pyproject.toml --output-file $(LOCK)
 
 # What happens when parts of the service are killed, frozen or lied to. SEED repeats the drawn faults of a run.

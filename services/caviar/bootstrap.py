@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from caviar.adapters.sql import Store, Teams, Webhooks, migrate, open_engine
 from caviar.contract.upkeep import Finding, Rebuilt
 from caviar.errors import InputError, Problem, ServiceError
 from caviar.refinement.refiner import Recorded
+from caviar.secrets import with_files
 from caviar.settings import Settings
 from caviar.upkeep.facts import Answer, Question
 
@@ -58,6 +60,26 @@ def open_migrated(database_url: str) -> Engine:
 
 def open_store(settings: Settings) -> Store:
     return Store(open_migrated(settings.database_url))
+
+
+def run_migrate() -> None:
+    """Bring the service's database up to date, and MLflow's where CAVIAR_MLFLOW_DATABASE_URL names it; then end.
+
+    Raises:
+        InputError: CAVIAR_DATABASE_URL is not set, or a secret's file is wrong.
+    """
+    configure_logging()
+    names = ("CAVIAR_DATABASE_URL", "CAVIAR_MLFLOW_DATABASE_URL")
+    given = with_files(os.environ, names)
+    service, mlflow = (given.get(name) for name in names)
+    if not service:
+        raise InputError(Problem((names[0],), "is not set", "See docs/reference/settings.md."))
+    open_migrated(service).dispose()
+    if mlflow:
+        from mlflow.db import upgrade
+
+        # `mlflow db upgrade`, which its documentation says to run, with no address in the process list.
+        upgrade.callback(mlflow)
 
 
 def run_scheduler() -> None:
@@ -191,7 +213,8 @@ def run_refiner() -> None:
     recorded: dict[str, Recorded] = {}
     keeper = threading.Thread(target=_keep, args=(store, settings, recorded, stop), daemon=True)
     keeper.start()
-    Refiner(store, recorded.get).run(stop)
+    alive = settings.refiner_alive
+    Refiner(store, recorded.get).run(stop, Path(alive).touch if alive else lambda: None)
 
 
 def _ask_doctor(question: Question) -> tuple[Finding, ...]:

@@ -71,6 +71,10 @@ class Settings(BaseModel):
     local: bool = Field(
         default=False, description="Accept studies whose trainer lies in a folder of this machine."
     )
+    refiner_alive: str | None = Field(
+        default=None,
+        description="A file that the refiner touches as long as it does its work, for a health check.",
+    )
     webhook_allow: str = Field(
         default="",
         description="Hosts and networks beside public addresses that webhooks may go to.",

@@ -266,6 +266,11 @@ class WorkerSettings:
         return self.run_dir / "closing"
 
     @property
+    def alive_file(self) -> Path:
+        """Touched with every heartbeat that the service answered: what a health check looks at."""
+        return self.run_dir / "alive"
+
+    @property
     def full_file(self) -> Path:
         """Exists while the host has no room for another trial."""
         return self.run_dir / "full"

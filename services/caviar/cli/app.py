@@ -452,6 +452,14 @@ def completion(shell: str) -> int:
 
 
 @app.command()
+def migrate() -> None:
+    """Bring the databases of a team's service up to date, and end (a process of the service)."""
+    from caviar.bootstrap import run_migrate
+
+    run_migrate()
+
+
+@app.command()
 def scheduler() -> None:
     """Run the scheduler with its API (a process of the service)."""
     from caviar.bootstrap import run_scheduler

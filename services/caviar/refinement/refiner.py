@@ -84,11 +84,12 @@ class Refiner:
         self._cases: dict[str, _Case] = {}
         self._setbacks = Setbacks()
 
-    def run(self, stop: threading.Event) -> None:
-        """Turn until ``stop`` is set. A turn that fails is logged and tried again."""
+    def run(self, stop: threading.Event, turned: Callable[[], None] = lambda: None) -> None:
+        """Turn until ``stop`` is set, and say each time that it ``turned``. A turn that fails is logged and tried again."""
         while not stop.is_set():
             try:
                 self.turn()
+                turned()
             except Exception:
                 log.exception("a turn of the refiner failed; trying again")
                 stop.wait(RETRY_S)
