@@ -1,4 +1,4 @@
-"""The deployment's rules, held against docker-compose.yml and every overlay as they are written. No engine is needed."""
+"""The deployment's rules, held against docker-compose.yml and every overlay as written. No engine is needed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def service(layout: str, name: str) -> dict[str, Any]:
 
 @each_service
 def test_no_container_can_do_more_than_it_needs(layout: str, name: str) -> None:
-    """No root, no capability, no way to more rights, nothing to write into but volumes and memory, no more than its share."""
+    """No root, no capability, no way to more rights, nothing to write into but volumes and memory, a bound on memory."""
     about = service(layout, name)
     user = str(about.get("user", ""))
     assert user, "it runs as whatever its image says"
@@ -216,7 +216,7 @@ def test_service_and_worker_take_what_is_drawn(drawn: Path) -> None:
 
 
 def test_the_images_take_what_the_lock_file_has() -> None:
-    """Every extra of the Dockerfile is one that `make lock` resolves, so no version is decided by the day of the build."""
+    """Every extra of the Dockerfile is one that `make lock` resolves: no version is decided by the day of the build."""
     dockerfile = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -249,7 +249,12 @@ def test_nothing_secret_gets_into_an_image() -> None:
 def test_compose_reads_the_files_as_we_do(layout: Path | None, drawn: Path) -> None:
     """Where a docker with Compose is installed: no engine has to run for this."""
     docker = shutil.which("docker")
-    if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True).returncode:
+    if (
+        docker is None
+        or subprocess.run(
+            [docker, "compose", "version"], capture_output=True, check=False
+        ).returncode
+    ):
         pytest.skip("there is no docker compose here; make test-compose asks it")
     alone = layout is not None and layout.name in ALONE
     files = [layout] if alone else [BASE, *([layout] if layout else [])]
@@ -262,6 +267,10 @@ def test_compose_reads_the_files_as_we_do(layout: Path | None, drawn: Path) -> N
     }
     words = [word for file in files for word in ("-f", str(file))]
     done = subprocess.run(
-        [docker, "compose", *words, "config", "--quiet"], env=environ, capture_output=True, text=True
+        [docker, "compose", *words, "config", "--quiet"],
+        env=environ,
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr

@@ -58,6 +58,10 @@ RETRIES_S = (0.2, 1.0, 3.0)
 """Waits before what creates something is sent again, when the connection broke before the answer came."""
 
 
+_OF_A_GATEWAY = frozenset({502, 504})
+"""What stands before a service says this where the service breaks off: as when the connection itself broke."""
+
+
 class _Unanswered(ServiceError):
     """The connection broke: the service may have done it, or not."""
 
@@ -277,6 +281,8 @@ class Client:
     ) -> T:
         headers = None if key is None else {"Idempotency-Key": key}
         response = self._answer(method, path, body, query, timeout_s, headers)
+        if response.status_code in _OF_A_GATEWAY:
+            raise _Unanswered(f"The gateway at {self.url} got no answer of the service. Try again.")
         if response.status_code >= 300:
             raise error_of(response.status_code, response.text)
         try:
