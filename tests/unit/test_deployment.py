@@ -37,7 +37,7 @@ def service(layout: str, name: str) -> dict[str, Any]:
 
 @each_service
 def test_no_container_can_do_more_than_it_needs(layout: str, name: str) -> None:
-    """No root, no capability, no way to more rights, nothing to write into but volumes and memory, a bound on memory."""
+    """No root, no capability, no way to more rights, nothing to write into but volumes, a bound on memory."""
     about = service(layout, name)
     user = str(about.get("user", ""))
     assert user, "it runs as whatever its image says"

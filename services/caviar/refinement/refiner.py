@@ -85,7 +85,7 @@ class Refiner:
         self._setbacks = Setbacks()
 
     def run(self, stop: threading.Event, turned: Callable[[], None] = lambda: None) -> None:
-        """Turn until ``stop`` is set; ``turned`` is called after each turn. One that fails is logged and tried again."""
+        """Turn until ``stop`` is set; ``turned`` is called after each turn. One that fails is logged and repeated."""
         while not stop.is_set():
             try:
                 self.turn()
