@@ -5,10 +5,14 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Mapping
+from typing import TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from caviar.errors import InputError, Problem
+
+Kind = TypeVar("Kind", bound=BaseModel)
 
 PREFIX = "CAVIAR_"
 PLACEHOLDERS = frozenset({"changeme", "change-me", "secret", "password", "token", "placeholder"})
@@ -24,6 +28,14 @@ class Settings(BaseModel):
     mlflow_uri: str = Field(description="Address of the MLflow server.")
     token: SecretStr = Field(description="What clients must present.")
     worker_token: SecretStr = Field(description="What workers must present.")
+    public_url: str | None = Field(
+        default=None,
+        description="The gateway's address that people and workers use; MLflow is below it at `/mlflow`.",
+    )
+    mlflow_secret: SecretStr | None = Field(
+        default=None,
+        description="The service's password at an MLflow that authorizes, where its user is `service`.",
+    )
     metrics_token: SecretStr | None = Field(
         default=None,
         description="What Prometheus presents to read `/metrics`; it opens nothing else.",
@@ -100,21 +112,80 @@ class Settings(BaseModel):
                 ) from None
         return value
 
-    @field_validator("token", "worker_token", "metrics_token")
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        return _public_url(value) if value is not None else None
+
+    @field_validator("token", "worker_token", "metrics_token", "mlflow_secret")
     @classmethod
     def _no_placeholder(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            return None
-        text = value.get_secret_value()
-        if len(text) < 16 or text.lower().strip("<>") in PLACEHOLDERS:
-            raise ValueError(
-                "a placeholder or shorter than 16 characters; generate one: openssl rand -hex 32"
-            )
+        return None if value is None else _secret(value)
+
+
+class MlflowSettings(BaseModel):
+    """Of MLflow's server behind the gateway, which `caviar mlflow` starts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mlflow_uri: str = Field(
+        description="Where the service reaches it, with its prefix: `http://mlflow:5000/mlflow`."
+    )
+    mlflow_database_url: str = Field(
+        description="SQLAlchemy address of its own database, for runs and for who may see them."
+    )
+    mlflow_artifacts: str = Field(
+        description="Folder or address (`s3://...`) where it keeps files."
+    )
+    public_url: str = Field(description="The gateway's address that people and workers use.")
+    gate_secret: SecretStr = Field(
+        description="What the gateway shows beside the name of MLflow's user."
+    )
+    mlflow_secret: SecretStr = Field(description="The service's password.")
+    bind: str = Field(default="127.0.0.1", description="Address that it listens on.")
+
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        return _public_url(value)
+
+    @field_validator("mlflow_uri")
+    @classmethod
+    def _with_prefix(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme != "http" or not parts.hostname or parts.path != "/mlflow":
+            raise ValueError("is to be like http://mlflow:5000/mlflow")
         return value
+
+    @field_validator("gate_secret", "mlflow_secret")
+    @classmethod
+    def _no_placeholder(cls, value: SecretStr) -> SecretStr:
+        return _secret(value)
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if len(text) < 16 or text.lower().strip("<>") in PLACEHOLDERS:
+        raise ValueError(
+            "a placeholder or shorter than 16 characters; generate one: openssl rand -hex 32"
+        )
+    return value
+
+
+def _public_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        raise ValueError("is to be like https://caviar.example.org, without a path")
+    return value.rstrip("/")
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings.
+    """Read the settings of the scheduler and the refiner. Raises InputError as ``read``."""
+    return read(Settings, environment)
+
+
+def read(kind: type[Kind], environment: Mapping[str, str] | None = None) -> Kind:
+    """Read the settings of one kind of process.
 
     Raises:
         InputError: a variable is missing, malformed, or a placeholder secret; names each one.
@@ -122,11 +193,11 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     environment = os.environ if environment is None else environment
     given = {
         name: environment[PREFIX + name.upper()]
-        for name in Settings.model_fields
+        for name in kind.model_fields
         if PREFIX + name.upper() in environment
     }
     try:
-        return Settings.model_validate(given)
+        return kind.model_validate(given)
     except ValidationError as error:
         problems = [
             Problem(
