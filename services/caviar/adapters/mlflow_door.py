@@ -28,9 +28,9 @@ def authenticate() -> Authorization | Response:
     if is_user(user) and _same(request.headers.get(SHOWN, ""), ENV_GATE_SECRET):
         return Authorization("basic", {"username": user, "password": ""})
     given = request.authorization
-    if given is not None and given.type == "basic" and given.username == SERVICE:
-        if _same(given.password or "", ENV_MLFLOW_SECRET):
-            return Authorization("basic", {"username": SERVICE, "password": ""})
+    as_service = given is not None and (given.type, given.username) == ("basic", SERVICE)
+    if given and as_service and _same(given.password or "", ENV_MLFLOW_SECRET):
+        return Authorization("basic", {"username": SERVICE, "password": ""})
     return make_response("Nobody comes in here but through the gateway.", 401)
 
 

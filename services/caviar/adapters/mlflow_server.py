@@ -69,4 +69,3 @@ def _config(settings: MlflowSettings) -> str:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         parser.write(file)
     return path
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from html import escape
 from typing import Annotated, Final
 from urllib.parse import parse_qs
@@ -121,9 +122,7 @@ def _known(caller: Caller) -> str:
     return _KNOWN.format(name=escape(caller.name), team=escape(team), mlflow=MLFLOW, logout=LOGOUT)
 
 
-def _page(
-    content: str, status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
+def _page(content: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     text = _PAGE.format(style=_STYLE, content=content)
     return HTMLResponse(text, status, {**_HEADERS, **(headers or {})})
 

@@ -1,8 +1,8 @@
 """What the gateway, the scheduler and MLflow agree on: headers, the cookie, MLflow's prefix and users.
 
-    browser, program, worker, trial --> gateway --/gate?--> scheduler: 204 and X-Caviar-User, 401 or 403
-                                           |
-                                           +-- X-Caviar-User, X-Caviar-Gate --> MLflow
+browser, program, worker, trial --> gateway --/gate?--> scheduler: 204 and X-Caviar-User, 401 or 403
+                                       |
+                                       +-- X-Caviar-User, X-Caviar-Gate --> MLflow
 """
 
 from __future__ import annotations

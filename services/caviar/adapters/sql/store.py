@@ -149,7 +149,9 @@ class Store:
         query = select(studies.c.team, studies.c.experiment_id).distinct()
         found: dict[str, set[str]] = {}
         with self._reader.begin() as connection:
-            for team, experiment in connection.execute(query.where(studies.c.experiment_id.is_not(None))):
+            for team, experiment in connection.execute(
+                query.where(studies.c.experiment_id.is_not(None))
+            ):
                 found.setdefault(team, set()).add(experiment)
         return {team: frozenset(ids) for team, ids in found.items()}
 
