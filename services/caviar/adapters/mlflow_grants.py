@@ -29,28 +29,43 @@ class Grants:
     """
 
     def __init__(self, uri: str, secret: str) -> None:
-        self._http = httpx2.Client(
-            base_url=f"{uri}/api", auth=(SERVICE, secret), timeout=TIMEOUT_S, trust_env=False
-        )
+        self._uri = uri
+        self._secret = secret
 
     def see_to(self, experiments: Mapping[str, Iterable[str]]) -> list[str]:
         """Make what is missing for these teams and the ids of their experiments. Returns what was missing, in words.
 
         A grant that is there with another permission is put right; what else the users have is left alone.
         """
-        done: list[str] = []
-        self._user(OPERATOR, done, admin=True)
         everything = [each for ids in experiments.values() for each in ids]
-        wanted = {WORKER: dict.fromkeys(everything, MANAGE)}
+        wanted: dict[str, dict[str, str]] = {
+            OPERATOR: {},
+            WORKER: dict.fromkeys(everything, MANAGE),
+        }
         for team, ids in experiments.items():
             wanted[reader_of(team)] = dict.fromkeys(ids, READ)
             wanted[writer_of(team)] = dict.fromkeys(ids, EDIT)
-        for user, grants in wanted.items():
-            self._user(user, done)
-            self._grants(user, grants, done)
-        return done
+        with httpx2.Client(
+            base_url=f"{self._uri}/api",
+            auth=(SERVICE, self._secret),
+            timeout=TIMEOUT_S,
+            trust_env=False,
+        ) as http:
+            seeing = _Seeing(http)
+            for user, grants in wanted.items():
+                seeing.user(user, admin=user == OPERATOR)
+                seeing.grants(user, grants)
+        return seeing.done
 
-    def _user(self, name: str, done: list[str], *, admin: bool = False) -> None:
+
+class _Seeing:
+    """One look, with what was missing so far."""
+
+    def __init__(self, http: httpx2.Client) -> None:
+        self._http = http
+        self.done: list[str] = []
+
+    def user(self, name: str, *, admin: bool) -> None:
         found = self._ask("GET", "2.0/mlflow/users/get", {"username": name}, missing=True)
         if found is None:
             password = secrets.token_urlsafe(32)
@@ -58,12 +73,12 @@ class Grants:
                 self._ask(
                     "POST", "2.0/mlflow/users/create", {"username": name, "password": password}
                 )
-            done.append(f"user {name}")
+            self.done.append(f"user {name}")
         if admin and not (found or {}).get("user", {}).get("is_admin"):
             body = {"username": name, "is_admin": True}
             self._ask("PATCH", "2.0/mlflow/users/update-admin", body)
 
-    def _grants(self, user: str, wanted: Mapping[str, str], done: list[str]) -> None:
+    def grants(self, user: str, wanted: Mapping[str, str]) -> None:
         if not wanted:
             return
         listed = self._ask("GET", "3.0/mlflow/users/permissions/list", {"username": user}) or {}
@@ -81,7 +96,7 @@ class Grants:
             with suppress(_Exists):
                 body = {**about, "permission": permission}
                 self._ask("POST", "3.0/mlflow/users/permissions/grant", body)
-            done.append(f"{permission} on experiment {experiment} for {user}")
+            self.done.append(f"{permission} on experiment {experiment} for {user}")
 
     def _ask(
         self, method: str, path: str, about: Mapping[str, object], *, missing: bool = False
