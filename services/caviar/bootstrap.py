@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 
 from caviar import settings as settings_module
 from caviar.adapters.sql import Store, Teams, Webhooks, migrate, open_engine
+from caviar.contract.gateway import MLFLOW, SERVICE
 from caviar.contract.upkeep import Finding, Rebuilt
 from caviar.errors import InputError, Problem, ServiceError
 from caviar.refinement.refiner import Recorded
@@ -50,6 +51,21 @@ def configure_logging() -> None:
 
 def secret_of(setting: SecretStr | None) -> str | None:
     return setting.get_secret_value() if setting is not None else None
+
+
+def be_the_service(settings: Settings) -> None:
+    """What MLflow's client shows in this process, where MLflow authorizes: it reads it from the environment alone."""
+    secret = secret_of(settings.mlflow_secret)
+    if secret is not None:
+        os.environ |= {"MLFLOW_TRACKING_USERNAME": SERVICE, "MLFLOW_TRACKING_PASSWORD": secret}
+
+
+def run_mlflow() -> None:
+    """Become MLflow's server behind the gateway."""
+    settings = settings_module.read(settings_module.MlflowSettings)
+    from caviar.adapters.mlflow_server import become
+
+    become(settings)
 
 
 def open_migrated(database_url: str) -> Engine:
@@ -91,6 +107,7 @@ def run_scheduler() -> None:
     from caviar.api.origin import LOOPBACK_NAMES, is_loopback
     from caviar.api.rates import Rates
     from caviar.api.serving import server
+    from caviar.api.sessions import Origin
     from caviar.scheduler import Scheduler
     from caviar.scheduler.loop import Loop
 
@@ -117,6 +134,7 @@ def run_scheduler() -> None:
         settings.token.get_secret_value(),
         settings.worker_token.get_secret_value(),
         Rates(settings.rate, settings.wrong_tokens),
+        Origin(settings.public_url),
     )
     alone = all(map(is_loopback, addresses))
     hosts = {*settings.hosts, *LOOPBACK_NAMES} if alone or settings.hosts else ()
@@ -150,7 +168,7 @@ def wired(
         store,
         scheduler,
         access,
-        mlflow_uri=settings.mlflow_uri,
+        mlflow_uri=f"{settings.public_url}{MLFLOW}" if settings.public_url else settings.mlflow_uri,
         hosts=hosts,
         ask_broker=lambda: ask_broker(settings.broker_url),
         metrics_token=secret_of(settings.metrics_token),
@@ -211,7 +229,8 @@ def run_refiner() -> None:
     courier = Courier(store, Teams(engine), Webhooks(engine), Allowed.parse(settings.webhook_allow))
     threading.Thread(target=courier.run, args=(stop,), name="courier", daemon=True).start()
     recorded: dict[str, Recorded] = {}
-    keeper = threading.Thread(target=_keep, args=(store, settings, recorded, stop), daemon=True)
+    wanted = (store, Teams(engine), settings, recorded, stop)
+    keeper = threading.Thread(target=_keep, args=wanted, daemon=True)
     keeper.start()
     alive = settings.refiner_alive
     Refiner(store, recorded.get).run(stop, Path(alive).touch if alive else lambda: None)
@@ -244,6 +263,7 @@ def run_doctor() -> None:
     question = Question.model_validate_json(sys.stdin.buffer.read())
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+    be_the_service(settings)
     from caviar.adapters.mlflow_books import Books
     from caviar.adapters.queue import ask_broker
     from caviar.upkeep.doctor import examine
@@ -277,7 +297,11 @@ def rebuild_store(
 
 
 def _keep(
-    store: Store, settings: Settings, recorded: dict[str, Recorded], stop: threading.Event
+    store: Store,
+    teams: Teams,
+    settings: Settings,
+    recorded: dict[str, Recorded],
+    stop: threading.Event,
 ) -> None:
     """The thread that talks to MLflow. Its client takes two seconds to import: the first round is not kept waiting.
 
@@ -288,10 +312,18 @@ def _keep(
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    be_the_service(settings)
     from caviar.adapters.health import wait_until_up
 
     if wait_until_up(settings.mlflow_uri, stop):
         from caviar.adapters.mlflow import Record
         from caviar.refinement.keeper import Keeper
 
-        Keeper(store, Record(settings.mlflow_uri), recorded).run(stop)
+        secret = secret_of(settings.mlflow_secret)
+        granting = None
+        if secret is not None:
+            from caviar.adapters.mlflow_grants import Grants
+            from caviar.refinement.granting import Granting
+
+            granting = Granting(store, teams.all, Grants(settings.mlflow_uri, secret))
+        Keeper(store, Record(settings.mlflow_uri), recorded, granting).run(stop)

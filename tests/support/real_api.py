@@ -17,6 +17,7 @@ from caviar.api import create_app
 from caviar.api.access import Access
 from caviar.api.rates import Rates
 from caviar.api.serving import server
+from caviar.api.sessions import Origin
 from caviar.api.webhooks import webhook_routes
 from caviar.contract.access import Role
 from caviar.contract.messages import ClaimRequest, Finish, Hello, Ticket
@@ -107,7 +108,11 @@ class Serving:
 
 @contextmanager
 def serving(
-    folder: Path, database: str | None = None, rates: Rates | None = None
+    folder: Path,
+    database: str | None = None,
+    rates: Rates | None = None,
+    public_url: str | None = None,
+    lease_s: float = 60,
 ) -> Iterator[Serving]:
     """Until the end of the block. Another one in the same folder is the same service, started again."""
     engine = open_engine(database or f"sqlite:///{folder / 'caviar.db'}")
@@ -115,9 +120,13 @@ def serving(
     store = Store(engine)
     tickets: list[Ticket] = []
     scheduler = Scheduler(
-        store, lambda ticket, _queue: tickets.append(ticket), lease_s=60, claim_s=60, local=True
+        store,
+        lambda ticket, _queue: tickets.append(ticket),
+        lease_s=lease_s,
+        claim_s=60,
+        local=True,
     )
-    access = Access(Teams(engine), TOKEN, WORKER_TOKEN, rates)
+    access = Access(Teams(engine), TOKEN, WORKER_TOKEN, rates, Origin(public_url))
     app = create_app(store, scheduler, access, mlflow_uri="")
     app.include_router(webhook_routes(Webhooks(engine), Allowed.parse("")))
     port = free_port()

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from caviar.errors import InputError
-from caviar.settings import SECRETS, from_environment
+from caviar.settings import MlflowSettings, Settings, from_environment, read
 from caviar_worker.settings import WorkerSettings
 from tests.support.compose_files import ALONE, BASE, OVERLAYS, ROOT, deployment
 
+SECRETS = {*Settings.secrets(), *MlflowSettings.secrets()}
 LAYOUTS = {BASE.name: deployment()} | {
     overlay.name: deployment(overlay) for overlay in OVERLAYS if overlay.name in ALONE
 }
@@ -209,7 +210,10 @@ def test_service_and_worker_take_what_is_drawn(drawn: Path) -> None:
     settings = from_environment(scheduler)
     assert len(settings.token.get_secret_value()) == 64
     assert settings.broker_url.startswith("redis://caviar:")
-    worker = WorkerSettings.from_environ(environment("worker") | {"CAVIAR_WORKER_SLOTS": "1"})
+    mlflow = read(MlflowSettings, environment("mlflow"))
+    assert mlflow.mlflow_secret == settings.mlflow_secret
+    more = {"CAVIAR_WORKER_SLOTS": "1", "CAVIAR_WORKER_USER": "same"}  # whoever runs the tests
+    worker = WorkerSettings.from_environ(environment("worker") | more)
     assert worker.token == settings.worker_token.get_secret_value()
     with pytest.raises(InputError, match="No such file"):
         from_environment(scheduler | {"CAVIAR_TOKEN_FILE": "/nowhere"})

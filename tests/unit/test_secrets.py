@@ -9,7 +9,7 @@ import pytest
 
 from caviar.client.connection import find_service
 from caviar.errors import InputError
-from caviar.settings import SECRETS, from_environment
+from caviar.settings import MlflowSettings, Settings, from_environment
 from caviar_worker.settings import SECRETS as WORKER_SECRETS
 from caviar_worker.settings import WorkerSettings
 
@@ -139,10 +139,12 @@ def test_the_service_s_tokens_differ() -> None:
 
 def test_every_secret_of_the_settings_may_be_a_file() -> None:
     """Found by their types, so that a new one is not forgotten."""
-    assert {"CAVIAR_DATABASE_URL", "CAVIAR_BROKER_URL", "CAVIAR_TOKEN"} < set(SECRETS)
-    assert {"CAVIAR_WORKER_TOKEN", "CAVIAR_METRICS_TOKEN"} < set(SECRETS)
+    service, mlflow = set(Settings.secrets()), set(MlflowSettings.secrets())
+    assert {"CAVIAR_DATABASE_URL", "CAVIAR_BROKER_URL", "CAVIAR_TOKEN"} < service
+    assert {"CAVIAR_WORKER_TOKEN", "CAVIAR_METRICS_TOKEN", "CAVIAR_MLFLOW_SECRET"} < service
+    assert mlflow == {"CAVIAR_MLFLOW_DATABASE_URL", "CAVIAR_GATE_SECRET", "CAVIAR_MLFLOW_SECRET"}
     assert "CAVIAR_WORKER_TOKEN" in WORKER_SECRETS
-    assert "CAVIAR_MLFLOW_URI" not in SECRETS
+    assert "CAVIAR_MLFLOW_URI" not in service
 
 
 def test_commands_find_their_token_in_a_file(

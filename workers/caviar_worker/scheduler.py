@@ -18,6 +18,8 @@ from caviar.contract.messages import (
     Hello,
     HelloAnswer,
     Message,
+    PassAnswer,
+    PassRequest,
     RunAnswer,
     RunRequest,
     Shipped,
@@ -72,6 +74,15 @@ class Scheduler:
 
     def run_of(self, message: RunRequest) -> RunAnswer:
         return self._post("run", message, RunAnswer)
+
+    def trial_pass(self, message: PassRequest) -> str | None:
+        """What the trial shows to MLflow behind the gateway; None of a scheduler of before there was one."""
+        try:
+            return self._post("pass", message, PassAnswer).token
+        except Refused as refused:
+            if refused.status in (httpx2.codes.NOT_FOUND, httpx2.codes.METHOD_NOT_ALLOWED):
+                return None
+            raise
 
     def ship_target(self, study: str) -> ShipTarget | None:
         """Where the study's runs go; None while its own run does not exist."""

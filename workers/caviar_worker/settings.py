@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from caviar.contract.gateway import MLFLOW
 from caviar.contract.names import ENV_API, ENV_BROKER, ENV_MLFLOW, ENV_WORKER_TOKEN
 from caviar.errors import InputError, Problem
 from caviar.secrets import GENERATE, equal_secrets, password_of, weakness, with_files
@@ -44,6 +45,7 @@ class WorkerSettings:
     token: str
     broker: str
     mlflow: str
+    """The address of MLflow: below ``url`` where nothing else is said."""
     host: str
     slots: int
     resource_class: str
@@ -116,7 +118,7 @@ class WorkerSettings:
         if weak is not None:
             problems.append(Problem((ENV_BROKER,), f"the password in it {weak}", GENERATE))
         problems += equal_secrets({ENV_WORKER_TOKEN: token, ENV_BROKER: password})
-        mlflow = needed(ENV_MLFLOW, "It is the address of the MLflow server.")
+        mlflow = environ.get(ENV_MLFLOW, "").strip() or f"{url}{MLFLOW}"
         mlflow_store = environ.get(_MLFLOW_STORE, "").strip() or None
         if mlflow_store and not mlflow_store.startswith("sqlite:///"):
             problems.append(
@@ -255,6 +257,11 @@ class WorkerSettings:
             "CAVIAR_WORKER_CHECKPOINTS": self.checkpoints,
             "CAVIAR_WORKER_DISK": "" if self.disk is None else f"{self.disk}B",
         } | ({"CUDA_VISIBLE_DEVICES": ",".join(self.gpus)} if self.gpus else {})
+
+    @property
+    def behind_gateway(self) -> bool:
+        """Whether MLflow lies at the service's own address: then it wants a token as the service does."""
+        return self.mlflow.rstrip("/") == f"{self.url}{MLFLOW}"
 
     @property
     def forkserver_socket(self) -> Path:

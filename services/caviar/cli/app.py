@@ -476,6 +476,14 @@ def refiner() -> None:
 
 
 @app.command()
+def mlflow() -> None:
+    """Run MLflow's server for a gateway (a process of the service)."""
+    from caviar.bootstrap import run_mlflow
+
+    run_mlflow()
+
+
+@app.command()
 def worker() -> int:
     """Run a worker that trains trials (a process of the service)."""
     import os

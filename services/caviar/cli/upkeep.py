@@ -42,6 +42,7 @@ def rebuild_store(home: Path | None, mlflow: str | None, missing: bool, as_json:
             configured = settings.from_environment()
             _refuse_running(configured.bind, configured.port)
             uri = mlflow or configured.mlflow_uri
+            bootstrap.be_the_service(configured)
             found = bootstrap.rebuild_store(
                 configured.database_url, uri, missing=missing, tell=_teller(status)
             )

@@ -81,3 +81,4 @@ ENV_TOKEN = "CAVIAR_TOKEN"  # noqa: S105 - the variable's name, not a token
 ENV_WORKER_TOKEN = "CAVIAR_WORKER_TOKEN"  # noqa: S105 - the variable's name, not a token
 ENV_BROKER = "CAVIAR_BROKER_URL"
 ENV_MLFLOW = "MLFLOW_TRACKING_URI"
+ENV_MLFLOW_TOKEN = "MLFLOW_TRACKING_TOKEN"  # noqa: S105
