@@ -1,6 +1,6 @@
 """Who may do what: callers and their roles, tokens. Pure: no I/O, no clock."""
 
-from caviar.teams.callers import DEFAULT_TEAM, LOCAL, ROLES_OF_PERSONS, Caller
+from caviar.teams.callers import DEFAULT_TEAM, LOCAL, ROLES_OF_PERSONS, WORKERS, Caller
 from caviar.teams.experiments import experiment_of, owner_of
 from caviar.teams.months import month_of
 from caviar.teams.tokens import Fresh, digest_of, identifier_of, new_token
@@ -9,6 +9,7 @@ __all__ = [
     "DEFAULT_TEAM",
     "LOCAL",
     "ROLES_OF_PERSONS",
+    "WORKERS",
     "Caller",
     "Fresh",
     "digest_of",
