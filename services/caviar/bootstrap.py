@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 DOCTOR_S = 900.0
 """The doctor reads every run of every study: one to two minutes for 50,000."""
+FILES = 10_240
+"""Descriptors of the scheduler: as many as macOS allows a process."""
 
 
 def configure_logging() -> None:
@@ -143,6 +146,8 @@ def run_scheduler() -> None:
     sys.setswitchinterval(0.0005)
     loop = Loop(scheduler, app.state.metrics.ticks.observe)
     loop.start()
+    tell_of_door(settings)
+    allow_files()
     api = server(app, host=settings.bind, port=settings.port, proxies=settings.proxies)
     api.run(sockets=listeners or None)
     loop.stop()
@@ -158,7 +163,9 @@ def wired(
 ) -> FastAPI:
     """The application with every route that the service has: what the tests of who may do what walk."""
     from caviar.adapters.queue import ask_broker
+    from caviar.adapters.redis_door import Door
     from caviar.api import create_app
+    from caviar.api.broker import Lines, broker_route
     from caviar.api.upkeep import doctor_routes
     from caviar.api.webhooks import webhook_routes
     from caviar.webhooks import Allowed
@@ -173,9 +180,40 @@ def wired(
         ask_broker=lambda: ask_broker(settings.broker_url),
         metrics_token=secret_of(settings.metrics_token),
     )
+    lines = Lines(Door(settings.broker_url), access)
+    app.router.routes.append(broker_route(lines))
+    app.state.metrics.lines.set_function(lambda: len(lines))
     app.include_router(doctor_routes(scheduler, ask_doctor))
     app.include_router(webhook_routes(Webhooks(engine), Allowed.parse(settings.webhook_allow)))
     return app
+
+
+def tell_of_door(settings: Settings) -> None:
+    """Set up the user of Redis that workers are, and say where that cannot be: the service goes on without."""
+    import asyncio
+
+    from caviar.adapters.redis_door import Door, NoDoor
+
+    log = logging.getLogger("caviar.broker")
+    try:
+        asyncio.run(Door(settings.broker_url).check())
+    except NoDoor as error:
+        # The embedded service's own workers reach its Redis themselves.
+        level = logging.INFO if settings.drawn else logging.WARNING
+        log.log(level, "Workers cannot come to Redis through the service. %s", error)
+    except ServiceError as error:
+        log.warning("Redis is away: %s.", error)
+
+
+def allow_files() -> None:
+    """A worker's line to the broker takes two descriptors: the usual 1,024 would be 500 of them."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def refuse_open(addresses: Sequence[str], teams: Teams) -> None:

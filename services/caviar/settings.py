@@ -56,7 +56,8 @@ class ReadOnce(BaseModel):
         return tuple(
             PREFIX + name.upper()
             for name, field in cls.model_fields.items()
-            if name in _WITH_PASSWORD or SecretStr in (field.annotation, *get_args(field.annotation))
+            if name in _WITH_PASSWORD
+            or SecretStr in (field.annotation, *get_args(field.annotation))
         )
 
 

@@ -13,7 +13,7 @@ import psutil
 import redis
 
 from tests.support import wait_until
-from tests.support.team import Team
+from tests.support.team import REDIS_PASSWORD, Team
 
 OPEN = {"queued", "dispatched", "running"}
 STATUS = {
@@ -192,7 +192,8 @@ def _vanishes(left: Callable[[], list[Any]], where: str) -> None:
 
 def leaked_keys(team: Team) -> list[str]:
     """What is in Redis beside the bindings of the queues themselves."""
-    with redis.Redis(unix_socket_path=str(team.folder / "redis.sock")) as client:
+    password = REDIS_PASSWORD if team.through_service else None
+    with redis.Redis(unix_socket_path=str(team.folder / "redis.sock"), password=password) as client:
         found = [key.decode(errors="replace") for key in client.keys("*")]  # type: ignore[union-attr]
     return [key for key in found if not key.startswith("_kombu.binding")]
 

@@ -6,6 +6,8 @@ It may be process 1 of a container. ``caviar worker`` calls it.
            ├─ Celery worker ── slots                (killed by the kernel with the agent)
            ├─ shipper                               (the same; started with the first trial)
            └─ copies                                (the same; started where checkpoints are copied or kept)
+
+Where Celery reaches Redis through the service, a thread of the agent joins the two.
 """
 
 from __future__ import annotations
@@ -105,6 +107,8 @@ class Agent:
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        if self.settings.broker_socket is not None:
+            threading.Thread(target=self._tunnel, name="tunnel", daemon=True).start()
         for child in self.children:
             child.start()
         beats = threading.Thread(target=self._beat, name="beats", daemon=True)
@@ -121,6 +125,11 @@ class Agent:
         finally:
             self._close()
         return 0
+
+    def _tunnel(self) -> None:
+        from caviar_worker.tunnel import Tunnel
+
+        Tunnel(self.settings, lambda: self.celery.pid, self.ended).run()
 
     def _beat(self) -> None:
         from caviar_worker.beats import Beats
@@ -233,7 +242,8 @@ def _private(folder: Path) -> None:
 
 def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    for name in ("httpx2", "websockets"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

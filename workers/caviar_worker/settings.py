@@ -32,6 +32,7 @@ SAME = "same"
 """As the user of trials: the worker's own."""
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
+_BROKER_SOCKET = "broker.sock"
 _SOCKET_LIMIT = 100
 """Bytes of a unix socket's path: 108 on Linux, 104 on macOS, less some room."""
 
@@ -44,6 +45,7 @@ class WorkerSettings:
     """Where the scheduler's API answers, for instance ``http://127.0.0.1:8321``."""
     token: str
     broker: str
+    """Where Celery finds Redis: its own address, or ``broker_socket``."""
     mlflow: str
     """The address of MLflow: below ``url`` where nothing else is said."""
     host: str
@@ -106,7 +108,7 @@ class WorkerSettings:
         weak = weakness(token) if token else None
         if weak is not None:
             problems.append(Problem((ENV_WORKER_TOKEN,), weak, GENERATE))
-        broker = needed(ENV_BROKER, "For instance redis://host:6379/0.")
+        broker = environ.get(ENV_BROKER, "").strip()
         if broker and urlsplit(broker).scheme not in ("redis", "rediss", "redis+socket"):
             problems.append(
                 Problem(
@@ -211,7 +213,7 @@ class WorkerSettings:
         settings = cls(
             url=url,
             token=token,
-            broker=broker,
+            broker=broker or _through_the_service(run_dir),
             mlflow=mlflow,
             mlflow_store=mlflow_store,
             host=(environ.get("CAVIAR_WORKER_HOST") or socket.gethostname())[:128],
@@ -268,6 +270,12 @@ class WorkerSettings:
         return self.run_dir / "forkserver.sock"
 
     @property
+    def broker_socket(self) -> Path | None:
+        """Where the agent joins Celery to Redis through the service; None where Celery goes to Redis itself."""
+        through = self.broker == _through_the_service(self.run_dir)
+        return self.run_dir / _BROKER_SOCKET if through else None
+
+    @property
     def closing_file(self) -> Path:
         """Exists while the host shuts down: slots give their trials back and claim nothing."""
         return self.run_dir / "closing"
@@ -281,6 +289,10 @@ class WorkerSettings:
     def full_file(self) -> Path:
         """Exists while the host has no room for another trial."""
         return self.run_dir / "full"
+
+
+def _through_the_service(run_dir: Path) -> str:
+    return f"redis+socket://{run_dir / _BROKER_SOCKET}"
 
 
 def _words(value: str) -> tuple[str, ...]:

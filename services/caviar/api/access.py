@@ -13,6 +13,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 from caviar.adapters.sql import Store, StudyRecord, Teams, TokenRow
 from caviar.api.origin import address_of, neighbourhood
@@ -24,6 +25,7 @@ from caviar.teams import (
     LOCAL,
     ROLES_OF_PERSONS,
     SESSION_S,
+    WORKERS,
     Caller,
     Signer,
     digest_of,
@@ -147,27 +149,28 @@ class Access:
 
     def holds(self, caller: Caller) -> bool:
         """Whether what let the caller in still does: a stream that is open outlives many a token."""
-        if caller == LOCAL:
+        if caller in (LOCAL, WORKERS):
             return True
         row = self._known.get(caller.token)
         return row is not None and row.team == caller.team and row.holds(self.teams.clock())
 
-    async def worker(self, request: Request) -> None:
-        """Raises HTTPException 401 unless a worker calls, or 429 as above."""
+    async def worker(self, request: HTTPConnection) -> Caller:
+        """Which worker calls. Raises HTTPException 401 where none does, or 429 as above."""
         given = self._given(request)
         if _same(given, self._worker_token):
-            return
+            return WORKERS
         row = await self._valid(request, given)
         if row is None or row.role != "worker":
             raise self._refused(request, row, given)
+        return Caller(row.name, "worker", None, row.id)
 
-    def _given(self, request: Request) -> str:
+    def _given(self, request: HTTPConnection) -> str:
         given = bearer(request)
         if 0 < len(given) < GUESSABLE:
             self.limits.spent(neighbourhood(address_of(request)))
         return given
 
-    async def _valid(self, request: Request, given: str) -> TokenRow | None:
+    async def _valid(self, request: HTTPConnection, given: str) -> TokenRow | None:
         """The token's row where it holds; None where there is none. HTTPException 401 where it no longer holds."""
         row = self._row(given)
         if row is None:
@@ -194,7 +197,7 @@ class Access:
                 self._known[row.id] = replace(row, used=now)
 
     def _refused(
-        self, request: Request, row: TokenRow | None, given: str, why: str = UNKNOWN
+        self, request: HTTPConnection, row: TokenRow | None, given: str, why: str = UNKNOWN
     ) -> HTTPException:
         """401, or 429 where too many came from there. The log names the token's id, if anything."""
         if given or "authorization" in request.headers:
@@ -272,7 +275,7 @@ def _same(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode(), wanted.encode())
 
 
-def bearer(request: Request) -> str:
+def bearer(request: HTTPConnection) -> str:
     """The token of a request; empty where it has none."""
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     return given if scheme.lower() == "bearer" else ""

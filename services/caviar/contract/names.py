@@ -13,6 +13,10 @@ def queue_name(resource_class: str) -> str:
     return f"caviar.{resource_class}"
 
 
+BROKER_PATH = "/api/v1/broker"
+"""The WebSocket through which workers come to Redis."""
+
+
 def trial_id(study_id: str, number: int, rebuilt: int = 0) -> str:
     """A function of study and number: creating a trial twice is a conflict, not a second trial.
 

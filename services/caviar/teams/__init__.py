@@ -1,6 +1,6 @@
 """Who may do what: callers and their roles, tokens, sessions. Pure: no I/O, no clock."""
 
-from caviar.teams.callers import DEFAULT_TEAM, LOCAL, ROLES_OF_PERSONS, Caller
+from caviar.teams.callers import DEFAULT_TEAM, LOCAL, ROLES_OF_PERSONS, WORKERS, Caller
 from caviar.teams.experiments import experiment_of, owner_of
 from caviar.teams.months import month_of
 from caviar.teams.sessions import SESSION_S, Pass, Signer
@@ -11,6 +11,7 @@ __all__ = [
     "LOCAL",
     "ROLES_OF_PERSONS",
     "SESSION_S",
+    "WORKERS",
     "Caller",
     "Fresh",
     "Pass",
