@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from caviar.api.upkeep import Examine
     from caviar.scheduler import Scheduler
 
+log = logging.getLogger("caviar")
+
 DOCTOR_S = 900.0
 """The doctor reads every run of every study: one to two minutes for 50,000."""
 FILES = 10_240
@@ -81,8 +83,10 @@ def open_store(settings: Settings) -> Store:
     return Store(open_migrated(settings.database_url))
 
 
-def run_migrate() -> None:
+def run_migrate(restored: bool) -> None:
     """Bring the service's database up to date, and MLflow's where CAVIAR_MLFLOW_DATABASE_URL names it; then end.
+
+    ``restored``: it is that of a backup, and is kept apart from what workers have of the time after it.
 
     Raises:
         InputError: CAVIAR_DATABASE_URL is not set, or a secret's file is wrong.
@@ -93,7 +97,14 @@ def run_migrate() -> None:
     service, mlflow = (given.get(name) for name in names)
     if not service:
         raise InputError(Problem((names[0],), "is not set", "See docs/reference/settings.md."))
-    open_migrated(service).dispose()
+    engine = open_migrated(service)
+    if restored:
+        from caviar.adapters.sql.restoring import came_back
+
+        with engine.begin() as connection:
+            studies, trials = came_back(connection, time.time())
+        log.info("%d studies go on, %d of their trials from the queue", studies, trials)
+    engine.dispose()
     if mlflow:
         from mlflow.db import upgrade
 

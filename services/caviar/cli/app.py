@@ -474,11 +474,16 @@ def completion(shell: str) -> int:
 
 
 @app.command()
-def migrate() -> None:
+@click.option(
+    "--restored",
+    is_flag=True,
+    help="They are of a backup: what workers have of the time after it is kept apart.",
+)
+def migrate(restored: bool) -> None:
     """Bring the databases of a team's service up to date, and end (a process of the service)."""
     from caviar.bootstrap import run_migrate
 
-    run_migrate()
+    run_migrate(restored)
 
 
 @app.command()

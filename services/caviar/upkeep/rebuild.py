@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 
 from caviar.adapters.mlflow_books import Books, Missing, Seen
 from caviar.adapters.sql import PriorRow, StudyRecord, TrialRow
-from caviar.adapters.sql.restoring import Restoring, restoring
+from caviar.adapters.sql.restoring import ATTEMPTS, Restoring, restoring
 from caviar.contract import names
 from caviar.contract.record import RECORD, ROUND, RoundEntry, StudyEntry
 from caviar.contract.upkeep import PassedOver, Rebuilt, RebuiltStudy
@@ -33,8 +33,6 @@ from caviar.upkeep.checking import Damaged, read_round, read_study, read_trial
 Tell = Callable[[str], None]
 """Gets a line of progress."""
 
-ATTEMPTS = 100
-"""Attempts after the store was lost are numbered from the next hundred."""
 PAUSED = "came back from MLflow: caviar resume goes on with it"
 
 

@@ -30,7 +30,7 @@ from caviar.contract.messages import Finish
 from caviar.studies.life import FINAL, OPEN, Verdict
 
 _others = trials.alias("others")
-_NEXT = (
+NEXT = (
     select(func.coalesce(func.max(_others.c.changed), 0) + 1)
     .where(_others.c.study_id == trials.c.study_id)
     .scalar_subquery()
@@ -51,7 +51,7 @@ _CLAIM = (
     .values(
         {name: bindparam(f"new_{name}") for name in ("nonce", "host", "incarnation", "slot", "gpu")}
     )
-    .values(state="running", started=bindparam("now"), changed=_NEXT)
+    .values(state="running", started=bindparam("now"), changed=NEXT)
     .returning(trials)
 )
 _CLAIMED = select(trials).where(
@@ -65,7 +65,7 @@ _FINISH = (
     update(trials)
     .where(*_THIS, trials.c.state == "running", trials.c.nonce == bindparam("this_nonce"))
     .values({name: bindparam(f"new_{name}") for name in _ENDED})
-    .values(changed=_NEXT)
+    .values(changed=NEXT)
     .returning(trials)
 )
 _ATTEMPT = insert(attempts)
@@ -196,7 +196,7 @@ def lose(
             error=detail if verdict.state == "quarantined" else trials.c.error,
             output=trials.c.output if output is None else output,
             ended=None if verdict.state == "queued" else now,
-            changed=_NEXT,
+            changed=NEXT,
         )
     ).rowcount
     if moved:
@@ -214,7 +214,7 @@ def stop_one(connection: Connection, identifier: str, now: float) -> TrialRow | 
             stop_asked=True,
             state=case((waits, "cancelled"), else_=trials.c.state),
             ended=case((waits, now), else_=trials.c.ended),
-            changed=_NEXT,
+            changed=NEXT,
         )
         .returning(trials)
     ).first()
@@ -226,7 +226,7 @@ def cancel_waiting(connection: Connection, study_id: str, now: float) -> None:
     connection.execute(
         update(trials)
         .where(trials.c.study_id == study_id, trials.c.state.in_(("queued", "dispatched")))
-        .values(state="cancelled", ended=now, changed=_NEXT + trials.c.number)
+        .values(state="cancelled", ended=now, changed=NEXT + trials.c.number)
     )
 
 

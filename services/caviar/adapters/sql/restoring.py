@@ -6,14 +6,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, insert, select, update
 
+from caviar.adapters.sql.moves import NEXT
 from caviar.adapters.sql.rows import PriorRow, StudyRecord, TrialRow
 from caviar.adapters.sql.tables import attempts, priors, rounds, studies, teams, trials
 from caviar.contract.record import RoundEntry
+from caviar.studies.life import ENDED, OPEN
 
 CHUNK = 1000
 """Rows of one statement."""
+ATTEMPTS = 100
+"""Attempts after the store was lost are numbered from the next hundred, which no worker has seen."""
 
 
 class Restoring:
@@ -89,6 +93,34 @@ class Restoring:
                 chunk = []
         if chunk:
             self._connection.execute(insert(table), chunk)
+
+
+def came_back(connection: Connection, now: float) -> tuple[int, int]:
+    """After a backup was restored: keep apart what workers hold of the time after it. Studies and trials that go on.
+
+    A worker may know attempts that the store does not, and trials whose numbers are given out again: attempts go on at
+    the next hundred, and new trials have names of their own, as after a rebuild (``contract.names.trial_id``).
+    """
+    going = studies.c.state.not_in(ENDED)
+    known = connection.execute(update(studies).where(going).values(rebuilt=studies.c.rebuilt + 1))
+    running = select(trials.c.id).where(trials.c.state == "running")
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.trial_id.in_(running), attempts.c.ended.is_(None))
+        .values(ended=now, outcome="lost", detail="a backup was restored")
+    )
+    back = connection.execute(
+        update(trials)
+        .where(trials.c.state.in_(OPEN))
+        .values(
+            state="queued",
+            attempt=trials.c.attempt - trials.c.attempt % ATTEMPTS + ATTEMPTS,
+            nonce=None,
+            incarnation=None,
+            changed=NEXT,
+        )
+    )
+    return known.rowcount, back.rowcount
 
 
 def _values(row: StudyRecord | TrialRow | PriorRow) -> dict[str, Any]:

@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# What the scripts beside this one share. They are run from anywhere, and work in the checkout that they lie in.
+set -euo pipefail
+umask 077
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+# shellcheck disable=SC2034  # used by those that source this
+DATABASES=(caviar mlflow)
+# shellcheck disable=SC2034
+PROGRAMS=(gateway scheduler refiner mlflow worker)  # what uses the databases, and is away while they are exchanged
+WAIT_S=300
+
+say() { printf '%s\n' "$*"; }
+step() { printf '\n== %s\n' "$*"; }
+fail() { printf '%s\n' "$@" >&2; exit 1; }
+wrong() { printf '%s\n' "$@" >&2; exit 2; }  # what was given is wrong; nothing was changed
+
+# The text at the top of a script is its help.
+help_of() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$1"; }
+
+compose() { docker compose "$@"; }
+in_postgres() { compose exec -T postgres "$@"; }
+sql() { in_postgres psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 --username postgres "$@"; }
+
+need_docker() {
+  command -v docker > /dev/null || wrong "Docker is not installed: https://docs.docker.com/engine/install/"
+  docker info > /dev/null 2>&1 || wrong "Docker does not answer. Is it started, and may $(id -un) use it? Try: docker info"
+  local version
+  version=$(docker compose version --short 2> /dev/null) || wrong "Docker's Compose plugin is missing: 2.24 or later is needed."
+  at_least "${version#v}" 2.24 || wrong "Compose $version is too old: 2.24 or later is needed."
+}
+
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+
+need_secrets() { [ -s deploy/secrets/token ] || wrong "There are no secrets here: deploy/bin/install makes them."; }
+
+# Starts PARTS, or everything, and waits until they are healthy.
+up() {
+  compose up --detach --wait --wait-timeout "$WAIT_S" "$@" || {
+    compose ps --all >&2
+    fail "Not everything is healthy. \`docker compose logs PART\` says why."
+  }
+}
+
+# Where artifacts lie: a folder of MLflow's container, or an address such as s3://bucket/path.
+artifacts() { compose config --format json | sed -n 's/.*"CAVIAR_MLFLOW_ARTIFACTS": "\(.*\)".*/\1/p' | head -n 1; }
+
+commit() { git rev-parse --short=12 HEAD 2> /dev/null || echo unknown; }
+value_of() { sed -n "s/^$2=//p" "$1"; }
+
+set_to() {  # NAME VALUE in .env
+  touch .env
+  { grep -v "^$1=" .env || :; } > .env.new
+  printf '%s=%s\n' "$1" "$2" >> .env.new
+  mv .env.new .env
+}
