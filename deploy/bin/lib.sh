@@ -10,7 +10,7 @@ DATABASES=(caviar mlflow)
 PROGRAMS=(gateway scheduler refiner mlflow worker)  # what uses the databases, and is away while they are exchanged
 WAIT_S=300
 
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 step() { printf '\n== %s\n' "$*"; }
 fail() { printf '%s\n' "$@" >&2; exit 1; }
 wrong() { printf '%s\n' "$@" >&2; exit 2; }  # what was given is wrong; nothing was changed
@@ -19,7 +19,7 @@ wrong() { printf '%s\n' "$@" >&2; exit 2; }  # what was given is wrong; nothing 
 help_of() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$1"; }
 
 compose() { docker compose "$@"; }
-in_postgres() { compose exec -T postgres "$@"; }
+in_postgres() { compose exec -T --env PGOPTIONS=--client-min-messages=warning postgres "$@"; }
 sql() { in_postgres psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 --username postgres "$@"; }
 
 need_docker() {
