@@ -2,6 +2,7 @@
 # What the scripts beside this one share. They are run from anywhere, and work in the checkout that they lie in.
 set -euo pipefail
 umask 077
+from=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 # shellcheck disable=SC2034  # used by those that source this
@@ -17,6 +18,8 @@ wrong() { printf '%s\n' "$@" >&2; exit 2; }  # what was given is wrong; nothing 
 
 # The text at the top of a script is its help.
 help_of() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$1"; }
+
+absolute() { case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s\n' "$from/$1" ;; esac; }  # as whoever called means it
 
 compose() { docker compose "$@"; }
 in_postgres() { compose exec -T --env PGOPTIONS=--client-min-messages=warning postgres "$@"; }

@@ -149,7 +149,8 @@ def test_volumes_and_networks_are_declared(layout: str) -> None:
     for name, about in content["services"].items():
         assert set(about.get("networks", ())) <= content["networks"].keys(), name
         for volume in about.get("volumes", ()):
-            source, _, rest = str(volume).partition(":")
+            by_default = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(volume))
+            source, _, rest = by_default.partition(":")
             if source.startswith("."):
                 assert rest.endswith(":ro"), f"{name} can write into {source}"
             else:
