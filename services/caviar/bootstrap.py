@@ -83,7 +83,7 @@ def open_store(settings: Settings) -> Store:
     return Store(open_migrated(settings.database_url))
 
 
-def run_migrate(restored: bool) -> None:
+def run_migrate(restored: bool = False) -> None:
     """Bring the service's database up to date, and MLflow's where CAVIAR_MLFLOW_DATABASE_URL names it; then end.
 
     ``restored``: it is that of a backup, and is kept apart from what workers have of the time after it.
