@@ -11,7 +11,7 @@ from caviar_worker.scheduler import Away, Refused, Scheduler, WrongProtocol
 log = logging.getLogger("caviar.worker")
 
 FIRST_PAUSE_S = 0.05
-LONGEST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 0.25
 REFUSED_PAUSE_S = 5.0
 """Between two questions to a scheduler that does not serve this worker: somebody has to upgrade one of them."""
 LOOK_S = 0.2
