@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck disable=SC2034  # used by those that source this
 DATABASES=(caviar mlflow)
 # shellcheck disable=SC2034
-PROGRAMS=(gateway scheduler refiner mlflow worker)  # what uses the databases, and is away while they are exchanged
+SERVICE=(gateway scheduler refiner mlflow)  # what uses the databases, and stops while they are changed
 WAIT_S=300
 
 say() { printf '%s\n' "$@"; }
@@ -31,6 +31,18 @@ need_docker() {
   local version
   version=$(docker compose version --short 2> /dev/null) || wrong "Docker's Compose plugin is missing: 2.24 or later is needed."
   at_least "${version#v}" 2.24 || wrong "Compose $version is too old: 2.24 or later is needed."
+  use_files_of_what_runs
+}
+
+# What was started with overlays (TLS, S3) is started with them again, also where .env does not name them.
+use_files_of_what_runs() {
+  local gateway
+  [ -z "${COMPOSE_FILE:-}" ] || return 0
+  ! grep -qs '^COMPOSE_FILE=' .env || return 0
+  gateway=$(compose ps --all --quiet gateway 2> /dev/null | head -n 1) || return 0
+  [ -n "$gateway" ] || return 0
+  COMPOSE_FILE=$(docker inspect --format '{{index .Config.Labels "com.docker.compose.project.config_files"}}' "$gateway" | tr , :)
+  export COMPOSE_FILE
 }
 
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
@@ -38,6 +50,7 @@ at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; 
 need_secrets() { [ -s deploy/secrets/token ] || wrong "There are no secrets here: deploy/bin/install makes them."; }
 
 # Starts PARTS, or everything, and waits until they are healthy.
+# shellcheck disable=SC2120
 up() {
   compose up --detach --wait --wait-timeout "$WAIT_S" "$@" || {
     compose ps --all >&2

@@ -40,6 +40,10 @@ class Away(ServiceError):
     """The scheduler does not answer, or answers with a passing failure. Try again later."""
 
 
+class TokenRefused(Away):
+    """It was revoked, or is a wrong one. It passes when somebody gives the worker another, or the service is new."""
+
+
 class WrongProtocol(Away):
     """Worker and scheduler do not understand each other. It passes when one of the two is upgraded."""
 
@@ -145,7 +149,7 @@ class Scheduler:
             log.error(
                 "The scheduler refuses this worker's token (%s): set CAVIAR_WORKER_TOKEN.", said
             )
-            raise Away(f"The token was refused: {said}")
+            raise TokenRefused(f"The token was refused: {said}")
         if answer.status_code == 409 and (told := _of_protocol(answer.content)):
             raise WrongProtocol(told)
         if answer.is_client_error and answer.status_code not in (408, 425, 429):

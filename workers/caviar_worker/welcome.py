@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from caviar_worker.scheduler import Away, Refused, Scheduler, WrongProtocol
+from caviar_worker.scheduler import Away, Refused, Scheduler, TokenRefused, WrongProtocol
 
 log = logging.getLogger("caviar.worker")
 
@@ -29,6 +29,8 @@ def wait_until_welcome(scheduler: Scheduler, closing: Callable[[], bool]) -> boo
             if time.monotonic() - said >= SAID_EVERY_S:
                 said = time.monotonic()
                 log.error("No ticket is taken. %s", error)
+            wait = REFUSED_PAUSE_S
+        except TokenRefused:  # which is in the log by now
             wait = REFUSED_PAUSE_S
         except Away:  # the agent says so
             wait = pause
