@@ -12,6 +12,10 @@ for data in lib/python*/site-packages/botocore/data; do
     find "$data" -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sts ! -name 'sso*' -exec rm -rf {} +
   fi
 done
+# Pictures need the names of glyphs, and no font's insides.
+for fonts in lib/python*/site-packages/fontTools; do
+  if [ -d "$fonts" ]; then find "$fonts" -mindepth 1 -maxdepth 1 -type d ! -name misc -exec rm -rf {} +; fi
+done
 # Formats that no picture of a round is in.
 rm -f lib/python*/site-packages/PIL/_avif.*.so lib/python*/site-packages/pillow.libs/libavif*
 rm -rf lib/python*/site-packages/matplotlib/mpl-data/{sample_data,fonts/afm,fonts/pdfcorefonts}
