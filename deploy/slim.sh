@@ -4,11 +4,18 @@ set -euo pipefail
 cd "$1"
 find lib -type d \( -name tests -o -name test \) -prune -exec rm -rf {} +
 find lib -type f \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.c' -o -name '*.js.map' \) -delete
-# Debug symbols of extension modules; the libraries in *.libs come stripped, and patched.
-find lib -type f -name '*.so' -size +100k -exec strip --strip-unneeded {} +
+# Debug symbols of extension modules. The libraries in *.libs come stripped, and patched so that strip breaks them.
+find lib -type f -name '*.so' ! -path '*.libs/*' -size +100k -exec strip --strip-unneeded {} +
 # Of all of AWS's services the store of artifacts needs one, and ways to log in.
 for data in lib/python*/site-packages/botocore/data; do
   if [ -d "$data" ]; then
     find "$data" -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sts ! -name 'sso*' -exec rm -rf {} +
   fi
 done
+# Pictures need the names of glyphs, and no font's insides.
+for fonts in lib/python*/site-packages/fontTools; do
+  if [ -d "$fonts" ]; then find "$fonts" -mindepth 1 -maxdepth 1 -type d ! -name misc -exec rm -rf {} +; fi
+done
+# Formats that no picture of a round is in.
+rm -f lib/python*/site-packages/PIL/_avif.*.so lib/python*/site-packages/pillow.libs/libavif*
+rm -rf lib/python*/site-packages/matplotlib/mpl-data/{sample_data,fonts/afm,fonts/pdfcorefonts}
