@@ -1,4 +1,4 @@
-"""Two teams behind a gateway, from real processes: scripts log with tokens of their own, the teams are apart in MLflow."""
+"""Two teams behind a gateway, from real processes: scripts log with tokens of their own, MLflow keeps them apart."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from mlflow.tracking import MlflowClient
 
+from caviar.client.administration import Administration
 from caviar.client.connection import Address, Client
 from caviar.contract.access import NewTeam, NewToken
 from caviar.contract.gateway import MLFLOW
@@ -88,14 +89,16 @@ def test_two_teams_train_and_see_only_their_own(
     """Scripts that know only MLflow, shipped by a worker that knows only the gateway; the books are the refiner's."""
     gated, _ = team
     tokens = {}
-    with Client(Address(gated.url, TOKEN)) as operator:
+    with Administration(Address(gated.url, TOKEN)) as operator:
         for name in ("alpha", "beta"):
             operator.add_team(NewTeam(name=name))
             new = NewToken(name=f"{name} person", role="submitter", team=name)
             tokens[name] = operator.create_token(new).token
     studies = {}
+    code = tmp_path / "code"  # apart from the folder mlflow
+    code.mkdir()
     for name, token in tokens.items():
-        script = tmp_path / f"{name}.py"
+        script = code / f"{name}.py"
         script.write_text(SCRIPT)
         with Client(Address(gated.public_url, token)) as person:
             text = STUDY.format(name=f"of-{name}", script=script)
@@ -116,7 +119,7 @@ def test_two_teams_train_and_see_only_their_own(
             history = client.get_metric_history(run.info.run_id, "score")
             assert [point.step for point in history] == [0, 1, 2]
             assert [file.path for file in client.list_artifacts(run.info.run_id)] == ["note.txt"]
-            about = json.loads((tmp_path / f"seen-{run.info.run_id}").read_text())
+            about = json.loads((code / f"seen-{run.info.run_id}").read_text())
             assert about["experiments"] == [experiment.name]
             assert about["secrets"] == ["MLFLOW_TRACKING_TOKEN"]
             over = httpx2.get(

@@ -31,7 +31,7 @@ LINE = {
     "action": "study.edit",
     "target": "a1",
     "before": {"priority": 0},
-    "after": {"priority": 3, "shared": True},
+    "after": {"priority": 3, "shared": True, "expires": 1.8e9},
 }
 ROW = {
     "id": "a1",
@@ -155,7 +155,7 @@ def test_the_log_as_a_table_and_as_lines_of_json(
         main(["audit", "--team", "vision", "--action", "study.edit", "--since", "2026-01-02"]) == 0
     )
     out = capsys.readouterr().out
-    assert "priority 0 -> 3, shared true" in " ".join(out.split())
+    assert "priority 0 -> 3, shared true, expires 2027-01-15" in " ".join(out.split())
     assert "\x1b[31m" not in out
     path = served.requests[-1][1]
     for word in ("team=vision", "action=study.edit", "since=17", "newest=true", "limit=50"):

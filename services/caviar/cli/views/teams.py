@@ -12,6 +12,9 @@ from caviar.cli.views.parts import clean
 from caviar.cli.views.tables import new_table, when
 from caviar.contract.access import AuditEntry, TeamView, TokenView
 
+_MOMENTS = frozenset({"created", "expires", "revoked"})
+"""Fields of the log that are seconds since 1970."""
+
 
 def teams_table(teams: list[TeamView]) -> RenderableType:
     table = new_table("team", ">weight", "quota", "since")
@@ -79,6 +82,12 @@ def _change(entry: AuditEntry) -> str:
     before, after = entry.before or {}, entry.after or {}
     said = []
     for name in dict.fromkeys((*before, *after)):
-        was, now = (json.dumps(side[name]) if name in side else None for side in (before, after))
+        was, now = (_said(name, side[name]) if name in side else None for side in (before, after))
         said.append(f"{name} {now}" if was is None else f"{name} {was} -> {now or 'gone'}")
     return clean(", ".join(said))
+
+
+def _said(name: str, value: object) -> str:
+    if name in _MOMENTS and isinstance(value, float):
+        return when(value)
+    return json.dumps(value)
