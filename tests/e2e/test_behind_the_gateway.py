@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from tests.support.gateway import MLFLOW_SECRET, DoorServer, Gateway, running_ga
 from tests.support.servers import free_port
 from tests.support.team import TOKEN, Team
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 SCRIPT = """\
 import json, os, sys
@@ -37,7 +38,7 @@ with open(os.path.join(os.path.dirname(__file__), "seen-" + run.info.run_id), "w
 STUDY = """\
 name: {name}
 metric: {{name: score, goal: maximize}}
-trainer: {{command: [python, {script}, "{{x}}"]}}
+trainer: {{command: ["{python}", {script}, "{{x}}"]}}
 space:
   x: {{type: float, low: 0.0, high: 1.0}}
 search: {{strategy: random, seed: 0}}
@@ -101,7 +102,7 @@ def test_two_teams_train_and_see_only_their_own(
         script = code / f"{name}.py"
         script.write_text(SCRIPT)
         with Client(Address(gated.public_url, token)) as person:
-            text = STUDY.format(name=f"of-{name}", script=script)
+            text = STUDY.format(name=f"of-{name}", python=sys.executable, script=script)
             studies[name] = person.submit(Submission(text=text)).id
     gated.wait_until_ended(*studies.values())
     for name, token in tokens.items():

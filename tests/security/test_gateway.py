@@ -48,7 +48,7 @@ from tests.support.mlflow_attempts import (
 from tests.support.real_api import STUDY, TOKEN, WORKER_TOKEN, Serving, serving
 from tests.support.servers import free_port
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]  # thousands of requests to MLflow
 
 
 @dataclass
