@@ -22,6 +22,7 @@ from caviar.contract import gateway as names
 from caviar.contract.access import Quota
 from caviar.contract.messages import ClaimRequest, Hello
 from caviar.contract.views import Submission
+from caviar.errors import ServiceError
 from caviar.teams import Pass, Signer, new_token
 from tests.support import wait_until
 from tests.support.gateway import (
@@ -39,6 +40,7 @@ from tests.support.mlflow_attempts import (
     Held,
     both_in_graphql,
     closed,
+    once,
     reads,
     references,
     writes,
@@ -46,12 +48,13 @@ from tests.support.mlflow_attempts import (
 from tests.support.real_api import STUDY, TOKEN, WORKER_TOKEN, Serving, serving
 from tests.support.servers import free_port
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]  # thousands of requests to MLflow
 
 
 @dataclass
 class Stack:
     url: str
+    http: httpx2.Client
     gateway: Gateway
     service: Serving
     door: DoorServer
@@ -67,9 +70,9 @@ class Stack:
     ) -> httpx2.Response:
         sent = {**self.callers[who], **headers}
         given: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
-        with httpx2.Client(trust_env=False, timeout=60) as client:
-            url = f"{self.url}{names.MLFLOW}"
-            return client.request(method, f"{url}{path}", headers=sent, **given)
+        answer = self.http.request(method, f"{names.MLFLOW}{path}", headers=sent, **given)
+        self.http.cookies.clear()
+        return answer
 
 
 def filled(client: MlflowClient, folder: Path, team: str, word: str) -> Held:
@@ -107,7 +110,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def logged_in(url: str, token: str) -> dict[str, str]:
-    with httpx2.Client(trust_env=False, timeout=60) as client:
+    with httpx2.Client(trust_env=False, verify=False, timeout=60) as client:
         answer = client.post(f"{url}/login", data={"token": token}, headers={"Origin": url})
         assert answer.status_code == 303, answer.text
         session = client.cookies[names.COOKIE]
@@ -204,6 +207,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         running_door(folder, url) as door,
         serving(folder, public_url=url, lease_s=3600) as service,
         running_gateway(port, service.url, door.uri) as gateway,
+        httpx2.Client(base_url=url, trust_env=False, verify=False, timeout=60) as http,
     ):
         client = MlflowClient(door.uri)
         for team in ("alpha", "beta"):
@@ -212,7 +216,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         beta = filled(client, folder, "beta", "of-beta")
         experiments = {"alpha": [alpha.experiment], "beta": [beta.experiment]}
         Grants(door.uri, MLFLOW_SECRET).see_to(experiments)
-        made = Stack(url, gateway, service, door, client, alpha, beta)
+        made = Stack(url, http, gateway, service, door, client, alpha, beta)
         made.callers = callers_of(url, service)
         yield made
     patch.undo()
@@ -224,7 +228,7 @@ def test_whoever_holds_nothing_gets_nothing(stack: Stack) -> None:
     held = stack.alpha
     pages = [("page", "GET", "/", None), ("file", "GET", "/static-files/index.js", None)]
     for who in NOBODYS:
-        for kind, method, path, body in [*pages, *reads(held), *writes(held), *closed(held)]:
+        for kind, method, path, body in [*pages, *once(reads(held) + writes(held) + closed(held))]:
             answer = stack.ask(who, method, path, body)
             if answer.status_code == 429:  # wrong tokens: counted as anywhere else
                 continue
@@ -235,9 +239,8 @@ def test_whoever_holds_nothing_gets_nothing(stack: Stack) -> None:
 def test_a_team_reads_what_is_its_own(stack: Stack) -> None:
     """Its viewers, its submitters, their browsers, its trials; and workers and operators what is any team's."""
     for who in (*READERS, *OPERATORS, "a host's worker"):
-        for kind, method, path, body in reads(stack.alpha):
-            if kind.startswith("proxied list of all"):
-                continue
+        browser = who == "alpha's browser"
+        for kind, method, path, body in (list if browser else once)(reads(stack.alpha)):
             answer = stack.ask(who, method, path, body)
             assert answer.status_code == 200, f"{who}: {kind}: {answer.status_code} {answer.text}"
             if not kind.startswith(QUIET):
@@ -247,7 +250,8 @@ def test_a_team_reads_what_is_its_own(stack: Stack) -> None:
 def test_another_team_reads_nothing_of_it(stack: Stack) -> None:
     """Refused, or an answer in which nothing of the other team is."""
     for who in FOREIGN:
-        for kind, method, path, body in reads(stack.alpha):
+        browser = who == "beta's browser"
+        for kind, method, path, body in (list if browser else once)(reads(stack.alpha)):
             answer = stack.ask(who, method, path, body)
             assert answer.status_code in (200, 403, 404), f"{who}: {kind}: {answer.text}"
             for mark in (WORD, stack.alpha.run, "secret.txt"):
@@ -258,12 +262,12 @@ def test_only_a_team_and_its_trials_write(stack: Stack) -> None:
     """A viewer reads; another team's submitter and trial do not even that."""
     before = everything(stack)
     for who in ("alpha/viewer", *FOREIGN):
-        for kind, method, path, body in writes(stack.alpha):
+        for kind, method, path, body in once(writes(stack.alpha)):
             answer = stack.ask(who, method, path, body)
             assert answer.status_code in (403, 404), f"{who}: {kind}: {answer.text}"
     assert everything(stack) == before
     for who in (*WRITERS, *OPERATORS):
-        for kind, method, path, body in writes(stack.alpha):
+        for kind, method, path, body in once(writes(stack.alpha)):
             answer = stack.ask(who, method, path, body)
             assert answer.status_code == 200, f"{who}: {kind}: {answer.text}"
     assert everything(stack) != before
@@ -381,7 +385,7 @@ def test_nobody_comes_in_beside_the_gateway(stack: Stack) -> None:
     paths += ["/ajax-api/3.0/jobs/search", "/ajax-api/3.0/mlflow/assistant/config", "/v1/traces"]
     root = stack.door.uri.removesuffix(names.MLFLOW)
     bare = ["/api/2.0/mlflow-artifacts/artifacts/1/x", "/signup", "/api/3.0/mlflow/mcp-servers"]
-    with httpx2.Client(trust_env=False, timeout=60) as client:
+    with httpx2.Client(trust_env=False, verify=False, timeout=60) as client:
         for headers in tries:
             for url in [
                 *(stack.door.uri + path for path in paths),
@@ -415,6 +419,20 @@ def test_a_page_of_another_origin_changes_nothing_with_a_session(stack: Stack) -
     assert "csrf" not in stack.client.get_run(stack.alpha.run).data.tags
     for more in ({"Origin": stack.url}, {"Sec-Fetch-Site": "same-origin"}):
         assert stack.ask("cookie alone", "POST", path, body, **more).status_code == 200, more
+
+
+def test_a_trials_pass_opens_nothing_of_the_service_itself(stack: Stack) -> None:
+    """Neither what people may ask for nor what workers may, nor a login."""
+    sent = stack.callers["alpha's trial"]
+    with httpx2.Client(base_url=stack.url, headers=sent, trust_env=False, timeout=60) as client:
+        assert client.get("/api/v1/whoami").status_code == 401
+        assert client.get("/api/v1/studies").status_code == 401
+        hello = {"host": "h", "incarnation": "i", "slots": 1}
+        assert client.post("/api/v1/worker/hello", json=hello).status_code == 401
+        form = {"token": sent["Authorization"].removeprefix("Bearer ")}
+        answer = client.post("/login", data=form, headers={"Origin": stack.url})
+        assert answer.status_code in (401, 429)
+        assert client.get("/gate").status_code == 404
 
 
 def test_who_wants_a_page_is_sent_to_the_login_and_back(stack: Stack) -> None:
@@ -459,3 +477,26 @@ def test_the_plain_client_works_with_a_token(stack: Stack, monkeypatch: pytest.M
             client.create_experiment("beta/stolen")
         with pytest.raises(MlflowException, match="Permission denied"):
             client.get_run(stack.beta.run)
+
+
+def test_what_was_not_granted_is_made_up_for(stack: Stack) -> None:
+    """A crash between an experiment and its grants, a right taken away or changed by hand, a team without a study."""
+    grants = Grants(stack.door.uri, MLFLOW_SECRET)
+    experiment = stack.client.create_experiment("late/digits")
+    wanted = {"late": [experiment], "idle": []}
+    made = grants.see_to(wanted)
+    assert f"READ on experiment {experiment} for late.reader" in made
+    assert {"user idle.reader", "user idle.writer"} <= set(made)
+    assert grants.see_to(wanted) == []
+    path = f"{stack.door.uri}/api/3.0/mlflow/users/permissions"
+    about = {"username": "late.writer", "resource_type": "experiment", "resource_id": experiment}
+    service = (names.SERVICE, MLFLOW_SECRET)
+    httpx2.post(f"{path}/revoke", json=about, auth=service).raise_for_status()
+    assert grants.see_to(wanted) == [f"EDIT on experiment {experiment} for late.writer"]
+    httpx2.post(f"{path}/revoke", json=about, auth=service).raise_for_status()
+    more = {**about, "permission": "MANAGE"}
+    httpx2.post(f"{path}/grant", json=more, auth=service).raise_for_status()
+    assert grants.see_to(wanted) == [f"EDIT on experiment {experiment} for late.writer"]
+    with pytest.raises(ServiceError, match="401"):
+        Grants(stack.door.uri, "not-the-secret").see_to(wanted)
+    stack.client.delete_experiment(experiment)

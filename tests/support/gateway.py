@@ -183,7 +183,7 @@ class DoorServer:
             )
 
     def wait(self) -> None:
-        wait_until(self._answers, deadline=120, why=f"MLflow answers at {self.uri}")
+        wait_until(self._answers, deadline=240, why=f"MLflow answers at {self.uri}")
 
     def kill(self) -> None:
         if self.process is not None:

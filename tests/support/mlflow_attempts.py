@@ -35,6 +35,11 @@ def _in_both(found: list[Attempt]) -> list[Attempt]:
     ]
 
 
+def once(attempts: list[Attempt]) -> list[Attempt]:
+    """Without those of the UI's addresses: the gate and MLflow judge both in one place."""
+    return [each for each in attempts if "(ajax-api)" not in each[0]]
+
+
 QUIET = ("artifacts", "proxied list", "bulk", "metric history", "traces")
 """Kinds of ``reads`` whose answers have what is alpha's, but not the word."""
 

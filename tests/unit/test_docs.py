@@ -10,7 +10,7 @@ import click
 import pytest
 
 from caviar.cli.app import app
-from caviar.settings import PREFIX, Settings
+from caviar.settings import PREFIX, MlflowSettings, Settings
 from caviar.space.parsing import CATEGORICAL_KEYS, NUMERIC_KEYS
 from caviar.studies.spec import KEYS, load_study
 
@@ -94,7 +94,8 @@ def test_every_study_in_the_documents_can_be_read(place: str, block: str) -> Non
 def test_every_setting_of_the_service_is_documented() -> None:
     """With its description, word for word."""
     text = (REFERENCE / "settings.md").read_text(encoding="utf-8")
-    for name, field in Settings.model_fields.items():
+    fields = [*Settings.model_fields.items(), *MlflowSettings.model_fields.items()]
+    for name, field in fields:
         row = rf"^\| `{PREFIX}{name.upper()}` \| .* \| {re.escape(str(field.description))} \|$"
         assert re.search(row, text, re.MULTILINE), f"{PREFIX}{name.upper()}: {field.description}"
 

@@ -64,9 +64,20 @@ def test_every_wrong_setting_is_named_at_once() -> None:
     names = {problem.path[0] for problem in caught.value.problems}
     assert names == {
         *("CAVIAR_URL", "CAVIAR_WORKER_TOKEN", "CAVIAR_WORKER_SLOTS", "CAVIAR_WORKER_RUN"),
-        *("CAVIAR_WORKER_ALLOW_COMMANDS", "MLFLOW_TRACKING_URI"),
-        "CAVIAR_MLFLOW_STORE",
+        *("CAVIAR_WORKER_ALLOW_COMMANDS", "CAVIAR_MLFLOW_STORE"),
     }
+
+
+def test_mlflow_is_behind_the_service_where_nothing_else_is_said() -> None:
+    """Then it wants the worker's token as the service does. One at an address of its own never sees it."""
+    others = {name: value for name, value in ENVIRON.items() if name != "MLFLOW_TRACKING_URI"}
+    behind = WorkerSettings.from_environ({**others, "CAVIAR_URL": "https://caviar.example.org/"})
+    assert behind.mlflow == "https://caviar.example.org/mlflow"
+    assert behind.behind_gateway
+    assert WorkerSettings.from_environ(behind.environ()).behind_gateway
+    assert not WorkerSettings.from_environ(ENVIRON).behind_gateway
+    elsewhere = {**others, "MLFLOW_TRACKING_URI": "https://caviar.example.org.evil/mlflow"}
+    assert not WorkerSettings.from_environ(elsewhere).behind_gateway
 
 
 def test_no_secret_reaches_a_trial() -> None:
