@@ -63,14 +63,15 @@ def test_a_host_whose_token_is_revoked_takes_no_ticket(short_path: Path, code: P
         team.up("mlflow")
         team.up("scheduler")
         wait_until(lambda: team.ask(lambda client: client.workers()) is not None, 120, "it answers")
-        administration = Administration(Address(team.url, TOKEN))
-        issued = administration.create_token(NewToken(name="host-2", role="worker"))
+        with Administration(Address(team.url, TOKEN)) as administration:
+            issued = administration.create_token(NewToken(name="host-2", role="worker"))
         team.parts["host-2"].environ["CAVIAR_WORKER_TOKEN"] = issued.token
         team.start()
         study = team.submit("revoked", function("waits"), trials, code)
         wait_until(lambda: running(team, study) == 4, 90, "both hosts train")
         both = lines(team)
-        administration.revoke_token(issued.id)
+        with Administration(Address(team.url, TOKEN)) as administration:
+            administration.revoke_token(issued.id)
         wait_until(lambda: lines(team) == both // 2, 2.5, "its lines are cut")
         (code / "go").touch()
         team.hosts = ("host-1",)
