@@ -2,7 +2,7 @@
 
     python benchmarks/engine/broker.py [--tickets 200] [--lines 200]
 
-A real Redis, a real scheduler, and two real Celery workers that only note when a ticket comes: one goes to Redis, one to
+A real Redis, a real scheduler, and two real Celery workers that only note when a ticket comes: one reaches Redis, one
 the socket of a tunnel (a process of its own here, so that its time can be told apart). Tickets are sent to the two in
 turn, so that whatever else the machine does strikes both.
 """

@@ -157,7 +157,8 @@ def run_scheduler() -> None:
     sys.setswitchinterval(0.0005)
     loop = Loop(scheduler, app.state.metrics.ticks.observe)
     loop.start()
-    tell_of_door(settings)
+    if not settings.drawn:  # the embedded service's own workers reach its Redis themselves
+        tell_of_door(settings)
     allow_files()
     api = server(app, host=settings.bind, port=settings.port, proxies=settings.proxies)
     api.run(sockets=listeners or None)
@@ -209,9 +210,7 @@ def tell_of_door(settings: Settings) -> None:
     try:
         asyncio.run(Door(settings.broker_url).check())
     except NoDoor as error:
-        # The embedded service's own workers reach its Redis themselves.
-        level = logging.INFO if settings.drawn else logging.WARNING
-        log.log(level, "Workers cannot come to Redis through the service. %s", error)
+        log.warning("Workers cannot come to Redis through the service. %s", error)
     except ServiceError as error:
         log.warning("Redis is away: %s.", error)
 
