@@ -23,7 +23,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 
 from caviar.adapters.queue import ticket_sender
 from caviar.contract.messages import Ticket
@@ -130,42 +130,7 @@ def latencies(
     return found
 
 
-async def passing(
-    socket: Path, line: ClientConnection, scheduler: psutil.Process, count: int
-) -> dict[str, object]:
-    """A worker that asks again as soon as it is answered, on a full queue: by turns of 100 straight and through the line."""
-    key = queue_name("full").encode()
-    question = b"*3\r\n$5\r\nBRPOP\r\n$%d\r\n%s\r\n$1\r\n1\r\n" % (len(key), key)
-    body = b"x" * 1100  # as long as a ticket
-    reader, writer = await asyncio.open_unix_connection(str(socket))
-    push = b"*3\r\n$5\r\nLPUSH\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n" % (len(key), key, len(body), body)
-    writer.write(b"*2\r\n$4\r\nAUTH\r\n$%d\r\n%s\r\n" % (len(PASSWORD), PASSWORD.encode()))
-    await reader.readline()
-    for _ in range(2 * count):
-        writer.write(push)
-        await reader.readline()
-    straight, through, used = 0.0, 0.0, 0.0
-    for _ in range(count // 100):
-        began = time.perf_counter()
-        for _ in range(100):
-            writer.write(question)
-            await reader.readuntil(body + b"\r\n")
-        straight += time.perf_counter() - began
-        began, before = time.perf_counter(), cpu(scheduler)
-        for _ in range(100):
-            await line.send(question)
-            await line.recv()
-        through += time.perf_counter() - began
-        used += cpu(scheduler) - before
-    writer.close()
-    return {
-        "straight_ms": round(1000 * straight / count, 3),
-        "through_ms": round(1000 * through / count, 3),
-        "scheduler_cpu_ms_a_ticket": round(1000 * used / count, 3),
-    }
-
-
-async def many(socket: Path, count: int, scheduler: psutil.Process) -> dict[str, object]:
+async def many(count: int, scheduler: psutil.Process) -> dict[str, object]:
     """Lines that say nothing, then lines that ask for a ticket again and again, as Celery's workers do."""
     headers = {"Authorization": f"Bearer {TOKEN}"}
     before = scheduler.memory_full_info().uss
@@ -192,14 +157,14 @@ async def many(socket: Path, count: int, scheduler: psutil.Process) -> dict[str,
     await asyncio.gather(*(consume(index) for index in range(count)))
     asking = (cpu(scheduler) - used) / (time.monotonic() - began)
     threads = scheduler.num_threads()
-    passed = await passing(socket, lines[0], scheduler, 2000)
     await asyncio.gather(*(line.close() for line in lines))
     return {
         "kb_a_line": round(memory / 1024, 1),
         "silent_cpu_percent": round(100 * silent, 2),
         "asking_cpu_percent": round(100 * asking, 2),
+        "scheduler_cpu_ms_a_question": round(1000 * (asking - silent) / count, 3),
         "threads": threads,
-    } | passed
+    }
 
 
 def main() -> None:
@@ -248,7 +213,7 @@ def main() -> None:
         parts = {"tunnel_process": tunnel}
         found = latencies(broker, outs, given.tickets, parts)
         found["tunnel_process_mb"] = round(tunnel.memory_full_info().uss / 1e6, 1)
-        found |= asyncio.run(many(socket, given.lines, scheduler))
+        found |= asyncio.run(many(given.lines, scheduler))
         print(json.dumps(found, indent=2))
 
 
