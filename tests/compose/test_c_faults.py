@@ -51,7 +51,7 @@ def test_every_part_is_killed_in_the_middle_of_a_study(
     stack: Stack, teams: dict[str, dict[str, str]], code: Path, figure: Figure
 ) -> None:
     """kill -9 of each container's first process in turn, the next one when the last is healthy again."""
-    trials, token = 60, teams["alpha"]["submitter"]
+    trials, token = 120, teams["alpha"]["submitter"]
     study = submit(stack, token, study_text("killed", function("slow"), trials), code)
     wait_until_done(stack, token, study, 1)
     back = {}
