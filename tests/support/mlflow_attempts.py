@@ -80,12 +80,11 @@ def reads(held: Held) -> list[Attempt]:
 
 
 def writes(held: Held) -> list[Attempt]:
-    run, experiment, model = held.run, held.experiment, held.model
+    run, experiment = held.run, held.experiment
     metric = {"key": "m", "value": 1.0, "timestamp": 1, "step": 1}
     runs, models = "/2.0/mlflow/runs", "/2.0/mlflow/logged-models"
     upload = f"/2.0/mlflow-artifacts/artifacts/{experiment}/{run}/artifacts/new.txt"
     tag = {"experiment_id": experiment, "key": "t", "value": "1"}
-    ready = {"model_id": model, "status": "LOGGED_MODEL_READY"}
     found: list[Attempt] = [
         ("create run", "POST", f"{runs}/create", {"experiment_id": experiment}),
         ("log batch", "POST", f"{runs}/log-batch", {"run_id": run, "metrics": [metric]}),
@@ -96,7 +95,6 @@ def writes(held: Held) -> list[Attempt]:
         ("log inputs", "POST", f"{runs}/log-inputs", {"run_id": run, "datasets": []}),
         ("tag experiment", "POST", "/2.0/mlflow/experiments/set-experiment-tag", tag),
         ("logged model", "POST", models, {"experiment_id": experiment, "name": "m"}),
-        ("finalize model", "PATCH", f"{models}/{model}", ready),
         ("proxied upload", "PUT", upload, b"new"),
     ]
     form = f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path=up.txt"
@@ -141,6 +139,7 @@ def closed(held: Held) -> list[Attempt]:
         ("workspaces", "GET", f"{v3}/workspaces", None),
         ("presigned", "GET", f"{files}/presigned/{experiment}/{run}/artifacts/secret.txt", None),
         ("multipart", "POST", f"{files}/mpu/create/{experiment}/{run}/artifacts/x", {"path": "../x"}),
+        ("change a model", "PATCH", f"{v2}/logged-models/{held.model}", {"status": "LOGGED_MODEL_READY"}),
         ("mcp servers", "GET", f"{v3}/mcp-servers", None),
     ]
     slashless = "/api/2.0mlflow/experiments/search-datasets"
