@@ -15,9 +15,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from caviar.contract.messages import ClaimRequest, Finish, Heartbeat, Hello
-from tests.support import wait_until
-from tests.support.real_api import WORKER_TOKEN, serving
+from tests.support.real_api import serving
 
 promql_parser = pytest.importorskip("promql_parser", reason="no wheel of it for this platform")
 
@@ -88,22 +86,9 @@ def fits(selector: Any, sample: Sample) -> bool:
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
-    """What a real scheduler tells after a study, over HTTP: a worker called, its disk is full, a result waits."""
+    """What a real scheduler tells after a study, over HTTP: a worker called, a result waits."""
     with serving(tmp_path_factory.mktemp("watched")) as service:
-        study = service.submit(trials=2)
-        with service.client(WORKER_TOKEN) as worker:
-            call = Hello(host="one", incarnation="a", slots=1)
-            worker.post("/worker/hello", json=call.model_dump(mode="json")).raise_for_status()
-            for _ in range(2):
-                ticket = wait_until(lambda: service._ticket_of(study), why="a ticket")
-                what = {"trial": ticket.trial, "attempt": ticket.attempt, "nonce": "n" * 8}
-                claim = ClaimRequest(**what, host="one", incarnation="a", slot=0)
-                answer = worker.post("/worker/claim", json=claim.model_dump(mode="json"))
-                assert answer.json()["granted"]
-                beat = Heartbeat(host="one", incarnation="a", free=0, warnings=("full",))
-                worker.post("/worker/heartbeat", json=beat.model_dump(mode="json"))
-                end = Finish(**what, outcome="done", value=0.5, seconds=0.1)
-                worker.post("/worker/finish", json=end.model_dump(mode="json")).raise_for_status()
+        service.work(service.submit(trials=2), 2)
         service.submit(name="another", trials=3)
         with service.client() as client:
             answer = client.get(f"{service.url}/metrics")
@@ -200,3 +185,10 @@ def test_the_alerts_hold_against_prometheus_own_judgement() -> None:
             [promtool, *command], cwd=FOLDER, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_files_that_are_deployed_are_the_ones_that_were_read() -> None:
+    """The overlay mounts what these tests look at."""
+    overlay = (FOLDER.parent / "compose.observability.yml").read_text()
+    for name in ("prometheus.yml", "alerts.yml", "grafana/caviar.json", "grafana/datasources.yml"):
+        assert f"./deploy/observability/{name}:" in overlay
