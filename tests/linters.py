@@ -58,19 +58,26 @@ DETECTORS: Final[list[dict[str, Any]]] = [
     {"name": "Base64HighEntropyString", "limit": 4.5},
     {"name": "HexHighEntropyString", "limit": 3.0},
 ]
-FILTERS: Final = [
-    f"detect_secrets.filters.{name}"
-    for name in (
-        "allowlist.is_line_allowlisted",
-        "heuristic.is_indirect_reference",
-        "heuristic.is_likely_id_string",
-        "heuristic.is_lock_file",
-        "heuristic.is_not_alphanumeric_string",
-        "heuristic.is_potential_uuid",
-        "heuristic.is_prefixed_with_dollar_sign",
-        "heuristic.is_sequential_string",
-        "heuristic.is_templated_secret",
-    )
+FILTERS: Final[list[dict[str, Any]]] = [
+    # Kubernetes' name of a secret is none.
+    {
+        "path": "detect_secrets.filters.regex.should_exclude_line",
+        "pattern": [r"secretName.?: .?[a-z-]+\b"],
+    },
+    *(
+        {"path": f"detect_secrets.filters.{name}"}
+        for name in (
+            "allowlist.is_line_allowlisted",
+            "heuristic.is_indirect_reference",
+            "heuristic.is_likely_id_string",
+            "heuristic.is_lock_file",
+            "heuristic.is_not_alphanumeric_string",
+            "heuristic.is_potential_uuid",
+            "heuristic.is_prefixed_with_dollar_sign",
+            "heuristic.is_sequential_string",
+            "heuristic.is_templated_secret",
+        )
+    ),
 ]
 
 Lines = list[str]
@@ -84,7 +91,9 @@ def dockerfiles(root: Path, files: Sequence[str]) -> Lines:
 
 def shell_scripts(root: Path, files: Sequence[str]) -> Lines:
     named = [name for name in files if name.endswith(".sh") or _is_shell(root / name)]
-    return _command(root, "shellcheck", ["--color=never", "--format=gcc"], named)
+    # SC2016: a dollar in single quotes is meant so, for nginx, awk and the like.
+    options = ["--color=never", "--format=gcc", "--exclude=SC2016"]
+    return _command(root, "shellcheck", options, named)
 
 
 def yaml(root: Path, files: Sequence[str]) -> Lines:
@@ -126,7 +135,7 @@ def secrets(root: Path, files: Sequence[str]) -> Lines:
     from detect_secrets.core.scan import scan_file
     from detect_secrets.settings import transient_settings
 
-    config = {"plugins_used": DETECTORS, "filters_used": [{"path": path} for path in FILTERS]}
+    config = {"plugins_used": DETECTORS, "filters_used": FILTERS}
     salt = json.dumps([config, version("detect-secrets")]).encode()
     cache = root / CACHE
     try:
