@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock
 
-.PHONY: run test test-frameworks lint format lock clean bench bench-search chaos chaos-long api-fuzz
+.PHONY: run test test-compose test-frameworks lint format lock clean bench bench-search chaos chaos-long api-fuzz
 
 run: $(READY)
 	@$(BIN)/caviar run examples/digits/study.yaml
@@ -15,6 +15,12 @@ run: $(READY)
 test: $(READY)
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest
+
+# The deployment on the Docker engine that DOCKER_HOST or the usual socket names, from nothing: some 15 minutes. It needs to
+# be this machine's engine, and root: processes of containers are killed. CAVIAR_ENGINE_RESTART is the command that restarts
+# the engine, `systemctl restart docker` by default.
+test-compose: $(READY)
+	@$(BIN)/python -m pytest tests/compose -m compose
 
 # The callbacks and examples of all frameworks, the heavy ones too, in a virtual environment of their own.
 FRAMEWORKS := .venv-frameworks
@@ -69,7 +75,7 @@ $(FRAMEWORKS)/.ready: $(READY) tests/frameworks/requirements.txt
 
 # The exact versions for every supported Python and system, from pyproject.toml.
 lock:
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra embedded --group dev --no-header --no-annotate \
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra embedded --extra team --group dev --no-header --no-annotate \
 	  pyproject.toml --output-file $(LOCK)
 
 # What happens when parts of the service are killed, frozen or lied to. SEED repeats the drawn faults of a run.

@@ -44,6 +44,7 @@ from caviar.client.connection import Address, Client
 from caviar.embedded.redis import arguments, find_server
 
 TOKEN = "a-token-of-the-benchmark"  # noqa: S105
+WORKER_TOKEN = "a-workers-token-of-the-benchmark"  # noqa: S105
 CLIENTS = 4
 WARM_S = 15.0
 HOSTS = 4
@@ -113,7 +114,7 @@ def service(
         "CAVIAR_BROKER_URL": f"redis+socket://{sock}",
         "CAVIAR_MLFLOW_URI": "http://127.0.0.1:1",
         "CAVIAR_TOKEN": TOKEN,
-        "CAVIAR_WORKER_TOKEN": TOKEN,
+        "CAVIAR_WORKER_TOKEN": WORKER_TOKEN,
         "CAVIAR_PORT": str(port),
     }
     began = time.perf_counter()
@@ -142,7 +143,7 @@ def worker(
     url: str, queue: redis.Redis, place: int, until: float, training: float, times: Times
 ) -> int:
     """One slot: takes tickets until the time is over. Returns how many trials it finished."""
-    headers = {"Authorization": f"Bearer {TOKEN}"}
+    headers = {"Authorization": f"Bearer {WORKER_TOKEN}"}
     host, finished = f"host-{place}", 0
     with httpx2.Client(base_url=f"{url}/api/v1/worker", headers=headers, trust_env=False) as http:
         hello = {"v": 1, "host": host, "incarnation": "one", "slots": 1}

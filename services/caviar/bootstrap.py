@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -18,9 +20,11 @@ from sqlalchemy import Engine
 
 from caviar import settings as settings_module
 from caviar.adapters.sql import Store, Teams, Webhooks, migrate, open_engine
+from caviar.contract.gateway import MLFLOW, SERVICE
 from caviar.contract.upkeep import Finding, Rebuilt
 from caviar.errors import InputError, Problem, ServiceError
 from caviar.refinement.refiner import Recorded
+from caviar.secrets import with_files
 from caviar.settings import Settings
 from caviar.upkeep.facts import Answer, Question
 
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
 
 DOCTOR_S = 900.0
 """The doctor reads every run of every study: one to two minutes for 50,000."""
+FILES = 10_240
+"""Descriptors of the scheduler: as many as macOS allows a process."""
 
 
 def configure_logging() -> None:
@@ -50,6 +56,21 @@ def secret_of(setting: SecretStr | None) -> str | None:
     return setting.get_secret_value() if setting is not None else None
 
 
+def be_the_service(settings: Settings) -> None:
+    """What MLflow's client shows in this process, where MLflow authorizes: it reads it from the environment alone."""
+    secret = secret_of(settings.mlflow_secret)
+    if secret is not None:
+        os.environ |= {"MLFLOW_TRACKING_USERNAME": SERVICE, "MLFLOW_TRACKING_PASSWORD": secret}
+
+
+def run_mlflow() -> None:
+    """Become MLflow's server behind the gateway."""
+    settings = settings_module.read(settings_module.MlflowSettings)
+    from caviar.adapters.mlflow_server import become
+
+    become(settings)
+
+
 def open_migrated(database_url: str) -> Engine:
     engine = open_engine(database_url)
     migrate(engine)
@@ -58,6 +79,26 @@ def open_migrated(database_url: str) -> Engine:
 
 def open_store(settings: Settings) -> Store:
     return Store(open_migrated(settings.database_url))
+
+
+def run_migrate() -> None:
+    """Bring the service's database up to date, and MLflow's where CAVIAR_MLFLOW_DATABASE_URL names it; then end.
+
+    Raises:
+        InputError: CAVIAR_DATABASE_URL is not set, or a secret's file is wrong.
+    """
+    configure_logging()
+    names = ("CAVIAR_DATABASE_URL", "CAVIAR_MLFLOW_DATABASE_URL")
+    given = with_files(os.environ, names)
+    service, mlflow = (given.get(name) for name in names)
+    if not service:
+        raise InputError(Problem((names[0],), "is not set", "See docs/reference/settings.md."))
+    open_migrated(service).dispose()
+    if mlflow:
+        from mlflow.db import upgrade
+
+        # `mlflow db upgrade`, which its documentation says to run, with no address in the process list.
+        upgrade.callback(mlflow)
 
 
 def run_scheduler() -> None:
@@ -69,6 +110,7 @@ def run_scheduler() -> None:
     from caviar.api.origin import LOOPBACK_NAMES, is_loopback
     from caviar.api.rates import Rates
     from caviar.api.serving import server
+    from caviar.api.sessions import Origin
     from caviar.scheduler import Scheduler
     from caviar.scheduler.loop import Loop
 
@@ -95,6 +137,7 @@ def run_scheduler() -> None:
         settings.token.get_secret_value(),
         settings.worker_token.get_secret_value(),
         Rates(settings.rate, settings.wrong_tokens),
+        Origin(settings.public_url),
     )
     alone = all(map(is_loopback, addresses))
     hosts = {*settings.hosts, *LOOPBACK_NAMES} if alone or settings.hosts else ()
@@ -103,6 +146,8 @@ def run_scheduler() -> None:
     sys.setswitchinterval(0.0005)
     loop = Loop(scheduler, app.state.metrics.ticks.observe)
     loop.start()
+    tell_of_door(settings)
+    allow_files()
     api = server(app, host=settings.bind, port=settings.port, proxies=settings.proxies)
     api.run(sockets=listeners or None)
     loop.stop()
@@ -118,7 +163,9 @@ def wired(
 ) -> FastAPI:
     """The application with every route that the service has: what the tests of who may do what walk."""
     from caviar.adapters.queue import ask_broker
+    from caviar.adapters.redis_door import Door
     from caviar.api import create_app
+    from caviar.api.broker import Lines, broker_route
     from caviar.api.upkeep import doctor_routes
     from caviar.api.webhooks import webhook_routes
     from caviar.webhooks import Allowed
@@ -128,14 +175,45 @@ def wired(
         store,
         scheduler,
         access,
-        mlflow_uri=settings.mlflow_uri,
+        mlflow_uri=f"{settings.public_url}{MLFLOW}" if settings.public_url else settings.mlflow_uri,
         hosts=hosts,
         ask_broker=lambda: ask_broker(settings.broker_url),
         metrics_token=secret_of(settings.metrics_token),
     )
+    lines = Lines(Door(settings.broker_url), access)
+    app.router.routes.append(broker_route(lines))
+    app.state.metrics.lines.set_function(lambda: len(lines))
     app.include_router(doctor_routes(scheduler, ask_doctor))
     app.include_router(webhook_routes(Webhooks(engine), Allowed.parse(settings.webhook_allow)))
     return app
+
+
+def tell_of_door(settings: Settings) -> None:
+    """Set up the user of Redis that workers are, and say where that cannot be: the service goes on without."""
+    import asyncio
+
+    from caviar.adapters.redis_door import Door, NoDoor
+
+    log = logging.getLogger("caviar.broker")
+    try:
+        asyncio.run(Door(settings.broker_url).check())
+    except NoDoor as error:
+        # The embedded service's own workers reach its Redis themselves.
+        level = logging.INFO if settings.drawn else logging.WARNING
+        log.log(level, "Workers cannot come to Redis through the service. %s", error)
+    except ServiceError as error:
+        log.warning("Redis is away: %s.", error)
+
+
+def allow_files() -> None:
+    """A worker's line to the broker takes two descriptors: the usual 1,024 would be 500 of them."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def refuse_open(addresses: Sequence[str], teams: Teams) -> None:
@@ -189,9 +267,11 @@ def run_refiner() -> None:
     courier = Courier(store, Teams(engine), Webhooks(engine), Allowed.parse(settings.webhook_allow))
     threading.Thread(target=courier.run, args=(stop,), name="courier", daemon=True).start()
     recorded: dict[str, Recorded] = {}
-    keeper = threading.Thread(target=_keep, args=(store, settings, recorded, stop), daemon=True)
+    wanted = (store, Teams(engine), settings, recorded, stop)
+    keeper = threading.Thread(target=_keep, args=wanted, daemon=True)
     keeper.start()
-    Refiner(store, recorded.get).run(stop)
+    alive = settings.refiner_alive
+    Refiner(store, recorded.get).run(stop, Path(alive).touch if alive else lambda: None)
 
 
 def _ask_doctor(question: Question) -> tuple[Finding, ...]:
@@ -221,6 +301,7 @@ def run_doctor() -> None:
     question = Question.model_validate_json(sys.stdin.buffer.read())
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+    be_the_service(settings)
     from caviar.adapters.mlflow_books import Books
     from caviar.adapters.queue import ask_broker
     from caviar.upkeep.doctor import examine
@@ -254,7 +335,11 @@ def rebuild_store(
 
 
 def _keep(
-    store: Store, settings: Settings, recorded: dict[str, Recorded], stop: threading.Event
+    store: Store,
+    teams: Teams,
+    settings: Settings,
+    recorded: dict[str, Recorded],
+    stop: threading.Event,
 ) -> None:
     """The thread that talks to MLflow. Its client takes two seconds to import: the first round is not kept waiting.
 
@@ -265,10 +350,18 @@ def _keep(
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    be_the_service(settings)
     from caviar.adapters.health import wait_until_up
 
     if wait_until_up(settings.mlflow_uri, stop):
         from caviar.adapters.mlflow import Record
         from caviar.refinement.keeper import Keeper
 
-        Keeper(store, Record(settings.mlflow_uri), recorded).run(stop)
+        secret = secret_of(settings.mlflow_secret)
+        granting = None
+        if secret is not None:
+            from caviar.adapters.mlflow_grants import Grants
+            from caviar.refinement.granting import Granting
+
+            granting = Granting(store, teams.all, Grants(settings.mlflow_uri, secret))
+        Keeper(store, Record(settings.mlflow_uri), recorded, granting).run(stop)

@@ -13,7 +13,7 @@ import psutil
 import redis
 
 from tests.support import wait_until
-from tests.support.team import Team
+from tests.support.team import REDIS_PASSWORD, Team
 
 OPEN = {"queued", "dispatched", "running"}
 STATUS = {
@@ -69,10 +69,13 @@ def read_sql(team: Team, study: str) -> list[TrialBook]:
 
 
 class Mlflow:
-    """MLflow's own REST API, read without its client."""
+    """MLflow's own REST API, read without its client. ``token``: what is shown at a gateway in front of it."""
 
-    def __init__(self, url: str) -> None:
-        self._http = httpx2.Client(base_url=f"{url}/api/2.0/mlflow", timeout=60)
+    def __init__(self, url: str, token: str | None = None) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx2.Client(
+            base_url=f"{url}/api/2.0/mlflow", headers=headers, timeout=60, trust_env=False
+        )
 
     def runs(self, study: str, kind: str = "trial") -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -114,14 +117,23 @@ def check_books(team: Team, study: str, *, created: int, steps: int | None = Non
 
     ``created`` trials were to be made; each one that is done reported ``steps`` values, at steps 0, 1, 2, ...
     """
-    books = read_sql(team, study)
+    record = Mlflow(team.mlflow_url)
+    counts = check_counts(read_sql(team, study), record, study, created=created, steps=steps)
+    record.close()
+    check_nothing_left(team, study)
+    return counts
+
+
+def check_counts(
+    books: list[TrialBook], record: Mlflow, study: str, *, created: int, steps: int | None = None
+) -> Counter[str]:
+    """``check_books`` of SQL and MLflow alone, wherever they are."""
     counts = Counter(book.state for book in books)
     assert not OPEN & counts.keys(), f"trials are open: {counts}"
     assert [book.number for book in books] == list(range(created))
     for book in books:
         _check_attempts(book)
-    _check_mlflow(team, study, books, steps)
-    check_nothing_left(team, study)
+    _check_mlflow(record, study, books, steps)
     return counts
 
 
@@ -138,8 +150,7 @@ def _check_attempts(book: TrialBook) -> None:
         assert book.attempts[-1] == book.state, book
 
 
-def _check_mlflow(team: Team, study: str, books: list[TrialBook], steps: int | None) -> None:
-    record = Mlflow(team.mlflow_url)
+def _check_mlflow(record: Mlflow, study: str, books: list[TrialBook], steps: int | None) -> None:
     runs: dict[str, dict[str, Any]] = {}
     for run in record.runs(study):
         tags = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
@@ -162,7 +173,6 @@ def _check_mlflow(team: Team, study: str, books: list[TrialBook], steps: int | N
         assert len({step for step, _ in points}) == len(points), f"doubled: {book.id} {points}"
         if steps is not None:
             assert [step for step, _ in points] == list(range(steps)), book
-    record.close()
 
 
 def check_nothing_left(team: Team, study: str) -> None:
@@ -182,7 +192,8 @@ def _vanishes(left: Callable[[], list[Any]], where: str) -> None:
 
 def leaked_keys(team: Team) -> list[str]:
     """What is in Redis beside the bindings of the queues themselves."""
-    with redis.Redis(unix_socket_path=str(team.folder / "redis.sock")) as client:
+    password = REDIS_PASSWORD if team.through_service else None
+    with redis.Redis(unix_socket_path=str(team.folder / "redis.sock"), password=password) as client:
         found = [key.decode(errors="replace") for key in client.keys("*")]  # type: ignore[union-attr]
     return [key for key in found if not key.startswith("_kombu.binding")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,12 +14,15 @@ import httpx2
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from caviar.adapters.redis_door import Door
 from caviar.adapters.sql import Store, Teams, migrate, open_engine
 from caviar.adapters.sql.webhooks import Webhooks
 from caviar.api import create_app
 from caviar.api.access import Access
+from caviar.api.broker import Lines, broker_route
 from caviar.api.rates import Rates
 from caviar.api.serving import server
+from caviar.api.sessions import Origin
 from caviar.api.webhooks import webhook_routes
 from caviar.contract.access import Role
 from caviar.contract.messages import ClaimRequest, Finish, Heartbeat, Hello, Ticket
@@ -53,6 +57,8 @@ class Serving:
     scheduler: Scheduler
     access: Access
     tickets: list[Ticket] = field(default_factory=list)
+    lines: Lines | None = None
+    """Of workers, where there is a broker."""
 
     def client(self, token: str = TOKEN) -> httpx2.Client:
         headers = {"Authorization": f"Bearer {token}"}
@@ -60,10 +66,17 @@ class Serving:
             base_url=f"{self.url}/api/v1", headers=headers, trust_env=False, timeout=30
         )
 
-    def token(self, role: Role, team: str | None = "default", name: str = "ada") -> str:
+    def token(
+        self,
+        role: Role,
+        team: str | None = "default",
+        name: str = "ada",
+        days: float | None = None,
+    ) -> str:
         """A new one."""
         fresh = new_token()
-        self.access.changed(self.access.teams.add_token(fresh, name, role, team, None))
+        expires = None if days is None else time.time() + days * 86_400
+        self.access.changed(self.access.teams.add_token(fresh, name, role, team, expires))
         return fresh.text
 
     def submit(self, name: str = "parabola", trials: int = 3) -> str:
@@ -128,7 +141,12 @@ class Serving:
 
 @contextmanager
 def serving(
-    folder: Path, database: str | None = None, rates: Rates | None = None
+    folder: Path,
+    database: str | None = None,
+    rates: Rates | None = None,
+    broker: str | None = None,
+    public_url: str | None = None,
+    lease_s: float = 60,
 ) -> Iterator[Serving]:
     """Until the end of the block. Another one in the same folder is the same service, started again."""
     engine = open_engine(database or f"sqlite:///{folder / 'caviar.db'}")
@@ -136,11 +154,18 @@ def serving(
     store = Store(engine)
     tickets: list[Ticket] = []
     scheduler = Scheduler(
-        store, lambda ticket, _queue: tickets.append(ticket), lease_s=60, claim_s=60, local=True
+        store,
+        lambda ticket, _queue: tickets.append(ticket),
+        lease_s=lease_s,
+        claim_s=60,
+        local=True,
     )
-    access = Access(Teams(engine), TOKEN, WORKER_TOKEN, rates)
+    access = Access(Teams(engine), TOKEN, WORKER_TOKEN, rates, Origin(public_url))
     app = create_app(store, scheduler, access, mlflow_uri="")
     app.include_router(webhook_routes(Webhooks(engine), Allowed.parse("")))
+    lines = Lines(Door(broker), access) if broker else None
+    if lines is not None:
+        app.router.routes.append(broker_route(lines))
     port = free_port()
     api = server(app, port=port)
     thread = threading.Thread(target=api.run)
@@ -149,7 +174,8 @@ def serving(
     loop.start()
     try:
         wait_until(lambda: api.started, why="the API answers")
-        yield Serving(f"http://127.0.0.1:{port}", app, store, scheduler, access, tickets)
+        url = f"http://127.0.0.1:{port}"
+        yield Serving(url, app, store, scheduler, access, tickets, lines)
     finally:
         api.should_exit = True
         thread.join()

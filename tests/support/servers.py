@@ -55,6 +55,9 @@ class RedisServer:
 
     folder: Path
     process: subprocess.Popen[bytes] | None = None
+    password: str | None = None
+    more: tuple[str, ...] = ()
+    """Further arguments of the server."""
 
     @property
     def socket(self) -> Path:
@@ -62,13 +65,16 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        return f"redis+socket://{self.socket}"
+        entry = f":{self.password}@" if self.password else ""
+        return f"redis+socket://{entry}{self.socket}"
 
     def start(self) -> None:
         command = [
             redis_binary(),
             *("--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700"),
             *("--save", "", "--appendonly", "no", "--dir", str(self.folder)),
+            *(("--requirepass", self.password) if self.password else ()),
+            *self.more,
         ]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
         wait_until(self._answers, why="Redis answers")
@@ -86,7 +92,7 @@ class RedisServer:
             except OSError:
                 return False
             probe.sendall(b"PING\r\n")
-            return probe.recv(16).startswith(b"+PONG")
+            return probe.recv(16).startswith((b"+PONG", b"-NOAUTH"))
 
 
 @dataclass
@@ -146,8 +152,8 @@ class MlflowServer:
 
 
 @contextmanager
-def running_redis(folder: Path) -> Iterator[RedisServer]:
-    server = RedisServer(folder)
+def running_redis(folder: Path, password: str | None = None) -> Iterator[RedisServer]:
+    server = RedisServer(folder, password=password)
     server.start()
     try:
         yield server

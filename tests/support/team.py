@@ -30,6 +30,7 @@ from tests.support.servers import end_session, free_port, redis_binary
 
 TOKEN = "a-client-token-of-the-tests"
 WORKER_TOKEN = "a-worker-token-of-the-tests"
+REDIS_PASSWORD = "a-password-of-redis-of-the-tests"  # pragma: allowlist secret
 ENDED = ("done", "stopped", "failed")
 _WATCH_S = 0.1
 Answer = TypeVar("Answer")
@@ -71,6 +72,8 @@ class Team:
     hosts: tuple[str, ...] = ("host-1", "host-2")
     slots: int = 2
     aof: bool = False
+    through_service: bool = False
+    """Workers have no address of Redis, which wants a password then."""
     extra: dict[str, str] = field(default_factory=dict)
     """Further environment of every part."""
     parts: dict[str, Part] = field(default_factory=dict)
@@ -116,7 +119,8 @@ class Team:
 
     @property
     def broker(self) -> str:
-        return f"redis+socket://{self.folder / 'redis.sock'}"
+        entry = f":{REDIS_PASSWORD}@" if self.through_service else ""
+        return f"redis+socket://{entry}{self.folder / 'redis.sock'}"
 
     def worker_folder(self, host: str) -> Path:
         return self.folder / host / "worker"
@@ -135,6 +139,8 @@ class Team:
             "CAVIAR_WORKER_ALLOW_FOLDERS": "1",
             "CAVIAR_WORKER_USER": "same",
         }
+        if self.through_service:
+            about["CAVIAR_BROKER_URL"] = ""
         self._add(name, [sys.executable, "-m", "caviar.cli", "worker"], about)
 
     def _redis_argv(self) -> list[str]:
@@ -145,6 +151,7 @@ class Team:
             redis_binary(),
             *("--port", "0", "--unixsocket", str(self.folder / "redis.sock")),
             *("--unixsocketperm", "700", "--dir", str(home), *kept),
+            *(("--requirepass", REDIS_PASSWORD) if self.through_service else ()),
         ]
 
     def _mlflow_argv(self) -> list[str]:

@@ -6,6 +6,8 @@ It may be process 1 of a container. ``caviar worker`` calls it.
            ├─ Celery worker ── slots                (killed by the kernel with the agent)
            ├─ shipper                               (the same; started with the first trial)
            └─ copies                                (the same; started where checkpoints are copied or kept)
+
+Where Celery reaches Redis through the service, a thread of the agent joins the two.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from caviar.errors import CaviarError, InputError, Problem
+from caviar.secrets import SUFFIX, files_of
 from caviar_worker import hidden
 from caviar_worker.children import Child, forkserver_command, reap_strangers
 from caviar_worker.cores import usable_cores
@@ -29,8 +32,9 @@ from caviar_worker.disk import Disk
 from caviar_worker.environment import trial_environment
 from caviar_worker.files import read_json
 from caviar_worker.folders import attempts, held
+from caviar_worker.landlock import HIDEABLE, available
 from caviar_worker.processes import kill_recorded_group
-from caviar_worker.settings import WorkerSettings
+from caviar_worker.settings import SECRETS, WorkerSettings
 from caviar_worker.user import environment_of, hide, prepare_host, reads_python
 
 log = logging.getLogger("caviar.worker")
@@ -70,7 +74,9 @@ class Agent:
         self.signals = 0
         self.ended = threading.Event()
         self.disk = Disk(settings)
-        inherited = {name: value for name, value in os.environ.items() if name != "CAVIAR_TOKEN"}
+        given_as_read = {name + SUFFIX for name in ("CAVIAR_TOKEN", *SECRETS)}
+        not_theirs = {"CAVIAR_TOKEN", *given_as_read}
+        inherited = {name: value for name, value in os.environ.items() if name not in not_theirs}
         service = {
             **inherited,
             **settings.environ(),
@@ -83,7 +89,7 @@ class Agent:
         me = str(os.getpid())
         self.forkserver = Child(
             "fork server",
-            forkserver_command(settings.forkserver_socket, settings.user),
+            forkserver_command(settings.forkserver_socket, settings.user, _hidden_files()),
             theirs,
             pipe=True,
         )
@@ -101,6 +107,8 @@ class Agent:
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        if self.settings.broker_socket is not None:
+            threading.Thread(target=self._tunnel, name="tunnel", daemon=True).start()
         for child in self.children:
             child.start()
         beats = threading.Thread(target=self._beat, name="beats", daemon=True)
@@ -117,6 +125,11 @@ class Agent:
         finally:
             self._close()
         return 0
+
+    def _tunnel(self) -> None:
+        from caviar_worker.tunnel import Tunnel
+
+        Tunnel(self.settings, lambda: self.celery.pid, self.ended).run()
 
     def _beat(self) -> None:
         from caviar_worker.beats import Beats
@@ -191,6 +204,19 @@ def _say_who(settings: WorkerSettings) -> None:
         )
 
 
+def _hidden_files() -> list[Path]:
+    """The files with secrets that trials are kept from reading; says which ones cannot be hidden."""
+    given = files_of(os.environ, ("CAVIAR_TOKEN", *SECRETS))
+    hidden = [path for path in given if HIDEABLE in path.parents and available()]
+    if open_ := [str(path) for path in given if path not in hidden]:
+        log.warning(
+            "Trials that run as the owner of %s can read it. Hidden are files below %s, on Linux 5.19 and later.",
+            " and ".join(open_),
+            HIDEABLE,
+        )
+    return hidden
+
+
 def _lock(folder: Path) -> int:
     """Hold the worker's folder for this process' life. The kernel gives it back however it ends."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -216,7 +242,8 @@ def _private(folder: Path) -> None:
 
 def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    for name in ("httpx2", "websockets"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

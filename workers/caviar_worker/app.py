@@ -42,7 +42,12 @@ def make_app(broker: str) -> Celery:
         broker_connection_retry=True,
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,
-        broker_transport_options={"socket_keepalive": True, "health_check_interval": 30},
+        broker_transport_options={
+            "socket_keepalive": True,
+            "health_check_interval": 30,
+            # Nothing waits to be acknowledged, so nothing is looked for that could be given back.
+            "ack_emulation": False,
+        },
     )
 
     @app.task(name=TASK_TRIAL, ignore_result=True)  # type: ignore[untyped-decorator]
@@ -75,8 +80,9 @@ def main() -> None:
     worker_process_init.connect(start_child, weak=False)
     app = make_app(settings.broker)
     name = queue_name(settings.resource_class)
-    # Nothing waits in Redis for an acknowledgement: a ticket that is lost with its slot is sent again anyway.
-    app.conf.task_queues = [Queue(name, Exchange(name), name, no_ack=True)]
+    # Nothing waits in Redis for an acknowledgement: a ticket that is lost with its slot is sent again anyway. Nor is
+    # the queue declared, which only who sends needs: a worker takes tickets and may write nothing.
+    app.conf.task_queues = [Queue(name, Exchange(name), name, no_ack=True, no_declare=True)]
     app.worker_main(
         [
             "--quiet",

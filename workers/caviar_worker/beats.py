@@ -137,6 +137,8 @@ class Beats:
                 kept=kept,
             )
         )
+        with suppress(OSError):  # a full disk is no reason to fall silent
+            self.settings.alive_file.touch()
         self.outputs = outputs
         leftovers.remove(self.settings.folder, answer.over)
         if not answer.known:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -106,13 +107,17 @@ class Child:
                 self._process.stdin.close()
 
 
-def forkserver_command(socket: Path, user: str | None) -> list[str]:
-    """The fork server's argv, with this process as the parent it ends with. ``user``: who trials run as."""
+def forkserver_command(socket: Path, user: str | None, hide: Iterable[Path] = ()) -> list[str]:
+    """The fork server's argv, with this process as the parent it ends with.
+
+    ``user``: who trials run as. ``hide``: files that they must not read though they may be the same user's.
+    """
     module = "caviar_worker.forkserver"
     return [
         *(sys.executable, "-m", module),
         *("--socket", str(socket), "--parent", str(os.getpid())),
         *(() if user is None else ("--user", user)),
+        *(word for path in hide for word in ("--hide", str(path))),
     ]
 
 

@@ -218,10 +218,11 @@ def main() -> None:
         die_with_parent(int(sys.argv[1]))
     be_nice(os.getpid(), _NICENESS)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s copies %(levelname)s %(message)s")
-    prepare_mlflow()
+    settings = WorkerSettings.from_environ(os.environ)
+    prepare_mlflow(settings)
     import caviar_worker.store  # noqa: F401 - here, before a slot waits for it
 
-    copies = Copies(WorkerSettings.from_environ(os.environ))
+    copies = Copies(settings)
     fetching = ("Fetching checkpoints", copies.fetch_all)
     threading.Thread(target=for_ever, args=fetching, daemon=True).start()
     for_ever("Copying checkpoints", copies.copy_all)

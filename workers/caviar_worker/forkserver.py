@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from caviar_worker import zygote
+from caviar_worker.landlock import forbid_reading
 from caviar_worker.processes import adopt_orphans, die_with_parent, kill_group
 from caviar_worker.wire import Wire
 
@@ -295,11 +296,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="caviar_worker.forkserver")
     parser.add_argument("--socket", type=Path, required=True)
     parser.add_argument("--user", help="who trials run as; by default, who this process is")
+    parser.add_argument("--hide", type=Path, action="append", help="a file trials must not read")
     parser.add_argument("--parent", type=int, help="end when this process is no longer the parent")
     arguments = parser.parse_args()
     if arguments.parent and os.getppid() != arguments.parent:
         sys.exit(0)
     adopt_orphans()
+    if arguments.hide:
+        forbid_reading(arguments.hide)
     path: Path = arguments.socket
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)

@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from caviar.contract.gateway import MLFLOW
 from caviar.contract.names import ENV_API, ENV_BROKER, ENV_MLFLOW, ENV_WORKER_TOKEN
 from caviar.errors import InputError, Problem
+from caviar.secrets import GENERATE, equal_secrets, password_of, weakness, with_files
 from caviar_worker.cores import usable_cores
 from caviar_worker.gpus import usable_gpus
 from caviar_worker.user import wrong_user
 
 CPU = "cpu"
 """The class of workers that pin no trial to a GPU."""
-_PLACEHOLDERS = {"changeme", "change-me", "secret", "password", "token", "todo", "xxx"}
+SECRETS = (ENV_WORKER_TOKEN, ENV_BROKER)
+"""Variables that may be given as a file: ``CAVIAR_WORKER_TOKEN_FILE``."""
 _CLASS = re.compile(r"^[a-z0-9][a-z0-9_.-]{0,63}$")
 _STORE = re.compile(r"^(|mlflow|/.*|[a-z][a-z0-9+.-]*://.+)$")
 _SIZE = re.compile(r"^(?:([0-9]+(?:\.[0-9]+)?) ?([kMGT]?B))?$", re.IGNORECASE)
@@ -29,6 +32,7 @@ SAME = "same"
 """As the user of trials: the worker's own."""
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
+_BROKER_SOCKET = "broker.sock"
 _SOCKET_LIMIT = 100
 """Bytes of a unix socket's path: 108 on Linux, 104 on macOS, less some room."""
 
@@ -41,7 +45,9 @@ class WorkerSettings:
     """Where the scheduler's API answers, for instance ``http://127.0.0.1:8321``."""
     token: str
     broker: str
+    """Where Celery finds Redis: its own address, or ``broker_socket``."""
     mlflow: str
+    """The address of MLflow: below ``url`` where nothing else is said."""
     host: str
     slots: int
     resource_class: str
@@ -78,6 +84,7 @@ class WorkerSettings:
 
         Raises InputError that names every variable that is missing or wrong.
         """
+        environ = with_files(environ, SECRETS)
         problems: list[Problem] = []
 
         def needed(name: str, why: str) -> str:
@@ -98,16 +105,22 @@ class WorkerSettings:
                 Problem((ENV_API,), f"is {url!r}", "It starts with http:// or https://.")
             )
         token = needed(ENV_WORKER_TOKEN, "The service prints the workers' token when it starts.")
-        if token.lower() in _PLACEHOLDERS:
-            problems.append(Problem((ENV_WORKER_TOKEN,), "is a placeholder", "Set a real secret."))
-        broker = needed(ENV_BROKER, "For instance redis://host:6379/0.")
+        weak = weakness(token) if token else None
+        if weak is not None:
+            problems.append(Problem((ENV_WORKER_TOKEN,), weak, GENERATE))
+        broker = environ.get(ENV_BROKER, "").strip()
         if broker and urlsplit(broker).scheme not in ("redis", "rediss", "redis+socket"):
             problems.append(
                 Problem(
                     (ENV_BROKER,), "is not an address of Redis", "Use redis:// or redis+socket:///."
                 )
             )
-        mlflow = needed(ENV_MLFLOW, "It is the address of the MLflow server.")
+        password = password_of(broker)
+        weak = weakness(password) if password else None
+        if weak is not None:
+            problems.append(Problem((ENV_BROKER,), f"the password in it {weak}", GENERATE))
+        problems += equal_secrets({ENV_WORKER_TOKEN: token, ENV_BROKER: password})
+        mlflow = environ.get(ENV_MLFLOW, "").strip() or f"{url}{MLFLOW}"
         mlflow_store = environ.get(_MLFLOW_STORE, "").strip() or None
         if mlflow_store and not mlflow_store.startswith("sqlite:///"):
             problems.append(
@@ -200,7 +213,7 @@ class WorkerSettings:
         settings = cls(
             url=url,
             token=token,
-            broker=broker,
+            broker=broker or _through_the_service(run_dir),
             mlflow=mlflow,
             mlflow_store=mlflow_store,
             host=(environ.get("CAVIAR_WORKER_HOST") or socket.gethostname())[:128],
@@ -248,8 +261,19 @@ class WorkerSettings:
         } | ({"CUDA_VISIBLE_DEVICES": ",".join(self.gpus)} if self.gpus else {})
 
     @property
+    def behind_gateway(self) -> bool:
+        """Whether MLflow lies at the service's own address: then it wants a token as the service does."""
+        return self.mlflow.rstrip("/") == f"{self.url}{MLFLOW}"
+
+    @property
     def forkserver_socket(self) -> Path:
         return self.run_dir / "forkserver.sock"
+
+    @property
+    def broker_socket(self) -> Path | None:
+        """Where the agent joins Celery to Redis through the service; None where Celery goes to Redis itself."""
+        through = self.broker == _through_the_service(self.run_dir)
+        return self.run_dir / _BROKER_SOCKET if through else None
 
     @property
     def closing_file(self) -> Path:
@@ -257,9 +281,18 @@ class WorkerSettings:
         return self.run_dir / "closing"
 
     @property
+    def alive_file(self) -> Path:
+        """Touched with every heartbeat that the service answered: what a health check looks at."""
+        return self.run_dir / "alive"
+
+    @property
     def full_file(self) -> Path:
         """Exists while the host has no room for another trial."""
         return self.run_dir / "full"
+
+
+def _through_the_service(run_dir: Path) -> str:
+    return f"redis+socket://{run_dir / _BROKER_SOCKET}"
 
 
 def _words(value: str) -> tuple[str, ...]:

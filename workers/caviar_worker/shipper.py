@@ -290,7 +290,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s shipper %(levelname)s %(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     settings = WorkerSettings.from_environ(os.environ)
-    prepare_mlflow()
+    prepare_mlflow(settings)
     from caviar_worker.mlflow_client import Runs
 
     shipper = Shipper(

@@ -22,8 +22,15 @@ from typing import IO
 from pydantic import ValidationError
 
 from caviar.contract.bundle import BundleError
-from caviar.contract.messages import Assignment, ClaimRequest, Finish, Ticket, Trainer
-from caviar.contract.names import ENV_MLFLOW
+from caviar.contract.messages import (
+    Assignment,
+    ClaimRequest,
+    Finish,
+    PassRequest,
+    Ticket,
+    Trainer,
+)
+from caviar.contract.names import ENV_MLFLOW, ENV_MLFLOW_TOKEN
 from caviar.contract.offers import why_not
 from caviar_worker import output, spool
 from caviar_worker.bundles import Bundles
@@ -249,6 +256,11 @@ def _run_trainer(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> E
         if run_id is None:
             return Ending("stopped" if folder.stop_reason() == "stop" else "released")
         environ |= {"MLFLOW_RUN_ID": run_id, ENV_MLFLOW: slot.settings.mlflow}
+        if slot.settings.behind_gateway:
+            try:
+                environ |= _pass_of(slot, folder)
+            except Refused as error:
+                return Ending("released", error=f"The trial got no pass to MLflow: {error}")
     if assignment.attempt > 1 and slot.settings.checkpoints and not command:
         fetch(folder, partial(_asked_to_end, slot, folder))
     exit = _run(slot, folder, assignment, environ)
@@ -389,6 +401,23 @@ def _wait_for_run(slot: Slot, folder: AttemptFolder) -> str | None:
         if _asked_to_end(slot, folder):
             return None
         time.sleep(POLL_S / 2)
+
+
+def _pass_of(slot: Slot, folder: AttemptFolder) -> dict[str, str]:
+    """What the trial shows to MLflow, a token of its own, as variables for it.
+
+    Raises Refused where the claim does not hold any more, or the scheduler is away and the trial is asked to end.
+    """
+    claim = read_json(folder.claim) or {}
+    request = PassRequest(trial=folder.trial, attempt=folder.attempt, nonce=str(claim["nonce"]))
+    while True:
+        try:
+            token = slot.scheduler.trial_pass(request)
+            return {} if token is None else {ENV_MLFLOW_TOKEN: token}
+        except Away as error:
+            if _asked_to_end(slot, folder):
+                raise Refused(str(error), 503) from None
+        _rest(slot, AGAIN_S)
 
 
 def _metrics_of_run(slot: Slot, folder: AttemptFolder) -> dict[str, float]:

@@ -13,12 +13,24 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 from caviar.adapters.sql import Store, StudyRecord, Teams, TokenRow
 from caviar.api.origin import address_of, neighbourhood
 from caviar.api.rates import Limits, Rates
+from caviar.api.sessions import READS, Origin
 from caviar.contract.access import Role
-from caviar.teams import LOCAL, Caller, digest_of, identifier_of
+from caviar.contract.gateway import COOKIE
+from caviar.teams import (
+    LOCAL,
+    ROLES_OF_PERSONS,
+    SESSION_S,
+    WORKERS,
+    Caller,
+    Signer,
+    digest_of,
+    identifier_of,
+)
 
 log = logging.getLogger("caviar.access")
 
@@ -26,12 +38,16 @@ SEEN_EVERY_S = 60.0
 GUESSABLE = 32
 """Tokens that are shorter may be a person's invention."""
 UNKNOWN = "No token, or none of this service: `caviar token create` makes one."
+NO_SESSION = "Nobody is logged in with this cookie any more: /login takes a token."
+OTHER_ORIGIN = "A page of another origin asked for this with your session."
 
 
 class Access:
     """Tokens as they are now. This process is the only one that makes and revokes them, so it keeps them in memory.
 
-    ``token`` and ``worker_token`` are the service's own, from its settings: an operator's and the workers'.
+    ``token`` and ``worker_token`` are the service's own, from its settings: an operator's and the workers'. A request
+    without a token may have the cookie of a session, which is as good as the token that it was opened with; where it
+    changes something it has to come from a page of the service itself (``origin``).
 
     An address from which too many wrong tokens came hears 429, but a right token still counts: people share addresses,
     and one of them with an old token must not lock out the others, or the workers. The 256 bits of a token that the
@@ -39,10 +55,17 @@ class Access:
     """
 
     def __init__(
-        self, teams: Teams, token: str, worker_token: str, rates: Rates | None = None
+        self,
+        teams: Teams,
+        token: str,
+        worker_token: str,
+        rates: Rates | None = None,
+        origin: Origin | None = None,
     ) -> None:
         self.teams = teams
         self.limits = Limits(rates or Rates())
+        self.origin = origin or Origin(None)
+        self.signer = Signer(token)
         self._token = token
         self._worker_token = worker_token
         self._lock = threading.Lock()
@@ -57,58 +80,114 @@ class Access:
         """Who calls.
 
         Raises:
-            HTTPException: 401 where the token is none of this service's, expired or revoked; 429 where it asks too
-                often, or where too many wrong ones came from its address.
+            HTTPException: 401 where the token is none of this service's, expired or revoked; 403 where a page of
+                another origin sent the session along; 429 where it asks too often, or where too many wrong tokens
+                came from its address.
         """
         known: Caller | None = getattr(request.state, "caller", None)
         if known is not None:  # asked already: it counts once
             return known
-        given = self._given(request)
-        if _same(given, self._token):
-            found = LOCAL
+        session = request.cookies.get(COOKIE)
+        if session is not None and "authorization" not in request.headers:
+            found = self._of_session(session)
+            if request.method not in READS and not self.origin.is_own(request):
+                raise HTTPException(403, OTHER_ORIGIN)
         else:
-            row = await self._valid(request, given)
-            if row is None or row.role == "worker":
-                raise self._refused(request, row)
-            found = Caller(row.name, row.role, row.team, row.id)
-            self.limits.request(row.id)
+            found = await self._of_token(request, self._given(request))
+        if found != LOCAL:
+            self.limits.request(found.token)
         request.state.caller = found
         return found
 
+    async def log_in(self, request: Request, token: str) -> tuple[str, float]:
+        """A session for the owner of a token, and its length in seconds. Raises HTTPException as ``caller``."""
+        if 0 < len(token) < GUESSABLE:
+            self.limits.spent(neighbourhood(address_of(request)))
+        found = await self._of_token(request, token)
+        request.state.caller = found
+        row = self._known.get(found.token)
+        now = self.teams.clock()
+        end = now + SESSION_S
+        if row is not None and row.expires is not None:
+            end = min(end, row.expires)
+        return self.signer.session(found.token, end), end - now
+
+    def session_of(self, request: Request) -> Caller | None:
+        """Who is logged in with the cookie; None where nobody is."""
+        try:
+            return self._of_session(request.cookies.get(COOKIE, ""))
+        except HTTPException:
+            return None
+
+    def is_worker(self, request: Request) -> bool:
+        """Whether a worker calls. Raises nothing: a wrong token is somebody else's to refuse."""
+        given = bearer(request)
+        if _same(given, self._worker_token):
+            return True
+        row = self._row(given)
+        return row is not None and row.role == "worker" and row.holds(self.teams.clock())
+
+    async def _of_token(self, request: Request, given: str) -> Caller:
+        if _same(given, self._token):
+            return LOCAL
+        row = await self._valid(request, given)
+        if row is None or row.role == "worker":
+            raise self._refused(request, row, given)
+        return Caller(row.name, row.role, row.team, row.id)
+
+    def _of_session(self, session: str) -> Caller:
+        now = self.teams.clock()
+        identifier = self.signer.session_token(session, now)
+        if identifier == LOCAL.token:
+            return LOCAL
+        row = self._known.get(identifier) if identifier else None
+        if row is None or row.role not in ROLES_OF_PERSONS:
+            raise HTTPException(401, NO_SESSION, {"WWW-Authenticate": "Bearer"})
+        if not row.holds(now):
+            raise HTTPException(401, _no_longer(row, now), {"WWW-Authenticate": "Bearer"})
+        return Caller(row.name, row.role, row.team, row.id)
+
     def holds(self, caller: Caller) -> bool:
         """Whether what let the caller in still does: a stream that is open outlives many a token."""
-        if caller == LOCAL:
+        if caller in (LOCAL, WORKERS):
             return True
         row = self._known.get(caller.token)
         return row is not None and row.team == caller.team and row.holds(self.teams.clock())
 
-    async def worker(self, request: Request) -> None:
-        """Raises HTTPException 401 unless a worker calls, or 429 as above."""
+    async def worker(self, request: HTTPConnection) -> Caller:
+        """Which worker calls. Raises HTTPException 401 where none does, or 429 as above."""
         given = self._given(request)
         if _same(given, self._worker_token):
-            return
+            return WORKERS
         row = await self._valid(request, given)
         if row is None or row.role != "worker":
-            raise self._refused(request, row)
+            raise self._refused(request, row, given)
+        return Caller(row.name, "worker", None, row.id)
 
-    def _given(self, request: Request) -> str:
+    def _given(self, request: HTTPConnection) -> str:
         given = bearer(request)
         if 0 < len(given) < GUESSABLE:
             self.limits.spent(neighbourhood(address_of(request)))
         return given
 
-    async def _valid(self, request: Request, given: str) -> TokenRow | None:
+    async def _valid(self, request: HTTPConnection, given: str) -> TokenRow | None:
         """The token's row where it holds; None where there is none. HTTPException 401 where it no longer holds."""
+        row = self._row(given)
+        if row is None:
+            return None
+        now = self.teams.clock()
+        if not row.holds(now):
+            raise self._refused(request, row, given, _no_longer(row, now))
+        if row.used is None or now - row.used > SEEN_EVERY_S:
+            self._seen(row, now)
+            await run_in_threadpool(self.teams.seen, row.id, now)
+        return row
+
+    def _row(self, given: str) -> TokenRow | None:
         identifier = identifier_of(given)
         row = self._known.get(identifier) if identifier else None
         if row is None or not hmac.compare_digest(row.digest, digest_of(given)):
             return None
-        now = self.teams.clock()
-        if not row.holds(now):
-            raise self._refused(request, row, _no_longer(row, now))
-        if row.used is None or now - row.used > SEEN_EVERY_S:
-            self._seen(row, now)
-            await run_in_threadpool(self.teams.seen, row.id, now)
         return row
 
     def _seen(self, row: TokenRow, now: float) -> None:
@@ -117,9 +196,11 @@ class Access:
             if self._known.get(row.id) is row:
                 self._known[row.id] = replace(row, used=now)
 
-    def _refused(self, request: Request, row: TokenRow | None, why: str = UNKNOWN) -> HTTPException:
+    def _refused(
+        self, request: HTTPConnection, row: TokenRow | None, given: str, why: str = UNKNOWN
+    ) -> HTTPException:
         """401, or 429 where too many came from there. The log names the token's id, if anything."""
-        if "authorization" in request.headers:
+        if given or "authorization" in request.headers:
             address = address_of(request)
             self.limits.wrong(neighbourhood(address))
             about = f"of token {row.id}" if row else "with a wrong token"
@@ -194,7 +275,7 @@ def _same(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode(), wanted.encode())
 
 
-def bearer(request: Request) -> str:
+def bearer(request: HTTPConnection) -> str:
     """The token of a request; empty where it has none."""
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     return given if scheme.lower() == "bearer" else ""

@@ -16,8 +16,10 @@ from caviar.api.bundles import bundle_routes, worker_bundle_route
 from caviar.api.events import event_routes
 from caviar.api.feed import Feed
 from caviar.api.figures import Figures
+from caviar.api.gate import gate_route
 from caviar.api.health import AskBroker, Parts, health_routes
 from caviar.api.limits import Limits
+from caviar.api.login import login_routes
 from caviar.api.metrics import Metrics, Watched, metrics_routes
 from caviar.api.origin import OnlyHosts
 from caviar.api.present import Presenter, worker_views
@@ -57,8 +59,8 @@ def create_app(
     feed, metrics = Feed(store, presenter), Metrics()
     app.state.access, app.state.store = access, store
     app.state.answers, app.state.feed, app.state.metrics = Answers(store.engine), feed, metrics
-    for_workers = worker_routes(scheduler, access, metrics)
-    app.router.routes += for_workers  # the first to be matched
+    plain = [*worker_routes(scheduler, access, metrics), gate_route(access, scheduler.runs)]
+    app.router.routes += plain  # the first to be matched
     app.router.routes.append(worker_bundle_route(access, store.bundles))
     app.include_router(study_routes(access, store, scheduler, presenter))
     app.include_router(team_routes(access, scheduler))
@@ -66,6 +68,7 @@ def create_app(
     app.include_router(bundle_routes(access, store.bundles))
     app.include_router(queue_routes(access, store, presenter.outlook))
     app.include_router(_service_routes(scheduler))
+    app.include_router(login_routes(access))
     parts = Parts(store, scheduler, ask_broker)
     app.include_router(health_routes(parts))
     figures = Figures(scheduler, store, parts)
@@ -75,7 +78,7 @@ def create_app(
         app.add_middleware(OnlyHosts, names=hosts)
     add_problem_handlers(app)
     app.add_middleware(Limits, bodies={"/api/v1/bundles/": MOST_COMPRESSED})
-    app.add_middleware(Watched, metrics=metrics, plain=[route.path for route in for_workers])
+    app.add_middleware(Watched, metrics=metrics, plain=[route.path for route in plain])
     openapi.describe(app)
     return app
 

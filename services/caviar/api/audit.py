@@ -21,9 +21,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from caviar.adapters.sql import Store, StudyRecord, Teams
 from caviar.api.origin import address_of
+from caviar.api.sessions import READS
 from caviar.teams import Caller
 
-READS = frozenset({"GET", "HEAD", "OPTIONS"})
 WORKERS = "/api/v1/worker/"
 """What workers report is the trials' own record."""
 OF_A_STUDY = ("state", "reason", "priority", "place", "shared")

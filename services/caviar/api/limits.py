@@ -33,12 +33,15 @@ class Limits:
         self._bodies = sorted(given.items(), key=lambda entry: -len(entry[0]))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         refused = _refused(scope)
         if refused is not None:
             await problem(*refused)(scope, receive, send)
+            return
+        if scope["type"] == "websocket":  # its messages have a limit of their own: see serving
+            await self._app(scope, receive, send)
             return
         most = self._most(scope["path"])
         length = _length(scope)

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Final, get_args
 
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client import Counter as Counted
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.concurrency import run_in_threadpool
@@ -58,6 +58,9 @@ class Metrics:
             "Turns of the scheduler.",
             buckets=SECONDS,
             registry=self.registry,
+        )
+        self.lines = Gauge(
+            "caviar_broker_lines", "Connections of workers to the broker.", registry=self.registry
         )
 
 

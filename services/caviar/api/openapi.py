@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from caviar.api.problems import MEDIA_TYPE
+from caviar.contract.gateway import COOKIE
 from caviar.contract.views import ProblemView
 
 PATH: Final = "/api/v1/openapi.json"
@@ -46,14 +47,17 @@ def _described(app: FastAPI) -> dict[str, Any]:
     schemas["ProblemView"] = ProblemView.model_json_schema(
         ref_template="#/components/schemas/{model}"
     )
-    parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    parts["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer"},
+        "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+    }
     parts["responses"] = {
         "Problem": {
             "description": "A problem: `type` says which.",
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemView"}}},
         }
     }
-    found["security"] = [{"token": []}]
+    found["security"] = [{"token": []}, {"session": []}]
     for path, method, operation in _operations(found):
         operation["tags"] = [_tag(path)]
         answers = operation["responses"]

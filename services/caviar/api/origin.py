@@ -6,8 +6,8 @@ import ipaddress
 import re
 from collections.abc import Collection
 
-from fastapi import Request
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from caviar.api.problems import problem
@@ -18,7 +18,7 @@ LOCAL = "local"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def address_of(request: Request) -> str:
+def address_of(request: HTTPConnection) -> str:
     """The caller's IP address.
 
     Behind a proxy that the operator named it is the one that the proxy saw: uvicorn has replaced it by then, and reads
@@ -66,7 +66,10 @@ class OnlyHosts:
         self._names = frozenset(name.lower() for name in names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _name(Headers(scope=scope)) not in self._names:
+        if (
+            scope["type"] in ("http", "websocket")
+            and _name(Headers(scope=scope)) not in self._names
+        ):
             told = (
                 "This service does not answer to that name. CAVIAR_HOSTS lists those it answers to."
             )

@@ -28,10 +28,13 @@ from caviar.contract.messages import (
     Heartbeat,
     Hello,
     Message,
+    PassAnswer,
+    PassRequest,
     RunRequest,
     Shipped,
 )
 from caviar.scheduler import Scheduler
+from caviar.teams import Pass
 
 Body = TypeVar("Body", bound=Message)
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -49,6 +52,13 @@ def worker_routes(scheduler: Scheduler, access: Access, metrics: Metrics) -> lis
         answer = scheduler.finish(message)
         metrics.finishes.labels(message.outcome, answer.verdict).inc()
         return answer
+
+    def trial_pass(message: PassRequest) -> PassAnswer:
+        team = scheduler.holder(message)
+        if team is None:
+            raise HTTPException(409, f"No worker holds {message.trial} with this claim.")
+        given = Pass(team, message.trial, message.attempt)
+        return PassAnswer(token=access.signer.trial_pass(given))
 
     def post(path: str, kind: type[Body], call: Callable[[Body], BaseModel]) -> Route:
         async def endpoint(request: Request) -> Response:
@@ -81,6 +91,7 @@ def worker_routes(scheduler: Scheduler, access: Access, metrics: Metrics) -> lis
         post("finish", Finish, finish),
         post("heartbeat", Heartbeat, scheduler.heartbeat),
         post("hello", Hello, scheduler.hello),
+        post("pass", PassRequest, trial_pass),
         Route("/api/v1/worker/run", run_of, methods=["POST"]),
         Route("/api/v1/worker/shipped", shipped, methods=["POST"]),
         Route("/api/v1/worker/studies/{study_id}/ship-target", ship_target, methods=["GET"]),

@@ -452,6 +452,14 @@ def completion(shell: str) -> int:
 
 
 @app.command()
+def migrate() -> None:
+    """Bring the databases of a team's service up to date, and end (a process of the service)."""
+    from caviar.bootstrap import run_migrate
+
+    run_migrate()
+
+
+@app.command()
 def scheduler() -> None:
     """Run the scheduler with its API (a process of the service)."""
     from caviar.bootstrap import run_scheduler
@@ -465,6 +473,14 @@ def refiner() -> None:
     from caviar.bootstrap import run_refiner
 
     run_refiner()
+
+
+@app.command()
+def mlflow() -> None:
+    """Run MLflow's server for a gateway (a process of the service)."""
+    from caviar.bootstrap import run_mlflow
+
+    run_mlflow()
 
 
 @app.command()

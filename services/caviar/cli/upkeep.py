@@ -38,10 +38,11 @@ def rebuild_store(home: Path | None, mlflow: str | None, missing: bool, as_json:
 
     screen = console(stderr=True)
     with screen.status("Looking for studies in MLflow") as status:
-        if home is None and "CAVIAR_DATABASE_URL" in os.environ:
+        if home is None and {"CAVIAR_DATABASE_URL", "CAVIAR_DATABASE_URL_FILE"} & os.environ.keys():
             configured = settings.from_environment()
             _refuse_running(configured.bind, configured.port)
             uri = mlflow or configured.mlflow_uri
+            bootstrap.be_the_service(configured)
             found = bootstrap.rebuild_store(
                 configured.database_url, uri, missing=missing, tell=_teller(status)
             )

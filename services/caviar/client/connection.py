@@ -18,7 +18,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from caviar.client.home import default_home
 from caviar.contract.access import WhoAmI
-from caviar.contract.names import ENV_API
+from caviar.contract.names import ENV_API, ENV_TOKEN
 from caviar.contract.queue import QueueView, QuotaUse, Quote, StudyEdit
 from caviar.contract.upkeep import Finding
 from caviar.contract.views import (
@@ -38,6 +38,7 @@ from caviar.contract.views import (
 )
 from caviar.contract.webhooks import DeliveryView, IssuedWebhook, NewWebhook, WebhookView
 from caviar.errors import CaviarError, InputError, NotAllowed, Problem, ServiceError
+from caviar.secrets import with_files
 
 TIMEOUT_S = 30.0
 DOCTOR_S = 1000.0
@@ -57,6 +58,10 @@ RETRIES_S = (0.2, 1.0, 3.0)
 """Waits before what creates something is sent again, when the connection broke before the answer came."""
 
 
+_OF_A_GATEWAY = frozenset({502, 504})
+"""What stands before a service says this where the service breaks off: as when the connection itself broke."""
+
+
 class _Unanswered(ServiceError):
     """The connection broke: the service may have done it, or not."""
 
@@ -67,9 +72,17 @@ class Address:
     token: str | None = None
 
 
+def own_token() -> str | None:
+    """CAVIAR_TOKEN, else what is in the file that CAVIAR_TOKEN_FILE names. InputError where that cannot be read.
+
+    The variable goes first: a person in the service's container gives it to be somebody else than the service.
+    """
+    return os.environ.get(ENV_TOKEN) or with_files(os.environ, (ENV_TOKEN,)).get(ENV_TOKEN)
+
+
 def find_service() -> Address:
     """The service that commands talk to. Raises ServiceError where none is known."""
-    url, token = os.environ.get(ENV_API), os.environ.get("CAVIAR_TOKEN")
+    url, token = os.environ.get(ENV_API), own_token()
     if url:
         return Address(url.rstrip("/"), token)
     noted = default_home() / "service.json"
@@ -268,6 +281,8 @@ class Client:
     ) -> T:
         headers = None if key is None else {"Idempotency-Key": key}
         response = self._answer(method, path, body, query, timeout_s, headers)
+        if response.status_code in _OF_A_GATEWAY:
+            raise _Unanswered(f"The gateway at {self.url} got no answer of the service. Try again.")
         if response.status_code >= 300:
             raise error_of(response.status_code, response.text)
         try:

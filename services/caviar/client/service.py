@@ -18,7 +18,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from caviar.client.connection import Address, Client, find_service
+from caviar.client.connection import Address, Client, find_service, own_token
 from caviar.client.home import user_name
 from caviar.client.study import Study
 from caviar.contract.access import WhoAmI
@@ -42,7 +42,7 @@ def connect(url: str | None = None, token: str | None = None) -> Service:
         known = find_service()
         address = Address(known.url, token or known.token)
     else:
-        address = Address(url.rstrip("/"), token or os.environ.get("CAVIAR_TOKEN"))
+        address = Address(url.rstrip("/"), token or own_token())
     service = Service(Client(address))
     try:
         service.whoami()

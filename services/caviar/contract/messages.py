@@ -291,6 +291,19 @@ class FinishAnswer(Message):
     verdict: Literal["accepted", "duplicate", "fenced"]
 
 
+class PassRequest(Message):
+    """Whoever holds a claim asks for what its trial shows to MLflow: only where MLflow is behind the gateway."""
+
+    trial: Identifier
+    attempt: Attempt
+    nonce: str = Field(max_length=64)
+
+
+class PassAnswer(Message):
+    token: str = Field(repr=False)
+    """Good for MLflow's routes of the team's experiments, while this attempt runs."""
+
+
 class Shipped(Message):
     """These trials' runs are complete in MLflow."""
 

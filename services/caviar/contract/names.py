@@ -13,6 +13,10 @@ def queue_name(resource_class: str) -> str:
     return f"caviar.{resource_class}"
 
 
+BROKER_PATH = "/api/v1/broker"
+"""The WebSocket through which workers come to Redis."""
+
+
 def trial_id(study_id: str, number: int, rebuilt: int = 0) -> str:
     """A function of study and number: creating a trial twice is a conflict, not a second trial.
 
@@ -77,6 +81,8 @@ TAG_GIT_COMMIT = "mlflow.source.git.commit"
 
 # Environment of the processes (the full list of settings is in caviar.settings).
 ENV_API = "CAVIAR_URL"
+ENV_TOKEN = "CAVIAR_TOKEN"  # noqa: S105 - the variable's name, not a token
 ENV_WORKER_TOKEN = "CAVIAR_WORKER_TOKEN"  # noqa: S105 - the variable's name, not a token
 ENV_BROKER = "CAVIAR_BROKER_URL"
 ENV_MLFLOW = "MLFLOW_TRACKING_URI"
+ENV_MLFLOW_TOKEN = "MLFLOW_TRACKING_TOKEN"  # noqa: S105

@@ -15,6 +15,7 @@ from caviar.adapters.sql import Store, StudyRecord, standing
 from caviar.contract.views import TrialState
 from caviar.errors import ServiceError
 from caviar.refinement import entries, priming, publish
+from caviar.refinement.granting import Granting
 from caviar.refinement.refiner import Recorded, ended_trials
 from caviar.refinement.setbacks import Setbacks
 from caviar.studies.life import ENDED, OPEN
@@ -51,8 +52,15 @@ class _Case:
 class Keeper:
     """The record of every study that is not closed."""
 
-    def __init__(self, store: Store, record: Record, recorded: dict[str, Recorded]) -> None:
-        """``recorded`` takes what is read: trial id -> its result in MLflow."""
+    def __init__(
+        self,
+        store: Store,
+        record: Record,
+        recorded: dict[str, Recorded],
+        granting: Granting | None = None,
+    ) -> None:
+        """``recorded`` takes what is read: trial id -> its result in MLflow. ``granting``: where MLflow authorizes."""
+        self._granting = granting
         self._store = store
         self._record = record
         self._recorded = recorded
@@ -87,6 +95,8 @@ class Keeper:
                 goes on from it.
         """
         failed: ServiceError | None = None
+        if self._granting is not None:
+            self._granting.turn()
         self._priors, self._points = self._store.prior_counts(), self._store.waiting_points()
         for record in self._store.studies(closed=False):
             if self._setbacks.waits(record.id):
@@ -113,6 +123,8 @@ class Keeper:
     def _keep(self, record: StudyRecord, case: _Case) -> None:
         if record.run_id is None or record.experiment_id is None:
             experiment_id, run_id = publish.open_study(self._record, record, case.study)
+            if self._granting is not None:
+                self._granting.opened(record.team, experiment_id)
             self._store.set_study_run(record.id, experiment_id, run_id)
             return
         self._write(record, case)

@@ -84,11 +84,12 @@ class Refiner:
         self._cases: dict[str, _Case] = {}
         self._setbacks = Setbacks()
 
-    def run(self, stop: threading.Event) -> None:
-        """Turn until ``stop`` is set. A turn that fails is logged and tried again."""
+    def run(self, stop: threading.Event, turned: Callable[[], None] = lambda: None) -> None:
+        """Turn until ``stop`` is set; ``turned`` is called after each turn. One that fails is logged and repeated."""
         while not stop.is_set():
             try:
                 self.turn()
+                turned()
             except Exception:
                 log.exception("a turn of the refiner failed; trying again")
                 stop.wait(RETRY_S)

@@ -22,12 +22,13 @@ from caviar.contract.messages import (
     HeartbeatAnswer,
     Hello,
     HelloAnswer,
+    PassRequest,
     RunAnswer,
     RunRequest,
     Shipped,
     ShipTarget,
 )
-from caviar.contract.names import queue_name
+from caviar.contract.names import queue_name, study_of
 from caviar.contract.queue import StudyEdit
 from caviar.contract.views import (
     AddedTrial,
@@ -57,7 +58,7 @@ from caviar.scheduler.tickets import SendTicket, Tickets
 from caviar.search import Round, first_round
 from caviar.studies.life import ENDED
 from caviar.studies.spec import load_study, refuse_missing
-from caviar.teams import DEFAULT_TEAM
+from caviar.teams import DEFAULT_TEAM, Pass
 
 log = logging.getLogger("caviar.scheduler")
 
@@ -358,6 +359,30 @@ class Scheduler:
         """Compare-and-set on (trial, attempt, running); a replay is a duplicate, a stale attempt is fenced."""
         with self._lock:
             return self._counter.finish(message)
+
+    def holder(self, message: PassRequest) -> str | None:
+        """The team of a trial that runs, where the claim is the sender's; None else."""
+        found = self._running(message.trial, message.attempt)
+        if found is None or found[1].nonce != message.nonce:
+            return None
+        return found[0]
+
+    def runs(self, given: Pass) -> bool:
+        """Whether this attempt of a team's trial runs, and its study is not over. Without the lock: it is asked for
+        each of a script's requests to MLflow."""
+        found = self._running(given.trial, given.attempt)
+        return found is not None and found[0] == given.team
+
+    def _running(self, trial: str, attempt: int) -> tuple[str, TrialRow] | None:
+        """The team and the row of an attempt that runs, of a study that is not over."""
+        desk = self._desks.find(study_of(trial))
+        number = trial.rpartition("-")[2]
+        if desk is None or desk.record.state in ENDED or not number.isdecimal():
+            return None
+        row = desk.by_state["running"].get(int(number))
+        if row is None or (row.id, row.attempt) != (trial, attempt):
+            return None
+        return desk.record.team, row
 
     def trust(self, host: str) -> None:
         """Give a host that was set aside work again. Raises NotAllowed where it was not."""

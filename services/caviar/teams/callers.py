@@ -36,3 +36,5 @@ class Caller:
 
 LOCAL: Final = Caller("operator", "operator", None, "service")
 """Whoever has the service's own token: the person of an embedded service, the operator of a team's."""
+WORKERS: Final = Caller("worker", "worker", None, "workers")
+"""Whoever has the service's own token for workers."""

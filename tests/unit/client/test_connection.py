@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -165,3 +166,21 @@ def test_trials_beyond_one_page_are_all_given() -> None:
     ended, cursor = finished_after(fetch, -1, set(), frozenset({"done"}))
     assert [t.number for t in ended] == list(range(amount))
     assert cursor == amount - 1
+
+
+@pytest.mark.parametrize("status", [502, 504])
+def test_what_a_gateway_could_not_bring_to_the_service_is_sent_again(
+    service: Service, client: Client, status: int
+) -> None:
+    """As when the connection broke: the study may be there or not, and its key says which. What only reads is told."""
+    service.problem("POST /studies", status, "away")
+    service.problem("GET /studies", status, "away")
+    with pytest.raises(ServiceError, match="got no answer of the service"):
+        client.studies()
+    back = (201, {"id": "a-1", "warnings": []})
+    timer = threading.Timer(0.1, lambda: service.answers.update({"POST /studies": back}))
+    timer.start()
+    assert client.submit(Submission(text="name: a")).id == "a-1"
+    timer.join()
+    sent = [request for request in service.requests if request[0] == "POST"]
+    assert len(sent) >= 2

@@ -21,7 +21,7 @@ from tests.support.disks import SmallDisk, small_disk
 GB = 1_000_000_000
 ENVIRON = {
     "CAVIAR_URL": "http://127.0.0.1:1",
-    "CAVIAR_WORKER_TOKEN": "t-123",
+    "CAVIAR_WORKER_TOKEN": "a-token-of-the-tests",
     "CAVIAR_BROKER_URL": "redis://127.0.0.1:1/0",
     "MLFLOW_TRACKING_URI": "http://127.0.0.1:1",
 }

@@ -144,6 +144,17 @@ class Store:
         with self._reader.begin() as connection:
             return [_study(row) for row in connection.execute(query)]
 
+    def experiments(self) -> dict[str, frozenset[str]]:
+        """The MLflow experiments of each team's studies, by their ids; teams without one are left out."""
+        query = select(studies.c.team, studies.c.experiment_id).distinct()
+        found: dict[str, set[str]] = {}
+        with self._reader.begin() as connection:
+            for team, experiment in connection.execute(
+                query.where(studies.c.experiment_id.is_not(None))
+            ):
+                found.setdefault(team, set()).add(experiment)
+        return {team: frozenset(ids) for team, ids in found.items()}
+
     def newest_studies(
         self,
         limit: int,

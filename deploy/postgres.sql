@@ -1,2 +1,0 @@
--- MLflow keeps its tables in a database of its own.
-CREATE DATABASE mlflow;
