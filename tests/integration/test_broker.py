@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -66,11 +67,11 @@ def refused(url: str, token: str | None) -> tuple[int, str]:
 def ended(worker: Line, within: float) -> tuple[int, str]:
     """The code and the reason with which the service ends the line, in so many seconds."""
     deadline = time.monotonic() + within
-    with pytest.raises(ConnectionClosed) as caught:
+    try:
         while True:
             worker.connection.recv(timeout=max(0.01, deadline - time.monotonic()))
-    close = caught.value.rcvd
-    return (close.code, close.reason) if close else (1006, "")
+    except ConnectionClosed as closed:
+        return (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (1006, "")
 
 
 def test_a_ticket_comes_through(worker: Line, guarded: RedisServer) -> None:
@@ -123,14 +124,12 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("command", REFUSED, ids=" ".join)
-def test_a_worker_takes_tickets_and_does_nothing_else(
-    worker: Line, operator: redis.Redis, command: tuple[str, ...]
-) -> None:
+def test_a_worker_takes_tickets_and_does_nothing_else(worker: Line, operator: redis.Redis) -> None:
     """Not read, not write, not look around: so who has a worker's token can forge no ticket."""
     operator.set("other", "secret")
     operator.lpush(queue_name("cpu"), "ticket")
-    assert worker.ask(*command).startswith(b"-NOPERM")
+    for command in REFUSED:
+        assert worker.ask(*command).startswith(b"-NOPERM"), command
     assert operator.get("other") == b"secret"
     assert operator.lrange(queue_name("cpu"), 0, -1) == [b"ticket"]
     assert worker.ask("PING") == b"+PONG\r\n"
@@ -274,7 +273,7 @@ def test_what_is_no_command_ends_the_line(service: Serving, operator: redis.Redi
     with line(service.url, WORKER_TOKEN) as worker:
         before = operator.info("memory")["used_memory"]
         worker.connection.send(b"*2\r\n$4\r\nPING\r\n$500000000\r\n")
-        with pytest.raises(ConnectionClosed):
+        with suppress(ConnectionClosed):
             for _ in range(1000):
                 worker.connection.send(b"x" * 30_000)
         assert ended(worker, 5.0) == (1008, "too much was sent without waiting for an answer")
@@ -303,7 +302,7 @@ def test_who_does_not_read_is_not_answered_into_memory(
         before = process.memory_info().rss
         raw.settimeout(0.5)
         sent = 0
-        with pytest.raises(OSError, match="timed out|reset|Broken pipe"):
+        with suppress(OSError):  # nobody takes more, or it is cut
             while sent < 500_000_000:
                 sent += raw.send((frame + ping) * 100)
         assert sent < 20_000_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.testclient import WebSocketDenialResponse
 
 from caviar.adapters.sql import Store, Teams, migrate, open_engine
 from caviar.api import create_app
@@ -55,6 +56,16 @@ def test_any_other_name_is_refused_before_any_route(alone: TestClient, host: str
     answer = alone.get("/api/v1/health", headers={"Host": host})
     assert answer.status_code == 421
     assert "CAVIAR_HOSTS" in answer.json()["detail"]
+
+
+def test_a_websocket_asks_the_name_too(alone: TestClient) -> None:
+    """A page may open one to anywhere: nothing of the browser's own keeps it from that."""
+    with (
+        pytest.raises(WebSocketDenialResponse) as caught,
+        alone.websocket_connect("/api/v1/broker", headers={"Host": "evil.example"}),
+    ):
+        pass
+    assert caught.value.status_code == 421
 
 
 def test_two_hosts_are_none(alone: TestClient) -> None:

@@ -124,6 +124,7 @@ def worker_host(
     slots: int = 2,
     store: str | None = None,
     name: str = "host-1",
+    broker: str | None = None,
     **more: Any,
 ) -> Iterator[Host]:
     """A host that starts no process until ``start``; whatever is left at the end is killed.
@@ -133,7 +134,7 @@ def worker_host(
     settings = WorkerSettings(
         url=desk.url,
         token=TOKEN,
-        broker=redis.url,
+        broker=broker or redis.url,
         mlflow=mlflow,
         mlflow_store=store,
         host=name,

@@ -14,6 +14,7 @@ import httpx2
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from caviar.adapters.queue import ticket_sender
 from caviar.adapters.redis_door import Door
 from caviar.adapters.sql import Store, Teams, migrate, open_engine
 from caviar.adapters.sql.webhooks import Webhooks
@@ -30,11 +31,11 @@ from caviar.scheduler import Scheduler
 from caviar.scheduler.loop import Loop
 from caviar.teams import new_token
 from caviar.webhooks import Allowed
-from tests.support import wait_until
+from tests.support import desk, wait_until
 from tests.support.servers import free_port
 
 TOKEN = "a-client-token-of-the-tests"
-WORKER_TOKEN = "a-worker-token-of-the-tests"
+WORKER_TOKEN = desk.TOKEN
 STUDY = """\
 name: {name}
 metric: {{name: loss, goal: minimize}}
@@ -147,34 +148,31 @@ def serving(
     broker: str | None = None,
     public_url: str | None = None,
     lease_s: float = 60,
+    port: int | None = None,
+    **listens: Any,
 ) -> Iterator[Serving]:
     """Until the end of the block. Another one in the same folder is the same service, started again."""
     engine = open_engine(database or f"sqlite:///{folder / 'caviar.db'}")
     migrate(engine)
     store = Store(engine)
     tickets: list[Ticket] = []
-    scheduler = Scheduler(
-        store,
-        lambda ticket, _queue: tickets.append(ticket),
-        lease_s=lease_s,
-        claim_s=60,
-        local=True,
-    )
+    send = ticket_sender(broker) if broker else lambda ticket, _queue: tickets.append(ticket)
+    scheduler = Scheduler(store, send, lease_s=lease_s, claim_s=60, local=True)
     access = Access(Teams(engine), TOKEN, WORKER_TOKEN, rates, Origin(public_url))
     app = create_app(store, scheduler, access, mlflow_uri="")
     app.include_router(webhook_routes(Webhooks(engine), Allowed.parse("")))
     lines = Lines(Door(broker), access) if broker else None
     if lines is not None:
         app.router.routes.append(broker_route(lines))
-    port = free_port()
-    api = server(app, port=port)
+    port = port or free_port()
+    api = server(app, port=port, **listens)
     thread = threading.Thread(target=api.run)
     thread.start()
     loop = Loop(scheduler, app.state.metrics.ticks.observe)
     loop.start()
     try:
         wait_until(lambda: api.started, why="the API answers")
-        url = f"http://127.0.0.1:{port}"
+        url = f"http{'s' if listens else ''}://127.0.0.1:{port}"
         yield Serving(url, app, store, scheduler, access, tickets, lines)
     finally:
         api.should_exit = True

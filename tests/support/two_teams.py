@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from caviar.adapters.sql import Store, Teams, migrate, open_engine
 from caviar.api.access import Access
@@ -165,10 +165,19 @@ def routes_of(app: FastAPI) -> list[tuple[str, str, Route]]:
     return found
 
 
+def sockets_of(app: FastAPI) -> list[str]:
+    """The paths of the WebSockets that it has, in whichever router."""
+    return [route.path for route in _every(app.routes) if isinstance(route, WebSocketRoute)]
+
+
 def _flat(routes: list[BaseRoute]) -> Iterator[Route]:
+    return (route for route in _every(routes) if isinstance(route, Route))
+
+
+def _every(routes: list[BaseRoute]) -> Iterator[BaseRoute]:
     for route in routes:
         inner = getattr(route, "original_router", None) or getattr(route, "app", None)
-        if isinstance(route, Route):
+        if isinstance(route, Route | WebSocketRoute):
             yield route
         elif hasattr(inner, "routes"):
-            yield from _flat(inner.routes)
+            yield from _every(inner.routes)

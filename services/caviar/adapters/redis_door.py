@@ -22,7 +22,8 @@ USER: Final = "caviar-worker"
 COMMANDS: Final = ("ping", "brpop")
 """What Celery's worker sends with the settings of ``caviar_worker.app``, beside HELLO, which Redis lets anybody send.
 
-Whoever may only take tickets cannot forge one. ``tests/integration/test_broker.py`` fails where Celery needs another.
+Whoever may only take tickets cannot forge one. ``tests/integration/test_tunnel.py`` fails where Celery needs another.
+redis-py also tells its own name (CLIENT SETINFO) and goes on where it may not.
 """
 KEYS: Final = queue_name("*")
 OPEN_S: Final = 5.0

@@ -39,6 +39,15 @@ def test_settings_come_from_the_environment_and_go_back() -> None:
     assert WorkerSettings.from_environ(settings.environ()) == settings
 
 
+def test_without_an_address_of_redis_tickets_come_through_the_service() -> None:
+    """Celery is given a socket in the folder of the worker's own; its processes read the same settings again."""
+    settings = WorkerSettings.from_environ(ENVIRON | {"CAVIAR_BROKER_URL": ""})
+    assert settings.broker == "redis+socket:///tmp/w/run/broker.sock"
+    assert settings.broker_socket == Path("/tmp/w/run/broker.sock")
+    assert WorkerSettings.from_environ(settings.environ()) == settings
+    assert WorkerSettings.from_environ(ENVIRON).broker_socket is None
+
+
 def test_every_wrong_setting_is_named_at_once() -> None:
     """One look at the message is enough to repair them all."""
     with pytest.raises(InputError) as caught:
@@ -55,7 +64,7 @@ def test_every_wrong_setting_is_named_at_once() -> None:
     names = {problem.path[0] for problem in caught.value.problems}
     assert names == {
         *("CAVIAR_URL", "CAVIAR_WORKER_TOKEN", "CAVIAR_WORKER_SLOTS", "CAVIAR_WORKER_RUN"),
-        *("CAVIAR_WORKER_ALLOW_COMMANDS", "CAVIAR_BROKER_URL", "MLFLOW_TRACKING_URI"),
+        *("CAVIAR_WORKER_ALLOW_COMMANDS", "MLFLOW_TRACKING_URI"),
         "CAVIAR_MLFLOW_STORE",
     }
 
