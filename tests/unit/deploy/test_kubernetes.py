@@ -90,6 +90,20 @@ def test_secrets_are_files_that_are_named_one_by_one(name: str) -> None:
                 assert not re.search("TOKEN|SECRET|PASSWORD|DATABASE_URL|BROKER_URL", variable)
 
 
+def test_every_setting_is_one_that_there_is() -> None:
+    """A misspelt variable would be ignored in silence."""
+    known = (ROOT / "docs" / "reference" / "settings.md").read_text()
+    settings = yaml.safe_load((FOLDER / "base/kustomization.yaml").read_text())
+    literals = settings["configMapGenerator"][0]["literals"]
+    used = {each.partition("=")[0] for each in literals}
+    for pod in pods().values():
+        for container in containers(pod):
+            used |= environment(container).keys()
+    ours = {name.removesuffix("_FILE") for name in used if name.startswith("CAVIAR_")}
+    assert len(ours) > 10
+    assert not [name for name in ours if f"`{name}`" not in known]
+
+
 def secret_keys(pod: Manifest) -> set[str]:
     volumes = pod["spec"].get("volumes", [])
     return {item["path"] for v in volumes if "secret" in v for item in v["secret"]["items"]}
