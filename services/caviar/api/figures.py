@@ -52,11 +52,11 @@ class Figures(Collector):
         if ticked is not None:
             yield _gauge("caviar_tick_age_seconds", "Since the scheduler's last turn.", ticked)
         look = self._scheduler.look()
-        self._served |= {worker.resource_class for worker, _, _ in self._scheduler.workers()}
+        self._served |= {worker.resource_class for worker, *_ in self._scheduler.workers()}
         names = _labels(self._served, look.classes)
         yield from self._of_studies()
         yield from self._of_the_queue(look, names)
-        yield from self._of_workers(look, names)
+        yield from self._of_workers(names)
         if wrong["database"] is None:
             yield from self._of_runs()
 
@@ -102,7 +102,7 @@ class Figures(Collector):
         text = "Trials that nobody takes though a slot is free."
         yield _gauge("caviar_tickets_unclaimed", text, unclaimed)
 
-    def _of_workers(self, look: Snapshot, names: Mapping[str, str]) -> Iterable[Family]:
+    def _of_workers(self, names: Mapping[str, str]) -> Iterable[Family]:
         about = {
             "caviar_workers": "Workers that call.",
             "caviar_slots": "Their slots.",
@@ -114,14 +114,13 @@ class Figures(Collector):
             name: Counter({(label,): 0 for label in names.values()}) for name in about
         }
         silent: dict[Key, float] = defaultdict(float)
-        aside = {host for each in look.classes.values() for host in each.aside}
-        for worker, free, seen_s in self._scheduler.workers():
+        for worker, free, *_, seen_s in self._scheduler.workers():
             key = (names.get(worker.resource_class, OTHERS),)
             counts["caviar_workers"][key] += 1
             counts["caviar_slots"][key] += worker.slots
             counts["caviar_slots_free"][key] += free
             counts["caviar_workers_warning"][key] += bool(worker.warnings)
-            counts["caviar_workers_aside"][key] += worker.host in aside
+            counts["caviar_workers_aside"][key] += self._scheduler.aside(worker.host) is not None
             silent[key] = max(silent[key], seen_s)
         for name, text in about.items():
             yield _family(name, text, ["resource_class"], counts[name])
