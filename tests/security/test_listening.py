@@ -146,7 +146,8 @@ def test_with_a_token_it_listens_elsewhere_for_who_presents_one(tmp_path: Path) 
 
         def asks(bearer: str, **headers: str) -> int:
             sent = {"Authorization": f"Bearer {bearer}", **headers}
-            return httpx2.get(f"{elsewhere}/whoami", headers=sent, trust_env=False).status_code
+            path = f"{elsewhere}/whoami"
+            return httpx2.get(path, headers=sent, trust_env=False, timeout=60).status_code
 
         wait_for(lambda: asks(token.strip(), Host="localhost") == 200, "it answers there", 60)
         assert asks("wrong", Host="localhost") == 401

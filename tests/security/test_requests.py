@@ -162,7 +162,11 @@ def noted_from(house: House, where: str, forwarded: str) -> str:
         "X-Real-IP": forwarded,
     }
     answer = httpx2.patch(
-        f"http://{where}/api/v1/teams/alpha", json={"weight": 2}, headers=headers, trust_env=False
+        f"http://{where}/api/v1/teams/alpha",
+        json={"weight": 2},
+        headers=headers,
+        trust_env=False,
+        timeout=60,
     )
     assert answer.status_code == 200
     return house.teams.audit(limit=1000)[-1].address

@@ -64,7 +64,7 @@ class Serving:
     def client(self, token: str = TOKEN) -> httpx2.Client:
         headers = {"Authorization": f"Bearer {token}"}
         return httpx2.Client(
-            base_url=f"{self.url}/api/v1", headers=headers, trust_env=False, timeout=30
+            base_url=f"{self.url}/api/v1", headers=headers, trust_env=False, timeout=60
         )
 
     def token(

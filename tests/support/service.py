@@ -31,7 +31,9 @@ class Service:
     def post(self, path: str, body: object = None) -> httpx2.Response:
         """As a client."""
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        return httpx2.post(f"{self.url}/api/v1{path}", json=body, headers=headers, trust_env=False)
+        return httpx2.post(
+            f"{self.url}/api/v1{path}", json=body, headers=headers, trust_env=False, timeout=60
+        )
 
 
 @contextmanager

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import Request
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as StarletteRequest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from caviar.adapters.sql import Store, StudyRecord, Teams
 from caviar.api.origin import address_of
 from caviar.api.sessions import READS
+from caviar.api.threads import last
 from caviar.teams import Caller
 
 WORKERS = "/api/v1/worker/"
@@ -80,7 +80,7 @@ class Audit:
         async def noting(message: Message) -> None:
             started = message["type"] == "http.response.start" and message["status"] < 400
             if started and not getattr(scope.get("endpoint"), "changes_nothing", False):
-                await run_in_threadpool(self._write, scope)
+                await last(self._write, scope)
             await send(message)
 
         await self._app(scope, receive, noting)

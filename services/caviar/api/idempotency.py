@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from caviar.adapters.sql import Answers
 from caviar.adapters.sql.answers import UNDER_WAY, UNKNOWN, Kept
 from caviar.api.problems import Refused
+from caviar.api.threads import last
 
 HEADER: Final = "Idempotency-Key"
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,128}")
@@ -52,13 +53,13 @@ async def _once(handle: Handler, request: Request, key: str) -> Response:
     try:
         answer = await handle(request)
     except Exception:  # not CancelledError: the work may go on
-        await run_in_threadpool(answers.give_up, token, key)
+        await last(answers.give_up, token, key)
         raise
     body = bytes(answer.body)
     if answer.status_code < 300:
-        await run_in_threadpool(answers.keep, token, key, answer.status_code, body.decode())
+        await last(answers.keep, token, key, answer.status_code, body.decode())
     else:
-        await run_in_threadpool(answers.give_up, token, key)
+        await last(answers.give_up, token, key)
     return answer
 
 

@@ -36,7 +36,7 @@ from caviar.teams import experiment_of
 
 FAILURES_SHOWN = 5
 RUNNING_SHOWN = 50
-LEDGERS_KEPT = 32
+LEDGERS_KEPT = 256
 ANSWERS_KEPT = 256
 STUDIES = 1000
 """Studies in one answer, at most."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
+from pydantic import TypeAdapter
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.api.access import Access, LookedAt, Owned, Submitter, Viewer, seen
@@ -34,6 +35,8 @@ from caviar.studies.spec import MAX_TRIALS
 from caviar.teams import DEFAULT_TEAM, Caller
 
 PAGE = 500
+_ROWS = TypeAdapter(list[StudyRow])
+_TRIALS = TypeAdapter(list[TrialView])
 FOREIGN_FOLDER = Problem(
     ("trainer",),
     "code in a folder is run for clients on the service's own machine alone",
@@ -56,8 +59,8 @@ def study_routes(
     def again(record: StudyRecord) -> StudyView:
         return presenter.study(store.study(record.id) or record)
 
-    @router.post("/studies", status_code=201, name="study.submit")
-    def submit(request: Request, submission: Submission, caller: Submitter) -> Submitted:
+    @router.post("/studies", status_code=201, response_model=Submitted, name="study.submit")
+    def submit(request: Request, submission: Submission, caller: Submitter) -> Response:
         team = team_of(access, caller, submission.team)
         if submission.folder is not None and not is_loopback(address_of(request)):
             raise InputError(FOREIGN_FOLDER)
@@ -67,28 +70,29 @@ def study_routes(
         record = store.study(submitted.id)
         after = {"name": record.name if record else "", "resumed": submitted.resumed}
         note(request, submitted.id, team, after=after)
-        return submitted
+        return _json(submitted.model_dump_json().encode(), 201)
 
-    @router.get("/studies")
+    @router.get("/studies", response_model=list[StudyRow])
     def studies(
         caller: Viewer,
         request: Request,
-        response: Response,
         limit: Annotated[int, Query(ge=1, le=STUDIES)] = STUDIES,
         called: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
         after: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
-    ) -> list[StudyRow]:
+    ) -> Response:
         """The newest first; ``after`` is the last study of the page before."""
         before = None if after is None else seen(store.study(after), caller, after)
         rows = presenter.studies(limit, called, caller.team, before)
+        answer = _json(_ROWS.dump_json(rows))
         if rows:
-            link_next(request, response, rows, limit, rows[-1].id)
-        return rows
+            link_next(request, answer, rows, limit, rows[-1].id)
+        return answer
 
     @router.get("/studies/{study_id}", response_model=StudyView, responses=UNCHANGED)
     def study(study_id: str, caller: Viewer, request: Request) -> Response:
         """With ``If-None-Match`` it says whether anything changed since the answer with that ``ETag``."""
-        # Not LookedAt: who watches asks this again and again, and a dependency is a thread's turn of its own.
+        # Not LookedAt: who watches asks this again and again, and a dependency is a thread's turn of its own, as is
+        # FastAPI's writing of an answer. Of many requests that come together none ends before their last turns come.
         record = seen(store.study(study_id), caller, study_id)
         tag = presenter.tag(record)
         if unchanged(request, tag):
@@ -129,19 +133,21 @@ def study_routes(
         note(request, submitted.id, team, after={"study": record.id, "round": number})
         return submitted
 
-    @router.get("/studies/{study_id}/trials")
+    @router.get("/studies/{study_id}/trials", response_model=list[TrialView])
     def trials(
-        record: LookedAt,
+        study_id: str,
+        caller: Viewer,
         request: Request,
-        response: Response,
         after: Annotated[int, Query(ge=-1, le=MAX_TRIALS)] = -1,
         limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE,
-    ) -> list[TrialView]:
+    ) -> Response:
         """By number; ``after`` is the last number of the page before."""
+        record = seen(store.study(study_id), caller, study_id)
         rows = store.trials(record.id, after=after, limit=limit)
+        answer = _json(_TRIALS.dump_json([presenter.trial(row) for row in rows]))
         if rows:
-            link_next(request, response, rows, limit, rows[-1].number)
-        return [presenter.trial(row) for row in rows]
+            link_next(request, answer, rows, limit, rows[-1].number)
+        return answer
 
     @router.post("/studies/{study_id}/trials", status_code=201, name="trial.add")
     def add_trial(request: Request, record: Owned, new: NewTrial) -> AddedTrial:
@@ -188,6 +194,10 @@ def study_routes(
         return again(record)
 
     return router
+
+
+def _json(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, media_type="application/json")
 
 
 def author(caller: Caller, given: str | None) -> str | None:

@@ -137,7 +137,7 @@ class Study:
         return self.budget.trials - reserved(self.budget.trials, self.confirm)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def load_study(text: str, filename: str = "study.yaml") -> Study:
     """Read a study file. ``filename`` only appears in messages. A file is read once, however often it is asked for.
 
