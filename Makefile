@@ -32,6 +32,7 @@ lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy
+	@$(BIN)/python -m tests.linters
 
 format: $(READY)
 	@$(BIN)/ruff check --fix --quiet .
@@ -95,4 +96,4 @@ api-fuzz: $(READY)
 	@$(BIN)/python -m tests.fuzz.run --requests $(REQUESTS) --seed $(SEED)
 
 clean:
-	rm -rf $(VENV) $(FRAMEWORKS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(FRAMEWORKS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .lint_cache

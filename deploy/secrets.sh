@@ -17,7 +17,7 @@ keep() {  # NAME TEXT: nothing is ever half written, and nothing on a command li
   made+=("$1")
 }
 
-for name in token worker_token metrics_token gate_secret mlflow_secret; do keep "$name" "$(draw)"; done
+for name in token worker_token metrics_token gate_secret mlflow_secret grafana_password; do keep "$name" "$(draw)"; done
 for name in caviar mlflow; do keep "${name}_pgpass" "postgres:5432:$name:$name:$(draw)"; done
 keep broker_url "redis://caviar:$(draw)@redis:6379/0"
 

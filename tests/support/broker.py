@@ -10,7 +10,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from caviar.contract.names import BROKER_PATH
 
-PASSWORD = "a-password-of-redis-of-the-tests"
+PASSWORD = "a-password-of-redis-of-the-tests"  # pragma: allowlist secret
 
 
 def address(url: str) -> str:

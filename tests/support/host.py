@@ -23,7 +23,7 @@ from tests.support.desk import TOKEN, Desk
 from tests.support.marked import marked
 from tests.support.servers import RedisServer
 
-DATABASE = "postgresql://caviar:a-secret-of-the-tests@db/caviar"
+DATABASE = "postgresql://caviar:a-secret-of-the-tests@db/caviar"  # pragma: allowlist secret
 """In the worker's environment, where it does not belong."""
 
 

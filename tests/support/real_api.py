@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 from caviar.adapters.queue import ticket_sender
 from caviar.adapters.redis_door import Door
@@ -25,7 +26,7 @@ from caviar.api.serving import server
 from caviar.api.sessions import Origin
 from caviar.api.webhooks import webhook_routes
 from caviar.contract.access import Role
-from caviar.contract.messages import ClaimRequest, Finish, Hello, Ticket
+from caviar.contract.messages import ClaimRequest, Finish, Heartbeat, Hello, Ticket
 from caviar.scheduler import Scheduler
 from caviar.scheduler.loop import Loop
 from caviar.teams import new_token
@@ -111,6 +112,25 @@ class Serving:
                     seconds=0.1,
                 )
             )
+
+    def work(self, study: str, count: int) -> None:
+        """The same over HTTP."""
+        call = Hello(host="one", incarnation="a", slots=1)
+        with self.client(WORKER_TOKEN) as worker:
+
+            def tell(path: str, message: BaseModel) -> httpx2.Response:
+                answer = worker.post(f"/worker/{path}", json=message.model_dump(mode="json"))
+                return answer.raise_for_status()
+
+            tell("hello", call)
+            for _ in range(count):
+                ticket = wait_until(lambda: self._ticket_of(study), why=f"a ticket of {study}")
+                about: Any = {"trial": ticket.trial, "attempt": ticket.attempt, "nonce": "n" * 8}
+                claim = ClaimRequest(**about, host="one", incarnation="a", slot=0)
+                assert tell("claim", claim).json()["granted"]
+                beat = Heartbeat(host="one", incarnation="a", free=0)
+                tell("heartbeat", beat)
+                tell("finish", Finish(**about, outcome="done", value=0.5, seconds=0.1))
 
     def _ticket_of(self, study: str) -> Ticket | None:
         for ticket in self.tickets:

@@ -30,7 +30,7 @@ from tests.support.servers import end_session, free_port, redis_binary
 
 TOKEN = "a-client-token-of-the-tests"
 WORKER_TOKEN = "a-worker-token-of-the-tests"
-REDIS_PASSWORD = "a-password-of-redis-of-the-tests"
+REDIS_PASSWORD = "a-password-of-redis-of-the-tests"  # pragma: allowlist secret
 ENDED = ("done", "stopped", "failed")
 _WATCH_S = 0.1
 Answer = TypeVar("Answer")

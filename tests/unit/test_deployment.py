@@ -171,7 +171,7 @@ def test_secrets_are_drawn_once_for_their_owner_alone(drawn: Path) -> None:
     folder = drawn / "deploy" / "secrets"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     files = {path.name: path for path in folder.iterdir() if path.name != "redis.acl"}
-    wanted = {*deployment()["secrets"]}
+    wanted = {*deployment()["secrets"], "grafana_password"}
     assert files.keys() == wanted
     owners = set()
     for path in files.values():

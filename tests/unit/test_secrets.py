@@ -74,7 +74,7 @@ def test_a_file_that_is_no_secret_is_named_and_never_shown(
         b" \n": "is empty",
         b"first-line\nsecond-line": "more than one line",
         b"with-a-\x00-inside-of-it": "control characters",
-        b"\xff\xfe-some-binary-secret": "not UTF-8",
+        b"\xff\xfe-some-binary-secret": "not UTF-8",  # pragma: allowlist secret
         b"again-and-again" * 1000: "larger than 8192 bytes",
     }
     for content, reason in contents.items():

@@ -15,8 +15,9 @@ from caviar.api.audit import Audit, note
 from caviar.api.bundles import bundle_routes, worker_bundle_route
 from caviar.api.events import event_routes
 from caviar.api.feed import Feed
+from caviar.api.figures import Figures
 from caviar.api.gate import gate_route
-from caviar.api.health import AskBroker, health_routes
+from caviar.api.health import AskBroker, Parts, health_routes
 from caviar.api.limits import Limits
 from caviar.api.login import login_routes
 from caviar.api.metrics import Metrics, Watched, metrics_routes
@@ -68,8 +69,10 @@ def create_app(
     app.include_router(queue_routes(access, store, presenter.outlook))
     app.include_router(_service_routes(scheduler))
     app.include_router(login_routes(access))
-    app.include_router(health_routes(store, scheduler, ask_broker))
-    app.include_router(metrics_routes(metrics, scheduler, store, access, metrics_token))
+    parts = Parts(store, scheduler, ask_broker)
+    app.include_router(health_routes(parts))
+    figures = Figures(scheduler, store, parts)
+    app.include_router(metrics_routes(metrics, figures, access, metrics_token))
     app.add_middleware(Audit, teams=access.teams, store=store)
     if hosts:
         app.add_middleware(OnlyHosts, names=hosts)

@@ -25,10 +25,23 @@ AskBroker = Callable[[], None]
 """Raises ServiceError where the broker does not answer."""
 
 
-def health_routes(store: Store, scheduler: Scheduler, ask_broker: AskBroker | None) -> APIRouter:
+class Parts:
+    """What the service cannot do its work without."""
+
+    def __init__(self, store: Store, scheduler: Scheduler, ask_broker: AskBroker | None) -> None:
+        self._store = store
+        self._scheduler = scheduler
+        self._broker = _Broker(ask_broker) if ask_broker else None
+
+    def wrong(self) -> dict[str, str | None]:
+        """Part -> what is wrong with it; None where nothing is."""
+        found = {"database": _database(self._store), "scheduler": _turns(self._scheduler)}
+        return found | ({"broker": self._broker.wrong()} if self._broker else {})
+
+
+def health_routes(parts: Parts) -> APIRouter:
     """They need no token, and tell nothing but what is away."""
     router = APIRouter(prefix="/api/v1")
-    broker = _Broker(ask_broker) if ask_broker else None
 
     @router.get("/health")
     def health() -> dict[str, str]:
@@ -38,26 +51,26 @@ def health_routes(store: Store, scheduler: Scheduler, ask_broker: AskBroker | No
     @router.get("/ready", response_model=Readiness, responses={503: {"model": Readiness}})
     def ready(response: Response) -> Readiness:
         """The database and the broker answer, and the scheduler turns. Else 503 with what is wrong."""
-        wrong = [*_store(store), *_turns(scheduler), *(broker.wrong() if broker else ())]
+        wrong = [problem for problem in parts.wrong().values() if problem is not None]
         response.status_code = 503 if wrong else 200
         return Readiness(ready=not wrong, wrong=wrong)
 
     return router
 
 
-def _store(store: Store) -> list[str]:
+def _database(store: Store) -> str | None:
     try:
         store.ask()
     except SQLAlchemyError as error:
-        return [f"the database does not answer ({type(error).__name__})"]
-    return []
+        return f"the database does not answer ({type(error).__name__})"
+    return None
 
 
-def _turns(scheduler: Scheduler) -> list[str]:
+def _turns(scheduler: Scheduler) -> str | None:
     ticked = scheduler.ticked_s()
     if ticked is None:
-        return ["the scheduler has not turned yet"]
-    return [f"the scheduler has not turned for {ticked:.0f} s"] if ticked > LATE_S else []
+        return "the scheduler has not turned yet"
+    return f"the scheduler has not turned for {ticked:.0f} s" if ticked > LATE_S else None
 
 
 class _Broker:
@@ -67,15 +80,15 @@ class _Broker:
         self._ask = ask
         self._lock = threading.Lock()
         self._asked = -BROKER_EVERY_S
-        self._wrong: list[str] = []
+        self._wrong: str | None = None
 
-    def wrong(self) -> list[str]:
+    def wrong(self) -> str | None:
         with self._lock:
             if time.monotonic() - self._asked >= BROKER_EVERY_S:
                 try:
                     self._ask()
-                    self._wrong = []
+                    self._wrong = None
                 except ServiceError as error:
-                    self._wrong = [str(error)]
+                    self._wrong = str(error)
                 self._asked = time.monotonic()
             return self._wrong

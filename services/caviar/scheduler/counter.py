@@ -194,6 +194,7 @@ class Counter:
         finished = self._store.finish(message, verdict, beyond, slot_s)
         if finished is None:
             return FinishAnswer(verdict="fenced")
+        self._desks.counts(finished.state)
         self._fleet.end_lease(row.id)
         self._places.leave(row.host, row.id)
         if desk is not None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.names import study_of
-from caviar.contract.views import StudyState
+from caviar.contract.views import StudyState, TrialState
 from caviar.errors import InputError, NotAllowed
 from caviar.scheduler.accounts import Accounts
 from caviar.scheduler.budget import Clocks
@@ -23,6 +23,16 @@ from caviar.studies.life import ENDED, after_loss
 from caviar.studies.spec import Study, load_study
 
 log = logging.getLogger("caviar.scheduler")
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What has gone wrong with trials since this process began."""
+
+    lost: int = 0
+    """Attempts whose worker was lost."""
+    quarantined: int = 0
+    """Trials that were given up: they crashed, or lost their hosts, too often."""
 
 
 class Desks:
@@ -46,6 +56,7 @@ class Desks:
         self._accounts = accounts
         self._clocks = clocks
         self._desks: dict[str, Desk] = {}
+        self.tally = Tally()
 
     def __iter__(self) -> Iterator[Desk]:
         """Over a copy: what is done with a desk may remove it."""
@@ -136,9 +147,15 @@ class Desks:
             log.warning(
                 "trial %s attempt %d: %s; now %s", row.id, row.attempt, detail, verdict.state
             )
+            self.counts(verdict.state, lost=True)
         self._fleet.end_lease(row.id)
         self._places.leave(row.host, row.id)
         self._take(desk, row.id)
+
+    def counts(self, state: TrialState, lost: bool = False) -> None:
+        """An attempt is over and leaves its trial in ``state``."""
+        gone, given_up = self.tally.lost + lost, state == "quarantined"
+        self.tally = Tally(gone, self.tally.quarantined + given_up)
 
     def stop_trial(self, desk: Desk, row: TrialRow) -> TrialRow | None:
         """One trial: it is cancelled where no worker has it, else asked to end. None: it is over already."""

@@ -45,7 +45,7 @@ from caviar.scheduler.accounts import Accounts, ReadTeams
 from caviar.scheduler.budget import Clocks
 from caviar.scheduler.counter import Counter
 from caviar.scheduler.desk import over
-from caviar.scheduler.desks import Desks
+from caviar.scheduler.desks import Desks, Tally
 from caviar.scheduler.dispatching import Dispatcher
 from caviar.scheduler.fleet import Fleet, Progress, Worker
 from caviar.scheduler.gate import Gate
@@ -488,6 +488,13 @@ class Scheduler:
         """The studies that go on, each with its trials by state."""
         with self._lock:
             return [(desk.record, dict(desk.counts)) for desk in self._desks]
+
+    @property
+    def lease_s(self) -> float:
+        return self._lease_s
+
+    def tally(self) -> Tally:
+        return self._desks.tally
 
     def ticked_s(self) -> float | None:
         """Seconds since the last turn; None before the first."""

@@ -196,6 +196,7 @@ def test_the_same_trials_give_the_same_bytes(tmp_path: Path) -> None:
     "options, why",
     [
         ([], "nothing says where to"),
+        # pragma: allowlist nextline secret
         (["--optuna", "mysql://me:hush@h/db"], "only a SQLite storage is written"),
         (["--csv", "same", "--parquet", "same"], "this file is given twice"),
         (["--csv", "none/t.csv"], "it cannot be written"),

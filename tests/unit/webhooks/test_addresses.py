@@ -51,7 +51,7 @@ def test_no_way_of_writing_an_inner_address_is_taken(url: str) -> None:
         "gopher://127.0.0.1:6379/_INFO",
         "https://",
         "https:///path",
-        "https://user:secret@example.com/",
+        "https://user:secret@example.com/",  # pragma: allowlist secret
         "https://example.com:0/",
         "https://example.com:99999/",
         "https://[::1",

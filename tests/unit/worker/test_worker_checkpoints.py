@@ -17,6 +17,7 @@ from caviar_worker.settings import WorkerSettings
 from caviar_worker.store import Store, Unusable
 from tests.unit.worker.test_worker_safety import ENVIRON
 
+# pragma: allowlist nextline secret
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
