@@ -35,6 +35,8 @@ OWN_SCHEMAS: Final = ("keda.sh", "kustomize.config.k8s.io", "monitoring.coreos.c
 CACHE: Final = ".lint_cache/secrets.json"
 """Digests of files in which no secret was found: looking at all of them takes seconds."""
 NOT_LOOKED_AT: Final = (".svg",)
+RECORDED: Final = ("tests/unit/adapters/stores/", "tests/contract/recorded/")
+"""Rows and messages of test services that are long gone, kept as they were: digests and ids throughout."""
 DETECTORS: Final[list[dict[str, Any]]] = [
     *(
         {"name": f"{name}Detector"}
@@ -148,7 +150,7 @@ def secrets(root: Path, files: Sequence[str]) -> Lines:
     with transient_settings(config):
         for name in files:
             path = root / name
-            if path.suffix in NOT_LOOKED_AT or not path.is_file():
+            if path.suffix in NOT_LOOKED_AT or name.startswith(RECORDED) or not path.is_file():
                 continue
             about = salt + name.encode() + b"\0" + path.read_bytes()
             digest = hashlib.sha256(about).hexdigest()

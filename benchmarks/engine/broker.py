@@ -30,7 +30,7 @@ from caviar.contract.messages import Ticket
 from caviar.contract.names import BROKER_PATH, queue_name
 from caviar.embedded.redis import arguments, find_server
 
-PASSWORD = "a-password-of-redis-of-the-benchmark"  # noqa: S105
+PASSWORD = "a-password-of-redis-of-the-benchmark"  # noqa: S105 # pragma: allowlist secret
 OPERATOR = "an-operators-token-of-the-benchmark"
 TOKEN = "a-workers-token-of-the-benchmark"  # noqa: S105
 PORT = 18_642

@@ -49,10 +49,10 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], list[st
         "_MLFLOW_STATIC_PREFIX": "/mlflow",
         "_MLFLOW_SGI_NAME": "uvicorn",
         "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{folder / 'mlflow.db'}",
-        "MLFLOW_FLASK_SERVER_SECRET_KEY": "a key",
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "a key",  # pragma: allowlist secret
         "MLFLOW_AUTH_CONFIG_PATH": str(config),
         "MLFLOW_AUTH_ADMIN_USERNAME": "service",
-        "MLFLOW_AUTH_ADMIN_PASSWORD": "a password of nobody",
+        "MLFLOW_AUTH_ADMIN_PASSWORD": "a password of nobody",  # pragma: allowlist secret
     }
     told = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", WALK],
