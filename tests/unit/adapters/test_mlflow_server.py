@@ -11,20 +11,17 @@ from caviar.adapters import mlflow_server
 from caviar.errors import InputError
 from caviar.settings import MlflowSettings, Settings, read
 
+PASSWORD = "p%40ss-of-the-tests-26"  # pragma: allowlist secret
 ENVIRON = {
     "CAVIAR_MLFLOW_URI": "http://mlflow:5000/mlflow",
-    "CAVIAR_MLFLOW_DATABASE_URL": "postgresql+psycopg://mlflow:p%40ss-of-the-tests-26@postgres/mlflow",  # pragma: allowlist secret
+    "CAVIAR_MLFLOW_DATABASE_URL": f"postgresql+psycopg://mlflow:{PASSWORD}@postgres/mlflow",
     "CAVIAR_MLFLOW_ARTIFACTS": "/var/lib/mlflow",
     "CAVIAR_PUBLIC_URL": "https://caviar.example.org/",
     "CAVIAR_GATE_SECRET": "8c1f0d6b5a4e4b0f9d3c2a19",  # pragma: allowlist secret
     "CAVIAR_MLFLOW_SECRET": "27d95e3a6c0b41f88a7e6d50",  # pragma: allowlist secret
     "CAVIAR_BIND": "0.0.0.0",
 }
-SECRETS = (
-    "p%40ss-of-the-tests-26",
-    "8c1f0d6b5a4e4b0f9d3c2a19",
-    "27d95e3a6c0b41f88a7e6d50",
-)  # pragma: allowlist secret
+SECRETS = (PASSWORD, ENVIRON["CAVIAR_GATE_SECRET"], ENVIRON["CAVIAR_MLFLOW_SECRET"])
 
 
 def test_no_secret_is_among_the_arguments() -> None:
