@@ -45,6 +45,8 @@ def normalized(uri: str) -> str:
 
 class _Proxy(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # otherwise each answer waits 40 ms for the client's ACK
+    wbufsize = -1
     server: Gateway  # type: ignore[assignment]
 
     def _serve(self) -> None:
