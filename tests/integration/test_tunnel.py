@@ -117,7 +117,7 @@ def test_celery_needs_no_more_of_redis_than_a_worker_may(
         assert denied(operator) == []
         assert host.stop() == 0
         assert denied(operator) == []
-        wait_until(lambda: len(service.lines or ()) == 0, 5, "its lines are gone")
+        wait_until(lambda: len(service.lines or ()) == 0, 60, "its lines are gone")
 
 
 def test_a_trial_of_the_same_user_is_not_served(
@@ -160,11 +160,11 @@ def open_tunnel(
     thread = threading.Thread(target=Tunnel(settings, celery, ended).run)
     thread.start()
     try:
-        wait_until(path.exists, 10, "the socket is there")
+        wait_until(path.exists, 60, "the socket is there")
         yield path
     finally:
         ended.set()
-        thread.join(5)
+        thread.join(60)
         assert not thread.is_alive()
         assert not path.exists()
 
