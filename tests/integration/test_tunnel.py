@@ -160,13 +160,20 @@ def open_tunnel(
     thread = threading.Thread(target=Tunnel(settings, celery, ended).run)
     thread.start()
     try:
-        wait_until(path.exists, 60, "the socket is there")
+        wait_until(lambda: listens(path), 60, "the socket is there and listens")
         yield path
     finally:
         ended.set()
         thread.join(60)
         assert not thread.is_alive()
         assert not path.exists()
+
+
+def listens(path: Path) -> bool:
+    """A socket has its place in the folder a moment before: who connects then is refused."""
+    rows = [row.split() for row in Path("/proc/net/unix").read_text().splitlines()]
+    accepting = "00010000"  # __SO_ACCEPTCON
+    return any(row[-1] == str(path) and row[3] == accepting for row in rows)
 
 
 def asks(path: Path, within: float = 30) -> bytes:
