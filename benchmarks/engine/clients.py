@@ -8,8 +8,8 @@ idempotency key, listens to its events until it ends, and meanwhile asks for the
 If-None-Match, and once for its trials; then the next study. Half the clients start in one instant, the others spread
 over ten seconds. It prints every kind of request with its median, 95th and 99th percentile, the server's processor
 time and what else the machine did; and what was lost: a submission without its study, a trial's end that its listener
-was not told or was told twice. With --burst all clients start in one instant. By default a trial takes 10 s and a study
-four of them; `--length 1 --trials 2 --slots 32` asks for more than one core answers, and shows where that ends.
+was not told or was told twice. With --burst all clients start in one instant. The default asks for more than one core
+answers; `--length 10 --trials 4 --slots 64` is a lighter load.
 """
 
 from __future__ import annotations
@@ -368,9 +368,9 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--poll", type=float, default=2.0, help="seconds between looks at a study")
-    parser.add_argument("--slots", type=int, default=64)
-    parser.add_argument("--length", type=float, default=10.0, help="mean seconds of a trial")
-    parser.add_argument("--trials", type=int, default=4, help="of a study")
+    parser.add_argument("--slots", type=int, default=32)
+    parser.add_argument("--length", type=float, default=1.0, help="mean seconds of a trial")
+    parser.add_argument("--trials", type=int, default=2, help="of a study")
     parser.add_argument("--burst", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="caviar-") as name:
