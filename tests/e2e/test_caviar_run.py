@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.support.command_line import Caviar, mlflow_trial_runs, wait_for
@@ -46,6 +47,19 @@ def caviar(tmp_path: Path) -> Iterator[Caviar]:
 def write_study(caviar: Caviar, step_s: float = 0.02) -> None:
     (caviar.folder / "bowl.py").write_text(TRAINER % step_s)
     (caviar.folder / "study.yaml").write_text(STUDY)
+
+
+def request_waits(caviar: Caviar, launcher: int) -> bool:
+    """Whether bytes of the launcher to the service lie unread (/proc/net/tcp: addresses and queues in hex)."""
+    service = json.loads((caviar.home / "service.json").read_text())
+    port = int(service["url"].rpartition(":")[2])
+    theirs = {each.laddr.port for each in psutil.Process(launcher).net_connections() if each.raddr}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, _, queues, *_ = line.split()
+        ends = (int(local.rpartition(":")[2], 16), int(remote.rpartition(":")[2], 16))
+        if ends[0] == port and ends[1] in theirs and int(queues.partition(":")[2], 16):
+            return True
+    return False
 
 
 def check_books(caviar: Caviar, out: str) -> dict[str, Any]:
@@ -166,7 +180,10 @@ def test_trials_that_fall_behind_end_early(caviar: Caviar) -> None:
 
 
 def test_every_part_may_be_killed_in_turn(caviar: Caviar) -> None:
-    """kill -9 of Redis, scheduler, fork server, refiner and MLflow: each is started again, and the books are right."""
+    """kill -9 of Redis, scheduler, fork server, refiner and MLflow: each is started again, and the books are right.
+
+    The scheduler goes while a request of the launcher waits for its answer.
+    """
     write_study(caviar, step_s=0.2)
     process = caviar.start("run", "study.yaml", "--workers", "2", "--json")
     wait_for(caviar.training, "a trial to train")
@@ -178,6 +195,9 @@ def test_every_part_may_be_killed_in_turn(caviar: Caviar) -> None:
         ("mlflow server",),
     ):
         before = caviar.part(*words)
+        if words == ("caviar.cli scheduler",):
+            before.suspend()
+            wait_for(lambda: request_waits(caviar, process.pid), "a request that is not read")
         caviar.kill(before)
 
         def another(old: int = before.pid, like: tuple[str, ...] = words) -> bool:

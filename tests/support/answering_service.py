@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 
 @dataclass
 class Service:
-    """Routes to (status, body), and the requests that came."""
+    """Routes to (status, body), and the requests that came. A status of 0 breaks the connection."""
 
     url: str
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
@@ -37,6 +38,9 @@ def answering_service() -> Iterator[Service]:
             served.requests.append((self.command, self.path, token, body))
             path = self.path.partition("?")[0].removeprefix("/api/v1")
             status, answer = served.answers.get(f"{self.command} {path}", (500, "no such route"))
+            if status == 0:
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
             content = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))

@@ -75,6 +75,10 @@ class Caviar:
         """The process whose command line has all of ``words``."""
 
         def find() -> psutil.Process | None:
+            for started in self.started:
+                if started.poll():
+                    out, err = started.communicate()
+                    raise AssertionError(f"it ended with {started.returncode}: {out}{err}")
             for process in self.processes():
                 try:
                     line = " ".join(process.cmdline())
@@ -100,7 +104,8 @@ class Caviar:
         for process in self.processes():
             process.kill()
         for started in self.started:
-            started.communicate()
+            if started.stdout is not None and not started.stdout.closed:
+                started.communicate()
         shutil.rmtree(self.tmp, ignore_errors=True)
 
     def logs(self) -> str:

@@ -12,11 +12,9 @@ from rich.live import Live
 from caviar.cli.views.parts import clean
 from caviar.cli.views.progress import counts_line, progress, round_line, trial_line
 from caviar.client.connection import Client, finished_after
+from caviar.client.study import ENDED, FINAL_TRIALS, POLL_S
 from caviar.contract.views import Note, StudyView, TrialView
 
-POLL_S = 0.5
-ENDED = frozenset({"done", "stopped", "failed"})
-FINAL_TRIALS = frozenset({"done", "failed", "stopped", "cancelled", "quarantined"})
 LINES_AT_ONCE = 20
 """More trials than this in one look are counted in one line."""
 
@@ -71,12 +69,16 @@ class LineScreen:
 
 
 def follow(client: Client, study_id: str, console: Console) -> StudyView:
-    """Show the study's progress on ``console`` until it has ended and its MLflow run is complete."""
+    """Show the study's progress on ``console`` until it has ended and its MLflow run is complete.
+
+    A service that goes away meanwhile is waited for.
+    """
+
+    def write(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    client = client.patient(write)
     if not console.is_terminal:
-
-        def write(line: str) -> None:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
-
         return _until_ended(
             client, study_id, LineScreen(write, lambda after: client.trials(study_id, after))
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
+import logging
 import os
 import time
 import uuid
@@ -56,14 +58,24 @@ HOW_TO_START = "`caviar up` starts one on this machine; CAVIAR_URL and CAVIAR_TO
 
 
 RETRIES_S = (0.2, 1.0, 3.0)
-"""Waits before what creates something is sent again, when the connection broke before the answer came."""
-
+"""Waits before what reads, or creates with a key, is sent again, when the connection broke before the answer came."""
+PATIENCE_S = 3600.0
+"""Who follows a study waits this long for a service that is away: it may be upgraded meanwhile."""
+PATIENT_WAIT_S = 2.0
+"""Between its tries."""
 
 _OF_A_GATEWAY = frozenset({502, 504})
 """What stands before a service says this where the service breaks off: as when the connection itself broke."""
+_UNAVAILABLE = 503
+
+_log = logging.getLogger(__name__)
 
 
-class _Unanswered(ServiceError):
+class _Away(ServiceError):
+    """Nobody answers now; somebody may later."""
+
+
+class _Unanswered(_Away):
     """The connection broke: the service may have done it, or not."""
 
 
@@ -103,6 +115,8 @@ class Client:
         """``timeout_s``: how long an answer may take."""
         self.url = address.url
         self._timeout_s = timeout_s
+        self._patience_s = 0.0
+        self._told: Callable[[str], None] = _log.warning
         headers = {"Authorization": f"Bearer {address.token}"} if address.token else {}
         try:
             # No proxy from the environment for a service on this machine.
@@ -134,6 +148,17 @@ class Client:
 
     def close(self) -> None:
         self._http.close()
+
+    def patient(
+        self, told: Callable[[str], None] = _log.warning, patience_s: float = PATIENCE_S
+    ) -> Client:
+        """The same connection for who follows something for hours: it reads on when a service that went away is back.
+
+        ``told`` gets a line for each time that it waits, and no wait is longer than ``patience_s``.
+        """
+        patient = copy.copy(self)
+        patient._patience_s, patient._told = patience_s, told
+        return patient
 
     def whoami(self) -> WhoAmI:
         return self._call("GET", "/whoami", WhoAmI)
@@ -272,13 +297,39 @@ class Client:
         """POST what makes something new: once, however often it has to be sent until an answer comes back."""
         body = new.model_dump(mode="json")
         key = uuid.uuid4().hex
-        for wait_s in RETRIES_S:
-            with suppress(_Unanswered):
-                return self._call("POST", path, answer, body=body, key=key)
-            time.sleep(wait_s)
-        return self._call("POST", path, answer, body=body, key=key)
+        return _again(lambda: self._call_once("POST", path, answer, body=body, key=key))
 
     def _call(
+        self,
+        method: str,
+        path: str,
+        answer: type[T],
+        body: dict[str, Any] | None = None,
+        query: Mapping[str, int | str] | None = None,
+        timeout_s: float | None = None,
+    ) -> T:
+        def call() -> T:
+            return self._call_once(method, path, answer, body, query, timeout_s)
+
+        if method != "GET":
+            return call()
+        return self._patiently(call) if self._patience_s else _again(call)
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        deadline = time.monotonic() + self._patience_s
+        said = False
+        while True:
+            try:
+                return call()
+            except _Away as error:
+                if time.monotonic() > deadline:
+                    raise
+                if not said:
+                    said = True
+                    self._told(f"{error.args[0]} Waiting for it.")
+                time.sleep(PATIENT_WAIT_S)
+
+    def _call_once(
         self,
         method: str,
         path: str,
@@ -291,9 +342,10 @@ class Client:
         headers = None if key is None else {"Idempotency-Key": key}
         response = self._answer(method, path, body, query, timeout_s, headers)
         if response.status_code in _OF_A_GATEWAY:
-            raise _Unanswered(f"The gateway at {self.url} got no answer of the service. Try again.")
+            raise _Unanswered(f"The gateway at {self.url} got no answer of the service.")
         if response.status_code >= 300:
-            raise error_of(response.status_code, response.text)
+            error = error_of(response.status_code, response.text)
+            raise _Away(str(error)) if response.status_code == _UNAVAILABLE else error
         try:
             return TypeAdapter(answer).validate_json(response.content or b"null")
         except ValidationError:
@@ -323,15 +375,22 @@ class Client:
                 content=content,
             )
         except httpx2.ConnectError:
-            raise ServiceError(f"No service answers at {self.url}. {HOW_TO_START}") from None
+            raise _Away(f"No service answers at {self.url}. {HOW_TO_START}") from None
         except httpx2.TimeoutException:
-            raise ServiceError(
-                f"The service at {self.url} did not answer in {timeout_s:g} s"
-            ) from None
+            raise _Away(f"The service at {self.url} did not answer in {timeout_s:g} s.") from None
         except httpx2.TransportError as error:
-            raise _Unanswered(f"The connection to {self.url} broke: {error}") from None
+            raise _Unanswered(f"The connection to {self.url} broke: {error}.") from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ServiceError(f"The connection to {self.url} failed: {error}") from None
+
+
+def _again(call: Callable[[], T]) -> T:
+    """What may be sent twice is, where the connection broke before an answer came."""
+    for wait_s in RETRIES_S:
+        with suppress(_Unanswered):
+            return call()
+        time.sleep(wait_s)
+    return call()
 
 
 def error_of(status: int, text: str) -> CaviarError:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from caviar.client.connection import Client, finished_after
+from caviar.client.connection import PATIENCE_S, Client, finished_after
 from caviar.client.screen import notebook_or_lines, study_html
 from caviar.contract.messages import ParameterValue
 from caviar.contract.views import AddedTrial, Best, NewTrial, RoundView, StudyView, TrialView
@@ -82,20 +82,29 @@ class Study:
     def watch(self) -> StudyView:
         """Show its progress until it has ended: in a notebook a bar and a table, anywhere else a line for each change.
 
-        Interrupting it does not stop the study.
+        Interrupting it does not stop the study. A service that goes away meanwhile is waited for.
         """
         screen = notebook_or_lines()
+        client = self._client.patient()
         while True:
-            view = self.view
+            view = client.study(self.id)
             screen.show(view)
             if view.state in ENDED:
                 return view
             time.sleep(POLL_S)
 
     def wait(self, timeout_s: float | None = None) -> StudyView:
-        """Until it has ended. Raises TimeoutError; the study goes on."""
+        """Until it has ended, through absences of the service. The study goes on whatever this raises.
+
+        Raises:
+            TimeoutError: it had not ended in time.
+            ServiceError: the service was away for an hour, or when the time was over.
+        """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while (view := self.view).state not in ENDED:
+        client = self._client.patient(
+            patience_s=PATIENCE_S if timeout_s is None else min(timeout_s, PATIENCE_S)
+        )
+        while (view := client.study(self.id)).state not in ENDED:
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError(f"study {self.id} is {view.state} after {timeout_s:g} s")
             time.sleep(POLL_S)
@@ -104,10 +113,11 @@ class Study:
     def finished(self) -> Iterator[TrialView]:
         """Each trial when it has ended, in the order of their ends, until the study has ended."""
         cursor, seen = -1, set[int]()
+        client = self._client.patient()
         while True:
-            over = self.state in ENDED
+            over = client.study(self.id).state in ENDED
             ended, cursor = finished_after(
-                lambda after: self._client.trials(self.id, after), cursor, seen, FINAL_TRIALS
+                lambda after: client.trials(self.id, after), cursor, seen, FINAL_TRIALS
             )
             yield from sorted(ended, key=lambda trial: trial.ended or 0.0)
             if over:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from caviar.client import connection
 from caviar.client.connection import PAGE, Address, Client, find_service, finished_after
 from caviar.contract.views import Submission, TrialView
 from caviar.errors import InputError, NotAllowed, Problem, ServiceError
@@ -168,19 +169,66 @@ def test_trials_beyond_one_page_are_all_given() -> None:
     assert cursor == amount - 1
 
 
-@pytest.mark.parametrize("status", [502, 504])
-def test_what_a_gateway_could_not_bring_to_the_service_is_sent_again(
-    service: Service, client: Client, status: int
-) -> None:
-    """As when the connection broke: the study may be there or not, and its key says which. What only reads is told."""
-    service.problem("POST /studies", status, "away")
-    service.problem("GET /studies", status, "away")
-    with pytest.raises(ServiceError, match="got no answer of the service"):
-        client.studies()
-    back = (201, {"id": "a-1", "warnings": []})
-    timer = threading.Timer(0.1, lambda: service.answers.update({"POST /studies": back}))
+def after_a_moment(service: Service, route: str, answer: tuple[int, object]) -> threading.Timer:
+    timer = threading.Timer(0.1, lambda: service.answers.update({route: answer}))
     timer.start()
+    return timer
+
+
+@pytest.mark.parametrize("status", [0, 502, 504])
+def test_what_got_no_answer_is_sent_again(service: Service, client: Client, status: int) -> None:
+    """The connection broke, or a gateway's did: reading again is harmless, and a new study's key says what is known."""
+    service.problem("POST /studies", status, "away")
+    timer = after_a_moment(service, "POST /studies", (201, {"id": "a-1", "warnings": []}))
     assert client.submit(Submission(text="name: a")).id == "a-1"
     timer.join()
-    sent = [request for request in service.requests if request[0] == "POST"]
-    assert len(sent) >= 2
+    service.problem("GET /studies", status, "away")
+    timer = after_a_moment(service, "GET /studies", (200, []))
+    assert client.studies() == []
+    timer.join()
+    sent = [request[0] for request in service.requests]
+    assert sent.count("POST") >= 2
+    assert sent.count("GET") >= 2
+
+
+@pytest.mark.parametrize("status", [0, 502])
+def test_what_changes_something_without_a_key_is_sent_once(
+    service: Service, client: Client, status: int
+) -> None:
+    """It may have been done: a person decides whether to do it again."""
+    service.problem("POST /studies/a/pause", status, "away")
+    with pytest.raises(ServiceError, match=r"broke|got no answer"):
+        client.pause("a")
+    assert len(service.requests) == 1
+
+
+def test_who_follows_a_study_waits_for_a_service_that_went_away(
+    service: Service, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upgrade in the night ends no watch. It is said once, and a refusal is no absence."""
+    monkeypatch.setattr(connection, "PATIENT_WAIT_S", 0.02)
+    view = digits_study()
+    told: list[str] = []
+    follower = client.patient(told.append)
+    service.problem("GET /studies/a", 503, "The database is locked.")
+    timer = after_a_moment(service, "GET /studies/a", (200, view.model_dump(mode="json")))
+    assert follower.study("a") == view
+    timer.join()
+    assert len(service.requests) > 2
+    assert len(told) == 1
+    assert "The database is locked" in told[0]
+    service.problem("GET /studies/a", 401, "it was taken back")
+    with pytest.raises(ServiceError, match="it was taken back"):
+        follower.study("a")
+
+
+def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens there any more: it says so in the end."""
+    monkeypatch.setattr(connection, "PATIENT_WAIT_S", 0.02)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        with Client(Address(f"http://127.0.0.1:{port}")) as client:
+            follower = client.patient(lambda _line: None, patience_s=0.1)
+            with pytest.raises(ServiceError, match="No service answers"):
+                follower.study("a")
