@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from caviar.cli.follow import ENDED, follow
+from caviar.cli.follow import follow
 from caviar.cli.views import tables
 from caviar.cli.views.ledger import rounds_view
 from caviar.cli.views.parts import clean
@@ -18,6 +18,7 @@ from caviar.cli.views.progress import progress, round_line
 from caviar.cli.views.result import exit_code, result, result_object
 from caviar.client.connection import Client, find_service
 from caviar.client.home import user_name
+from caviar.client.study import ENDED
 from caviar.contract.views import Branch, RoundView, TrustedHost, Undo
 from caviar.errors import InputError, Problem
 
