@@ -89,7 +89,7 @@ class Teams(Simulation):
             .order_by(attempts.c.started)
         )
         found: dict[str, list[Span]] = {study: [] for study in self.demands}
-        with self.store._reader.begin() as connection:
+        with self.store._reader.connect() as connection:
             for study, started, ended in connection.execute(query):
                 end = self._now if ended is None else ended - EPOCH
                 found[study].append((started - EPOCH, end))

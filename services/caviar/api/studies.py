@@ -31,7 +31,7 @@ from caviar.contract.views import (
 )
 from caviar.errors import InputError, Problem
 from caviar.scheduler import Scheduler
-from caviar.studies.spec import MAX_TRIALS
+from caviar.studies.spec import MAX_TRIALS, load_study
 from caviar.teams import DEFAULT_TEAM, Caller
 
 PAGE = 500
@@ -67,8 +67,8 @@ def study_routes(
         if caller.team is not None:
             submission = submission.model_copy(update={"user": caller.name})
         submitted = scheduler.submit(submission, team)
-        record = store.study(submitted.id)
-        after = {"name": record.name if record else "", "resumed": submitted.resumed}
+        name = load_study(submission.text, submission.filename).name
+        after = {"name": name, "resumed": submitted.resumed}
         note(request, submitted.id, team, after=after)
         return _json(submitted.model_dump_json().encode(), 201)
 

@@ -94,6 +94,13 @@ class Desk:
         self.history, self.prior = History(space, goal), History(space, goal)
 
     @classmethod
+    def fresh(cls, record: StudyRecord, study: Study, first: Round, now: Clocks) -> Desk:
+        """Of a study that was just written, with nothing to start from."""
+        desk = cls(record, study, first)
+        desk.spending = Spending(study.budget, now.monotonic)
+        return desk
+
+    @classmethod
     def load(cls, store: Store, record: StudyRecord, study: Study, now: Clocks) -> Desk:
         newest = store.rounds(record.id)[-1]
         desk = cls(record, study, Round.from_json(study.space, newest.data))

@@ -83,8 +83,15 @@ class Desks:
             for row in desk.by_state["running"].values():
                 self._accounts.starts(desk, now - desk.spending.held_s(row.id, now))
 
-    def open(self, record: StudyRecord, study: Study) -> Desk:
-        desk = self._desks[record.id] = Desk.load(self._store, record, study, self._clocks())
+    def open(self, record: StudyRecord, study: Study, first: Round | None = None) -> Desk:
+        """``first``: the study was just written, with this round and nothing to start from."""
+        now = self._clocks()
+        desk = (
+            Desk.load(self._store, record, study, now)
+            if first is None
+            else Desk.fresh(record, study, first, now)
+        )
+        self._desks[record.id] = desk
         return desk
 
     def takes_slot(self, desk: Desk, row: TrialRow, gpus: float, now: float) -> None:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from caviar.adapters.sql import Aside, Drained, Store, StudyRecord, TrialRow
+from caviar.adapters.sql import NOTHING, Aside, Drained, Store, StudyRecord, TrialRow
 from caviar.contract.messages import (
     ClaimAnswer,
     ClaimRequest,
@@ -173,6 +173,7 @@ class Scheduler:
                 Problem(("bundle",), "code comes from a folder or from a bundle, not from both")
             )
         start = start_of(self._store, study, submission.text, team)
+        first = first_round(study.space, study.search_settings)
         warnings = list(study.warnings)
         with self._lock:
             if submission.resume:
@@ -192,13 +193,13 @@ class Scheduler:
                 folder=submission.folder,
                 code_version=submission.code_version,
                 user=submission.user,
-                first_round=first_round(study.space, study.search_settings).to_json(),
+                first_round=first.to_json(),
                 start=start,
                 team=team,
                 priority=study.priority,
                 bundle=submission.bundle,
             )
-            desk = self._desks.open(record, study)
+            desk = self._desks.open(record, study, first if start == NOTHING else None)
             resource_class = study.resources.resource_class
             refusal = self._fleet.refusal(desk.trainer, resource_class, self._clock())
             self._wake.notify_all()

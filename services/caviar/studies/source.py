@@ -10,12 +10,19 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, NodeEvent
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    Event,
+)
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.parser import Parser
 
 from caviar.errors import InputError, Problem
 
@@ -59,8 +66,9 @@ def read_source(text: str, what: str = "a study file", depth: int = MAX_DEPTH) -
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise InputError(f"the file is larger than {MAX_BYTES // 1024} KB, which no study needs")
     try:
-        _check_events(text, what, depth)
-        root = _yaml().compose(text)
+        reader = _yaml()
+        reader.Parser = partial(_Bounded, what, depth)
+        root = reader.compose(text)
     except MarkedYAMLError as error:
         raise InputError(_syntax_problem(error)) from None
     except (YAMLError, ValueError) as error:
@@ -93,30 +101,37 @@ def _yaml() -> YAML:
     return YAML(typ="safe", pure=True)
 
 
-def _line(node: Node | NodeEvent) -> int:
+def _line(node: Node | Event) -> int:
     return int(node.start_mark.line) + 1
 
 
-def _check_events(text: str, what: str, most: int) -> None:
-    depth = 0
-    for event in _yaml().parse(text):
+class _Bounded(Parser):
+    """Refuses what makes a small file enormous, ``what`` in messages, at its first event: before it is built."""
+
+    def __init__(self, what: str, most: int, loader: YAML) -> None:
+        super().__init__(loader)
+        self._what, self._most, self._depth = what, most, 0
+
+    def get_event(self) -> Event:
+        event: Event = super().get_event()
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
             raise InputError(
                 Problem(
                     (),
-                    f"anchors and aliases (&, *) are not read in {what}",
+                    f"anchors and aliases (&, *) are not read in {self._what}",
                     "Write the value out, or put text that starts with & or * in quotes.",
                     line=_line(event),
                 )
             )
         if isinstance(event, CollectionStartEvent):
-            depth += 1
-            if depth > most:
+            self._depth += 1
+            if self._depth > self._most:
                 raise InputError(
-                    Problem((), f"nested more than {most} levels deep", line=_line(event))
+                    Problem((), f"nested more than {self._most} levels deep", line=_line(event))
                 )
         elif isinstance(event, CollectionEndEvent):
-            depth -= 1
+            self._depth -= 1
+        return event
 
 
 def _syntax_problem(error: MarkedYAMLError) -> Problem:

@@ -5,7 +5,7 @@ from caviar.adapters.sql.bundles import Bundles
 from caviar.adapters.sql.changes import Mark
 from caviar.adapters.sql.engine import NewerStore, migrate, open_engine
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
-from caviar.adapters.sql.priors import Read, Start
+from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rows import (
     Aside,
     Drained,
@@ -23,6 +23,7 @@ from caviar.adapters.sql.usage import SlotTime
 from caviar.adapters.sql.webhooks import WebhookRow, Webhooks
 
 __all__ = [
+    "NOTHING",
     "Answers",
     "Aside",
     "Bundles",

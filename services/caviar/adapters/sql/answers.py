@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, Engine, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Engine, and_, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from caviar.adapters.sql.tables import answers
@@ -17,6 +17,13 @@ KEPT_S: Final = 24 * 3600.0
 SWEPT_EVERY_S: Final = 3600.0
 UNDER_WAY, UNKNOWN = 0, 1
 """Statuses that no answer has: it is worked on; the service ended while it was worked on."""
+
+_ADD = insert(answers)
+_KEEP = (
+    update(answers)
+    .where(answers.c.token == bindparam("this_token"), answers.c.key == bindparam("this_key"))
+    .values(status=bindparam("new_status"), body=bindparam("new_body"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ class Answers:
         values = {"token": token, "key": key, "request": request, "status": UNDER_WAY, "body": ""}
         try:
             with self._engine.begin() as connection:
-                connection.execute(insert(answers).values(values | {"created": self._clock()}))
+                connection.execute(_ADD, values | {"created": self._clock()})
         except IntegrityError:
             with self._engine.begin() as connection:
                 found = connection.execute(
@@ -63,10 +70,9 @@ class Answers:
         return None
 
     def keep(self, token: str, key: str, status: int, body: str) -> None:
+        given = {"this_token": token, "this_key": key, "new_status": status, "new_body": body}
         with self._engine.begin() as connection:
-            connection.execute(
-                update(answers).where(*_this(token, key)).values(status=status, body=body)
-            )
+            connection.execute(_KEEP, given)
 
     def give_up(self, token: str, key: str) -> None:
         """The request did nothing: the next one with this key is the first."""

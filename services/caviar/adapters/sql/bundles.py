@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine, delete, func, insert, select
 
+from caviar.adapters.sql.engine import reading
 from caviar.adapters.sql.tables import bundles, studies, teams
 from caviar.contract.access import Quota
 
@@ -19,12 +20,12 @@ class Bundles:
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
-        self._reader = engine.execution_options(caviar_read_only=True)
+        self._reader = reading(engine)
         self._clock = clock
 
     def has(self, team: str, digest: str) -> bool:
         here = (bundles.c.team == team) & (bundles.c.digest == digest)
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return connection.execute(select(bundles.c.size).where(here)).first() is not None
 
     def add(self, team: str, digest: str, data: bytes) -> int | None:
@@ -71,6 +72,6 @@ class Bundles:
         """The archive that the study brought along; None where it brought none, or it is gone."""
         joined = (bundles.c.team == studies.c.team) & (bundles.c.digest == studies.c.bundle)
         found = select(bundles.c.data).join(studies, joined).where(studies.c.id == study)
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             data = connection.execute(found).scalar()
             return None if data is None else bytes(data)

@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, literal, or_, select
 
-from caviar.adapters.sql.reads import LISTED, trial_of
+from caviar.adapters.sql.reads import LISTED
 from caviar.adapters.sql.rows import TrialRow
-from caviar.adapters.sql.tables import rounds, studies, trials
+from caviar.adapters.sql.tables import one_of, rounds, studies, trials
 from caviar.contract.views import StudyState
 from caviar.studies.life import ENDED
 
@@ -43,8 +43,10 @@ _MARK = select(
     _newest(trials.c.changed, trials.c.study_id, 0),
     _newest(rounds.c.index, rounds.c.study_id, -1),
 )
-
-
+_MARKS = _MARK.where(studies.c.id.in_(bindparam("studies", expanding=True)))
+_OPEN = _MARK.where(
+    or_(studies.c.state.not_in(one_of(ENDED)), studies.c.ended >= bindparam("since"))
+)
 _OPEN_RUNS = (
     select(func.count())
     .where(
@@ -58,6 +60,12 @@ _OPEN_RUNS = (
 _RUNS = (
     select(func.count(rounds.c.run_id)).where(rounds.c.study_id == studies.c.id).scalar_subquery()
 )
+_CHANGED = (
+    select(*LISTED)
+    .where(trials.c.study_id == bindparam("study"), trials.c.changed > bindparam("after"))
+    .order_by(trials.c.changed)
+    .limit(bindparam("limit"))
+)
 _SHOWN = _MARK.add_columns(_OPEN_RUNS, _RUNS).where(studies.c.id == bindparam("study"))
 
 
@@ -67,12 +75,11 @@ def shown_of(connection: Connection, study_id: str) -> tuple[Any, ...]:
 
 
 def marks_of(connection: Connection, study_ids: Sequence[str]) -> dict[str, Mark]:
-    return _marks(connection.execute(_MARK.where(studies.c.id.in_(study_ids))))
+    return _marks(connection.execute(_MARKS, {"studies": list(study_ids)}))
 
 
 def open_marks(connection: Connection, since: float) -> dict[str, Mark]:
-    goes_on = studies.c.state.not_in(ENDED)
-    return _marks(connection.execute(_MARK.where(or_(goes_on, studies.c.ended >= since))))
+    return _marks(connection.execute(_OPEN, {"since": since}))
 
 
 def _marks(rows: Iterable[Any]) -> dict[str, Mark]:
@@ -80,10 +87,5 @@ def _marks(rows: Iterable[Any]) -> dict[str, Mark]:
 
 
 def changed_trials(connection: Connection, study_id: str, after: int, limit: int) -> list[TrialRow]:
-    query = (
-        select(*LISTED)
-        .where(trials.c.study_id == study_id, trials.c.changed > after)
-        .order_by(trials.c.changed)
-        .limit(limit)
-    )
-    return [trial_of(row) for row in connection.execute(query)]
+    given = {"study": study_id, "after": after, "limit": limit}
+    return [TrialRow(*row) for row in connection.execute(_CHANGED, given)]

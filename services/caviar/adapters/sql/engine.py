@@ -51,6 +51,16 @@ class NewerStore(CaviarError):
         )
 
 
+def reading(engine: Engine) -> Engine:
+    """The same engine for single statements that read: on SQLite each is a transaction by itself, and none is begun."""
+    return engine.execution_options(caviar_reads="statement")
+
+
+def reading_together(engine: Engine) -> Engine:
+    """The same engine for statements that read the same state of the database in one transaction."""
+    return engine.execution_options(caviar_reads="snapshot")
+
+
 def open_engine(url: str) -> Engine:
     """An engine for ``url``; on SQLite with WAL, foreign keys, and writes that wait for each other.
 
@@ -77,8 +87,10 @@ def open_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
-        if connection.get_execution_options().get("caviar_read_only", False):
-            connection.exec_driver_sql("BEGIN")
+        reads = connection.get_execution_options().get("caviar_reads")
+        if reads is not None:
+            if reads == "snapshot":
+                connection.exec_driver_sql("BEGIN")
             return
         writing.acquire()
         try:

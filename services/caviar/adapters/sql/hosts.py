@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, and_, case, delete, func, insert, select
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, select
 
 from caviar.adapters.sql.rows import Aside, Drained
 from caviar.adapters.sql.tables import attempts, drained, hosts, trials
+
+_BY_DAY = attempts.c.ended - attempts.c.started
+LASTED = func.coalesce(attempts.c.seconds, case((_BY_DAY > 0, _BY_DAY), else_=0.0))
+"""Seconds. Attempts of an older version have only their times of day."""
+_SLOT_SECONDS = (
+    select(func.sum(LASTED), func.sum(LASTED * attempts.c.gpus))
+    .join(trials, trials.c.id == attempts.c.trial_id)
+    .where(trials.c.study_id == bindparam("study"), attempts.c.ended.is_not(None))
+)
 
 
 def read_aside(connection: Connection) -> dict[str, Aside]:
@@ -47,15 +56,8 @@ def unshipped(connection: Connection, host: str) -> int:
 
 
 def slot_seconds(connection: Connection, study_id: str) -> tuple[float, float]:
-    """Seconds of slots and of GPUs. Attempts of an older version have only their times of day."""
-    by_day = attempts.c.ended - attempts.c.started
-    lasted = func.coalesce(attempts.c.seconds, case((by_day > 0, by_day), else_=0.0))
-    query = (
-        select(func.sum(lasted), func.sum(lasted * attempts.c.gpus))
-        .join(trials, trials.c.id == attempts.c.trial_id)
-        .where(trials.c.study_id == study_id, attempts.c.ended.is_not(None))
-    )
-    slot_s, gpu_s = connection.execute(query).one()
+    """Seconds of slots and of GPUs."""
+    slot_s, gpu_s = connection.execute(_SLOT_SECONDS, {"study": study_id}).one()
     return float(slot_s or 0.0), float(gpu_s or 0.0)
 
 

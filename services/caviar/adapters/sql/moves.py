@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Integer,
-    Row,
     and_,
     bindparam,
     case,
@@ -24,8 +23,9 @@ from sqlalchemy import (
     update,
 )
 
+from caviar.adapters.sql.reads import WHOLE, trial_of
 from caviar.adapters.sql.rows import TrialRow
-from caviar.adapters.sql.tables import attempts, trials
+from caviar.adapters.sql.tables import attempts, one_of, trials
 from caviar.contract.messages import Finish
 from caviar.studies.life import FINAL, OPEN, Verdict
 
@@ -38,12 +38,12 @@ NEXT = (
 
 # Built once: to build a statement takes as long as to run it.
 _THIS = (trials.c.id == bindparam("this_trial"), trials.c.attempt == bindparam("this_attempt"))
-_CREATE = insert(trials).returning(trials)
+_CREATE = insert(trials).returning(*WHOLE)
 _DISPATCH = (
     update(trials)
     .where(trials.c.id == bindparam("this_trial"), trials.c.state == "queued")
     .values(state="dispatched", attempt=trials.c.attempt + 1, nonce=None)
-    .returning(trials)
+    .returning(*WHOLE)
 )
 _CLAIM = (
     update(trials)
@@ -52,9 +52,9 @@ _CLAIM = (
         {name: bindparam(f"new_{name}") for name in ("nonce", "host", "incarnation", "slot", "gpu")}
     )
     .values(state="running", started=bindparam("now"), changed=NEXT)
-    .returning(trials)
+    .returning(*WHOLE)
 )
-_CLAIMED = select(trials).where(
+_CLAIMED = select(*WHOLE).where(
     *_THIS, trials.c.state == "running", trials.c.nonce == bindparam("new_nonce")
 )
 _ENDED = (
@@ -66,7 +66,15 @@ _FINISH = (
     .where(*_THIS, trials.c.state == "running", trials.c.nonce == bindparam("this_nonce"))
     .values({name: bindparam(f"new_{name}") for name in _ENDED})
     .values(changed=NEXT)
-    .returning(trials)
+    .returning(*WHOLE)
+)
+_CANCEL = (
+    update(trials)
+    .where(
+        trials.c.study_id == bindparam("study"),
+        trials.c.state.in_(one_of(("queued", "dispatched"))),
+    )
+    .values(state="cancelled", ended=bindparam("now"), changed=NEXT + trials.c.number)
 )
 _ATTEMPT = insert(attempts)
 _END_ATTEMPT = (
@@ -79,20 +87,16 @@ _END_ATTEMPT = (
 )
 
 
-def _trial(row: Row[Any] | None) -> TrialRow | None:
-    return None if row is None else TrialRow(**row._mapping)
-
-
 def create(connection: Connection, values: Mapping[str, Any]) -> TrialRow:
     """Raises IntegrityError where the number is taken."""
     row = connection.execute(_CREATE, dict(values)).one()
-    return TrialRow(**row._mapping)
+    return TrialRow(*row)
 
 
 def dispatch(connection: Connection, identifier: str) -> TrialRow | None:
     """queued -> dispatched with the next attempt."""
     moved = connection.execute(_DISPATCH, {"this_trial": identifier}).first()
-    return _trial(moved)
+    return trial_of(moved)
 
 
 def claim(
@@ -120,7 +124,7 @@ def claim(
     }
     moved = connection.execute(_CLAIM, given).first()
     if moved is None:
-        return _trial(connection.execute(_CLAIMED, given).first())
+        return trial_of(connection.execute(_CLAIMED, given).first())
     connection.execute(
         _ATTEMPT,
         {
@@ -132,7 +136,7 @@ def claim(
             "gpus": gpus,
         },
     )
-    return _trial(moved)
+    return trial_of(moved)
 
 
 def finish(
@@ -168,7 +172,7 @@ def finish(
         _end_attempt(
             connection, message.trial, message.attempt, now, message.outcome, message.error, slot_s
         )
-    return _trial(moved)
+    return trial_of(moved)
 
 
 def lose(
@@ -216,18 +220,14 @@ def stop_one(connection: Connection, identifier: str, now: float) -> TrialRow | 
             ended=case((waits, now), else_=trials.c.ended),
             changed=NEXT,
         )
-        .returning(trials)
+        .returning(*WHOLE)
     ).first()
-    return _trial(moved)
+    return trial_of(moved)
 
 
 def cancel_waiting(connection: Connection, study_id: str, now: float) -> None:
     """queued, dispatched -> cancelled: those that no worker has claimed."""
-    connection.execute(
-        update(trials)
-        .where(trials.c.study_id == study_id, trials.c.state.in_(("queued", "dispatched")))
-        .values(state="cancelled", ended=now, changed=NEXT + trials.c.number)
-    )
+    connection.execute(_CANCEL, {"study": study_id, "now": now})
 
 
 _FINAL = or_(
@@ -252,7 +252,7 @@ def settle_run(connection: Connection, identifier: str, run_id: str | None) -> T
             .where(trials.c.id == identifier, trials.c.run_id.is_(None))
             .values(run_id=run_id)
         )
-    return _trial(connection.execute(select(trials).where(trials.c.id == identifier)).first())
+    return trial_of(connection.execute(select(*WHOLE).where(trials.c.id == identifier)).first())
 
 
 def shipped(connection: Connection, runs: Mapping[str, str], by: Mapping[str, int]) -> None:

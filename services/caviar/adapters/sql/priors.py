@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from caviar.adapters.sql.rows import PriorRow
-from caviar.adapters.sql.tables import priors, studies, trials
+from caviar.adapters.sql.tables import one_of, priors, studies, trials
 from caviar.contract.messages import ParameterValue
 from caviar.contract.names import trial_id
 from caviar.contract.views import Note
@@ -57,6 +57,18 @@ class Start:
 
 
 NOTHING = Start()
+_AFTER = (
+    select(*(priors.c[name] for name in PriorRow.__slots__))
+    .where(priors.c.study_id == bindparam("study"), priors.c.number > bindparam("after"))
+    .order_by(priors.c.number)
+)
+_HIGHEST = select(
+    studies.c.id,
+    select(func.max(priors.c.number))
+    .where(priors.c.study_id == studies.c.id)
+    .correlate(studies)
+    .scalar_subquery(),
+).where(studies.c.state.in_(one_of(GOING_ON)))
 
 
 def write_start(connection: Connection, study_id: str, start: Start, now: float) -> None:
@@ -81,24 +93,13 @@ def write_start(connection: Connection, study_id: str, start: Start, now: float)
 
 
 def read_priors(connection: Connection, study_id: str, after: int = -1) -> list[PriorRow]:
-    query = (
-        select(priors)
-        .where(priors.c.study_id == study_id, priors.c.number > after)
-        .order_by(priors.c.number)
-    )
-    return [PriorRow(**row._mapping) for row in connection.execute(query)]
+    found = connection.execute(_AFTER, {"study": study_id, "after": after})
+    return [PriorRow(*row) for row in found]
 
 
 def counts(connection: Connection) -> dict[str, int]:
     """Numbers go on from the highest, so it says how many there are; found without counting."""
-    highest = (
-        select(func.max(priors.c.number))
-        .where(priors.c.study_id == studies.c.id)
-        .correlate(studies)
-        .scalar_subquery()
-    )
-    query = select(studies.c.id, highest).where(studies.c.state.in_(GOING_ON))
-    return {study: n + 1 for study, n in connection.execute(query) if n is not None}
+    return {study: n + 1 for study, n in connection.execute(_HIGHEST) if n is not None}
 
 
 def write_priors(

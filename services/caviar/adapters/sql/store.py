@@ -1,7 +1,7 @@
 """Reads and writes of studies, trials, attempts and rounds. Each public method is one transaction.
 
-What changes a trial is in ``moves``, how trials are read in ``reads`` and ``looks``, rounds are in ``ledger``, results
-from elsewhere in ``priors``, hosts in ``hosts``.
+Studies are in ``records``; what changes a trial is in ``moves``, how trials are read in ``reads`` and ``looks``; rounds
+are in ``ledger``, results from elsewhere in ``priors``, hosts in ``hosts``.
 """
 
 from __future__ import annotations
@@ -11,29 +11,18 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Engine,
-    Row,
-    insert,
-    literal,
-    not_,
-    or_,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 
-from caviar.adapters.sql import changes, ledger, looks, moves, reads, usage
+from caviar.adapters.sql import changes, ledger, looks, moves, reads, records, usage
 from caviar.adapters.sql import hosts as hosts_of
 from caviar.adapters.sql import priors as priors_of
 from caviar.adapters.sql.bundles import Bundles
 from caviar.adapters.sql.changes import Mark
+from caviar.adapters.sql.engine import reading, reading_together
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rows import Aside, Drained, PriorRow, RoundRow, StudyRecord, TrialRow
-from caviar.adapters.sql.tables import studies, teams
 from caviar.adapters.sql.usage import SlotTime
 from caviar.contract.messages import Finish, ParameterValue
 from caviar.contract.names import trial_id
@@ -43,27 +32,19 @@ from caviar.studies.mapping import Known
 from caviar.teams import DEFAULT_TEAM
 
 
-def seen_by(team: str) -> ColumnElement[bool]:
-    """Studies that a team may look at: its own, and what others share."""
-    return or_(studies.c.team == team, studies.c.shared)
-
-
-def _study(row: Row[Any]) -> StudyRecord:
-    return StudyRecord(**row._mapping)
-
-
 class Store:
     """The SQL store behind ``engine``; ``clock`` gives seconds since the epoch."""
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
         self.engine = self._engine = engine
-        self._reader = engine.execution_options(caviar_read_only=True)
+        self._reader = reading(engine)
+        self._snapshot = reading_together(engine)
         self._clock = clock
         self.bundles = Bundles(engine, clock)
 
     def ask(self) -> None:
         """Raises SQLAlchemyError where the database does not answer."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             connection.execute(select(1))
 
     # Studies
@@ -115,17 +96,15 @@ class Store:
             priority=priority,
             bundle=bundle,
         )
-        values = {name: getattr(record, name) for name in StudyRecord.__slots__}
         with self._engine.begin() as connection:
-            connection.execute(insert(studies).values(values))
+            records.add(connection, record)
             ledger.write(connection, record.id, 0, first_round, (), now)
             priors_of.write_start(connection, record.id, start, now)
         return record
 
     def study(self, study_id: str) -> StudyRecord | None:
-        with self._reader.begin() as connection:
-            row = connection.execute(select(studies).where(studies.c.id == study_id)).first()
-        return _study(row) if row else None
+        with self._reader.connect() as connection:
+            return records.one(connection, study_id)
 
     def studies(
         self,
@@ -134,26 +113,13 @@ class Store:
         team: str | None = None,
     ) -> list[StudyRecord]:
         """Studies, the oldest first. ``team``: only those that it may see, its own and what others share."""
-        query = select(studies).order_by(studies.c.created, studies.c.id)
-        if states is not None:
-            query = query.where(studies.c.state.in_(list(states)))
-        if closed is not None:
-            query = query.where(studies.c.closed == closed)
-        if team is not None:
-            query = query.where(seen_by(team))
-        with self._reader.begin() as connection:
-            return [_study(row) for row in connection.execute(query)]
+        with self._reader.connect() as connection:
+            return records.oldest(connection, states, closed, team)
 
     def experiments(self) -> dict[str, frozenset[str]]:
         """The MLflow experiments of each team's studies, by their ids; teams without one are left out."""
-        query = select(studies.c.team, studies.c.experiment_id).distinct()
-        found: dict[str, set[str]] = {}
-        with self._reader.begin() as connection:
-            for team, experiment in connection.execute(
-                query.where(studies.c.experiment_id.is_not(None))
-            ):
-                found.setdefault(team, set()).add(experiment)
-        return {team: frozenset(ids) for team, ids in found.items()}
+        with self._reader.connect() as connection:
+            return records.experiments(connection)
 
     def newest_studies(
         self,
@@ -166,35 +132,15 @@ class Store:
 
         ``team``: only those that it may see, its own and what others share. ``before``: only those older than that one.
         """
-        query = select(studies).order_by(studies.c.created.desc(), studies.c.id.desc())
-        if team is not None:
-            query = query.where(seen_by(team))
-        if called is not None:
-            begins = studies.c.id.startswith(called, autoescape=True)
-            query = query.where(or_(studies.c.name == called, begins))
-        if before is not None:
-            order = tuple_(studies.c.created, studies.c.id)
-            query = query.where(order < tuple_(literal(before.created), literal(before.id)))
-        with self._reader.begin() as connection:
-            return [_study(row) for row in connection.execute(query.limit(limit))]
+        with self._reader.connect() as connection:
+            return records.newest(connection, limit, called, team, before)
 
     def unfinished(
         self, fingerprint: str, team: str = DEFAULT_TEAM, bundle: str | None = None
     ) -> StudyRecord | None:
         """The team's newest study of this content, with this code, that has not ended."""
-        query = (
-            select(studies)
-            .where(
-                studies.c.fingerprint == fingerprint,
-                studies.c.state.not_in(ENDED),
-                studies.c.team == team,
-                studies.c.bundle.is_not_distinct_from(bundle),
-            )
-            .order_by(studies.c.created.desc())
-        )
-        with self._reader.begin() as connection:
-            row = connection.execute(query).first()
-        return _study(row) if row else None
+        with self._reader.connect() as connection:
+            return records.unfinished(connection, fingerprint, team, bundle)
 
     def move_study(
         self, study_id: str, leaving: Iterable[StudyState], to: StudyState, reason: str = ""
@@ -202,14 +148,10 @@ class Store:
         """Compare-and-set of a study's state. Ending one cancels its trials that no worker has claimed."""
         now = self._clock()
         with self._engine.begin() as connection:
-            moved = connection.execute(
-                update(studies)
-                .where(studies.c.id == study_id, studies.c.state.in_(list(leaving)))
-                .values(state=to, reason=reason, ended=now if to in ENDED else None)
-            ).rowcount
+            moved = records.move(connection, study_id, leaving, to, reason, now)
             if moved and to in ENDED:
                 moves.cancel_waiting(connection, study_id, now)
-        return bool(moved)
+        return moved
 
     def edit_study(self, study_id: str, values: dict[str, Any]) -> StudyRecord | None:
         """Set ``priority``, ``place`` or ``shared``; the study as it is then. None: there is no such study.
@@ -217,70 +159,58 @@ class Store:
         Its record in MLflow is open then, so that it is told there too.
         """
         with self._engine.begin() as connection:
-            if values:
-                changed = values | {"closed": False}
-                connection.execute(update(studies).where(studies.c.id == study_id).values(changed))
-            row = connection.execute(select(studies).where(studies.c.id == study_id)).first()
-        return _study(row) if row else None
+            return records.edit(connection, study_id, values and values | {"closed": False})
 
     def not_for(self, team: str) -> tuple[frozenset[str], frozenset[str]]:
         """All teams but this one, and the studies that it may not look at."""
-        with self._reader.begin() as connection:
-            others = connection.execute(select(teams.c.name).where(teams.c.name != team)).scalars()
-            hidden = connection.execute(select(studies.c.id).where(not_(seen_by(team)))).scalars()
-            return frozenset(others), frozenset(hidden)
+        with self._snapshot.begin() as connection:
+            return records.not_for(connection, team)
 
     def set_importance(self, study_id: str, importance: list[dict[str, Any]]) -> None:
         with self._engine.begin() as connection:
-            connection.execute(
-                update(studies).where(studies.c.id == study_id).values(importance=importance)
-            )
+            records.edit(connection, study_id, {"importance": importance})
 
     def set_study_run(self, study_id: str, experiment_id: str, run_id: str) -> None:
         with self._engine.begin() as connection:
-            connection.execute(
-                update(studies)
-                .where(studies.c.id == study_id)
-                .values(experiment_id=experiment_id, run_id=run_id)
-            )
+            records.edit(connection, study_id, {"experiment_id": experiment_id, "run_id": run_id})
 
     def close_study(self, study_id: str) -> None:
         """Mark the study's record in MLflow as complete."""
         with self._engine.begin() as connection:
-            connection.execute(update(studies).where(studies.c.id == study_id).values(closed=True))
+            records.edit(connection, study_id, {"closed": True})
 
     # What those who watch studies ask
 
     def marks_of(self, study_ids: Sequence[str]) -> dict[str, Mark]:
         """How far each of these studies has come."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return changes.marks_of(connection, study_ids)
 
     def shown_of(self, study_id: str) -> tuple[Any, ...]:
         """All that an answer on a study takes from the tables beside its own row: it is the same while they are."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return changes.shown_of(connection, study_id)
 
     def open_marks(self, since: float) -> dict[str, Mark]:
         """How far each study has come that has not ended, or that ended at ``since`` or later."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return changes.open_marks(connection, since)
 
     def changed_trials(self, study_id: str, after: int, limit: int) -> list[TrialRow]:
         """Trials whose state changed after that change of the study's, in this order, without their output."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return changes.changed_trials(connection, study_id, after, limit)
 
     # Results from elsewhere
 
     def priors(self, study_id: str, after: int = -1) -> list[PriorRow]:
         """By number; ``after`` is the last one that is known already."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return priors_of.read_priors(connection, study_id, after)
 
     def prior_counts(self) -> dict[str, int]:
         """How many each study has that has not ended; those with none are absent."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return priors_of.counts(connection)
 
     def add_priors(self, study_id: str, source: str, results: Sequence[Known]) -> None:
@@ -297,22 +227,22 @@ class Store:
 
     def newest_ends(self) -> dict[str, float]:
         """When the last trial ended, of every study that has not ended."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return reads.newest_ends(connection)
 
     def waiting_points(self) -> dict[str, set[int]]:
         """Numbers of the points of people that have not ended and of which no run is known, by study."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return looks.waiting_points(connection)
 
     def waiting_runs(self) -> list[WaitingRuns]:
         """Ended trials whose MLflow runs are not complete, by study and host."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return looks.waiting_runs(connection)
 
     def marks(self, study_id: str) -> dict[str, TrialMark]:
         """Every trial of a study by its id, as far as its run in MLflow is concerned."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return looks.marks(connection, study_id)
 
     def counts(self, study_id: str) -> dict[TrialState, int]:
@@ -321,26 +251,26 @@ class Store:
 
     def counts_of(self, study_ids: Sequence[str]) -> dict[str, dict[TrialState, int]]:
         """Trials by state, zeros included, of each of these studies."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return reads.counts_of(connection, study_ids)
 
     def shipped_count(self, study_id: str) -> int:
         """Ended trials whose MLflow run is complete."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return reads.shipped_count(connection, study_id)
 
     def unshipped(self, study_id: str) -> int:
         """Ended trials that were started and whose MLflow run is not complete yet."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return reads.unshipped(connection, study_id)
 
     def trial(self, identifier: str) -> TrialRow | None:
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return reads.one(connection, identifier)
 
     def numbered(self, study_id: str, number: int) -> TrialRow | None:
         """A study's trial of that number."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return reads.numbered(connection, study_id, number)
 
     def trials(
@@ -354,30 +284,27 @@ class Store:
         kind: TrialKind | None = None,
     ) -> list[TrialRow]:
         """Trials by number, without their output; ``after`` is the last number of the page before."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return reads.page(
                 connection, study_id, states, after, limit, newest_first, ended_since, kind
             )
 
     def recent_lengths(self, study_id: str, limit: int) -> list[float]:
         """Seconds of the newest trials that ended by themselves, the newest first."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return reads.recent_lengths(connection, study_id, limit)
 
     def failures(self, study_id: str, limit: int) -> list[TrialRow]:
         """The newest that failed or are quarantined, without their output, the newest first."""
-        failed, quarantined = (
-            self.trials(study_id, (state,), limit=limit, newest_first=True)
-            for state in ("failed", "quarantined")
-        )
-        return sorted(failed + quarantined, key=lambda row: -row.number)[:limit]
+        with self._snapshot.begin() as connection:
+            return reads.failures(connection, study_id, limit)
 
     def best(self, study_id: str, maximize: bool) -> TrialRow | None:
         """The finished trial within the study's bounds with the best value; the earlier one of equals.
 
         A leader's new runs are not looked at: the luckiest of them says no more than the luckiest trial.
         """
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return reads.best(connection, study_id, maximize)
 
     def add_trial(
@@ -492,7 +419,7 @@ class Store:
 
     def lost_for_good(self, study_id: str) -> list[TrialRow]:
         """Trials that ended with the loss of their host: no worker will ever complete their runs."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return reads.lost_for_good(connection, study_id)
 
     def written_off(self, identifier: str, run_id: str | None) -> None:
@@ -501,39 +428,39 @@ class Store:
             moves.write_off(connection, identifier, run_id)
 
     def attempts(self, identifier: str) -> list[dict[str, Any]]:
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return reads.attempts_of(connection, identifier)
 
     # Hosts and what they cost
 
     def slot_seconds(self, study_id: str) -> tuple[float, float]:
         """Of all ended attempts of the study: seconds of slots, and seconds of GPUs."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return hosts_of.slot_seconds(connection, study_id)
 
     def slot_time_since(self, since: float, bucket_s: int) -> list[SlotTime]:
         """Of all attempts that ended after ``since``, by study, those alike in their times put together."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return usage.slot_time_since(connection, since, bucket_s)
 
     def team_seconds_since(self, since: float) -> dict[str, float]:
         """Slot-seconds by team after ``since``, of the attempts that have ended."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return usage.team_seconds_since(connection, since)
 
     def bundle_bytes(self, team: str) -> int:
         """Of the code that is kept for the team."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return usage.bundle_bytes(connection, team)
 
     def gpu_shares(self, study_id: str) -> dict[str, float]:
         """Running trial -> how much of its GPU it has."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return hosts_of.gpu_shares(connection, study_id)
 
     def hosts_aside(self) -> dict[str, Aside]:
         """The hosts that get no work."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return hosts_of.read_aside(connection)
 
     def set_aside(self, host: str, reason: str) -> Aside:
@@ -549,7 +476,7 @@ class Store:
 
     def hosts_drained(self) -> dict[str, Drained]:
         """The hosts that an operator gives no more work."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return hosts_of.read_drained(connection)
 
     def drain(self, host: str, now: bool) -> Drained:
@@ -565,29 +492,29 @@ class Store:
 
     def unshipped_of(self, host: str) -> int:
         """Trials that ended on a host and are not complete in MLflow."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return hosts_of.unshipped(connection, host)
 
     # Rounds
 
     def rounds(self, study_id: str, after: int = -1, until: int | None = None) -> list[RoundRow]:
         """By index; ``after`` is the last one that is known already, ``until`` the last one that is wanted."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return ledger.read(connection, study_id, after, until)
 
     def round_runs(self, study_id: str) -> dict[int, str | None]:
         """The run in MLflow of each round that a study has."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return ledger.runs(connection, study_id)
 
     def computed_from(self, study_id: str, index: int) -> list[list[Any]]:
         """The [trial, run] pairs behind a round, the run None where it was not known; [] without the round."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return ledger.computed_from(connection, study_id, index)
 
     def latest_rounds(self) -> dict[str, int]:
         """The newest round of every study that has not ended."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return ledger.latest(connection)
 
     def add_round(

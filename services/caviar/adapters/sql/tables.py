@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    ColumnElement,
     Float,
     ForeignKey,
     Index,
@@ -16,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
     text,
 )
 
@@ -30,6 +34,14 @@ metadata = MetaData(
 
 DONE = text("state = 'done'")
 """Written out: with a bound value a partial index would not be found."""
+
+
+def one_of(words: Iterable[str]) -> list[ColumnElement[str]]:
+    """Words of this program for an IN, written out: bound values would be expanded anew at each run."""
+    words = sorted(words)
+    assert all(word.isidentifier() for word in words)
+    return [literal_column(f"'{word}'", String) for word in words]
+
 
 studies = Table(
     "studies",

@@ -9,10 +9,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from caviar.adapters.sql.engine import reading
 from caviar.adapters.sql.rows import TeamRow, TokenRow
 from caviar.adapters.sql.tables import audit, teams, tokens
 from caviar.contract.access import AuditEntry, Quota, Role
 from caviar.teams import ROLES_OF_PERSONS, Caller, Fresh
+
+_NOTE = insert(audit)
 
 
 class Teams:
@@ -20,12 +23,12 @@ class Teams:
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
-        self._reader = engine.execution_options(caviar_read_only=True)
+        self._reader = reading(engine)
         self.clock = clock
 
     def all(self) -> dict[str, TeamRow]:
         """By name. A service always has the team ``default``."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             rows = connection.execute(select(teams).order_by(teams.c.name))
             return {row.name: _team(row) for row in rows}
 
@@ -60,7 +63,7 @@ class Teams:
 
     def tokens(self) -> list[TokenRow]:
         """All that were ever made, the oldest first."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             rows = connection.execute(select(tokens).order_by(tokens.c.created, tokens.c.id))
             return [TokenRow(**row._mapping) for row in rows]
 
@@ -70,7 +73,7 @@ class Teams:
         return any(row.role in ROLES_OF_PERSONS and row.holds(now) for row in self.tokens())
 
     def token(self, identifier: str) -> TokenRow | None:
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return _one_token(connection, identifier)
 
     def add_token(
@@ -112,20 +115,19 @@ class Teams:
         after: Mapping[str, Any] | None = None,
     ) -> None:
         """Append a line: ``caller`` did ``action`` to ``target``, which is ``team``'s."""
+        line = {
+            "at": self.clock(),
+            "actor": caller.name,
+            "token": caller.token,
+            "team": team,
+            "address": address,
+            "action": action,
+            "target": target,
+            "before": before,
+            "after": after,
+        }
         with self._engine.begin() as connection:
-            connection.execute(
-                insert(audit).values(
-                    at=self.clock(),
-                    actor=caller.name,
-                    token=caller.token,
-                    team=team,
-                    address=address,
-                    action=action,
-                    target=target,
-                    before=before,
-                    after=after,
-                )
-            )
+            connection.execute(_NOTE, line)
 
     def audit(
         self,
@@ -148,7 +150,7 @@ class Teams:
         if until is not None:
             query = query.where(audit.c.at < until)
         query = query.order_by(audit.c.id.desc() if newest else audit.c.id).limit(limit)
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return [AuditEntry(**row._mapping) for row in connection.execute(query)]
 
 

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Connection, case, cast, func, select
 
+from caviar.adapters.sql.hosts import LASTED
 from caviar.adapters.sql.tables import attempts, bundles, studies, trials
-
-_BY_DAY = attempts.c.ended - attempts.c.started
-_LASTED = func.coalesce(attempts.c.seconds, case((_BY_DAY > 0, _BY_DAY), else_=0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +23,10 @@ class SlotTime:
 def slot_time_since(connection: Connection, since: float, bucket_s: int) -> list[SlotTime]:
     """Of the attempts that ended after ``since``, those alike in their times put together."""
     # To whole seconds first: one database cuts off what another rounds.
-    began = cast(attempts.c.ended - _LASTED, BigInteger) // bucket_s
+    began = cast(attempts.c.ended - LASTED, BigInteger) // bucket_s
     ended = cast(attempts.c.ended, BigInteger) // bucket_s
     query = (
-        select(trials.c.study_id, began, ended, func.sum(_LASTED))
+        select(trials.c.study_id, began, ended, func.sum(LASTED))
         .join(trials, trials.c.id == attempts.c.trial_id)
         .where(attempts.c.ended >= since)
         .group_by(trials.c.study_id, began, ended)
@@ -42,8 +40,8 @@ def slot_time_since(connection: Connection, since: float, bucket_s: int) -> list
 def team_seconds_since(connection: Connection, since: float) -> dict[str, float]:
     """Slot-seconds by team after ``since``, of the attempts that have ended."""
     within = case(
-        (attempts.c.ended - _LASTED < since, attempts.c.ended - since),
-        else_=_LASTED,
+        (attempts.c.ended - LASTED < since, attempts.c.ended - since),
+        else_=LASTED,
     )
     query = (
         select(studies.c.team, func.sum(within))

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 
+from caviar.adapters.sql.engine import reading
 from caviar.adapters.sql.tables import deliveries, webhooks
 from caviar.contract.webhooks import DeliveryView, EventName
 
@@ -48,7 +49,7 @@ class Webhooks:
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
-        self._reader = engine.execution_options(caviar_read_only=True)
+        self._reader = reading(engine)
         self.clock = clock
 
     def all(self, team: str | None = None) -> list[WebhookRow]:
@@ -56,11 +57,11 @@ class Webhooks:
         query = select(webhooks).order_by(webhooks.c.created, webhooks.c.id)
         if team is not None:
             query = query.where(webhooks.c.team == team)
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return [_hook(row) for row in connection.execute(query)]
 
     def find(self, identifier: str) -> WebhookRow | None:
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             row = connection.execute(select(webhooks).where(webhooks.c.id == identifier)).first()
         return _hook(row) if row else None
 
@@ -80,7 +81,7 @@ class Webhooks:
     def known_keys(self, webhook: str) -> set[tuple[str, str]]:
         """(event, key) of all that was ever put on its way and is still kept."""
         query = select(deliveries.c.event, deliveries.c.key).where(deliveries.c.webhook == webhook)
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return {(row.event, row.key) for row in connection.execute(query)}
 
     def enqueue(self, webhook: str, event: EventName, key: str, body: str) -> bool:
@@ -126,7 +127,7 @@ class Webhooks:
     def due(self) -> list[str]:
         """The webhooks to which something is due."""
         query = select(deliveries.c.webhook).where(deliveries.c.due <= self.clock()).distinct()
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return list(connection.execute(query).scalars())
 
     def delivered(self, identifier: int) -> None:
@@ -163,13 +164,13 @@ class Webhooks:
             .order_by(deliveries.c.id.desc())
             .limit(limit)
         )
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             return [_view(row) for row in connection.execute(query)]
 
     def standing(self, ids: Iterable[str]) -> dict[str, tuple[int, str]]:
         """Of each webhook: how many deliveries wait, and what the newest one met."""
         found = {}
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:
             for identifier in ids:
                 found[identifier] = (
                     _waiting(connection, identifier),
