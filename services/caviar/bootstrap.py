@@ -122,9 +122,12 @@ def run_scheduler() -> None:
     from caviar.api.rates import Rates
     from caviar.api.serving import server
     from caviar.api.sessions import Origin
+    from caviar.api.threads import keep_to_one_core, switch_soon
     from caviar.scheduler import Scheduler
     from caviar.scheduler.loop import Loop
 
+    if not settings.drawn:  # on a laptop few ask, and trainings leave no core to choose
+        keep_to_one_core()
     listeners = [socket.socket(fileno=number) for number in settings.sockets]
     addresses = [str(each.getsockname()[0]) for each in listeners] or [settings.bind]
     engine = open_migrated(settings.database_url)
@@ -153,8 +156,7 @@ def run_scheduler() -> None:
     alone = all(map(is_loopback, addresses))
     hosts = {*settings.hosts, *LOOPBACK_NAMES} if alone or settings.hosts else ()
     app = wired(settings, engine, scheduler, access, hosts, _ask_doctor)
-    # Threads that compute (a proposal, a view) give way to the loop that answers ten times as soon as by default.
-    sys.setswitchinterval(0.0005)
+    switch_soon()
     loop = Loop(scheduler, app.state.metrics.ticks.observe)
     loop.start()
     if not settings.drawn:  # the embedded service's own workers reach its Redis themselves
@@ -306,7 +308,10 @@ def _ask_doctor(question: Question) -> tuple[Finding, ...]:
 
 def run_doctor() -> None:
     """The doctor: a Question on standard input, an Answer on standard output."""
+    from caviar.api.threads import use_all_cores
+
     configure_logging()
+    use_all_cores()
     settings = settings_module.from_environment()
     question = Question.model_validate_json(sys.stdin.buffer.read())
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
