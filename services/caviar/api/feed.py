@@ -233,7 +233,8 @@ class Feed:
             events.append(_event("trial", presenter.trial(row), position))
         if len(rows) == PAGE:
             return News(tuple(events), position, more=True)
-        for view in presenter.rounds(record)[position.rounds :]:
+        newer = presenter.rounds(record)[position.rounds :] if mark.round >= position.rounds else ()
+        for view in newer:
             position = replace(position, rounds=view.round + 1)
             events.append(_event("round", view, position))
         if now.best is not None and now.best.trial != position.best:

@@ -157,8 +157,13 @@ class Presenter:
         study = load_study(record.source, record.filename)
         counts = self._scheduler.counts([record.id])[record.id]
         slots, left_s = self._scheduler.outlook(record.id)
-        running = self._store.trials(record.id, ("running",), limit=RUNNING_SHOWN)
-        failures = self._store.failures(record.id, FAILURES_SHOWN)
+        # Most studies have few kinds of trials: what is not there is not asked for.
+        running: list[TrialRow] = []
+        if counts["running"]:
+            running = self._store.trials(record.id, ("running",), limit=RUNNING_SHOWN)
+        failures: list[TrialRow] = []
+        if counts["failed"] or counts["quarantined"]:
+            failures = self._store.failures(record.id, FAILURES_SHOWN)
         return StudyView(
             id=record.id,
             name=record.name,
