@@ -343,17 +343,27 @@ def test_what_is_damaged_is_passed_over_and_said(service: Service) -> None:
     )
     entry |= {"created": 1.0, "first_round": {}}
     client.log_text(other.info.run_id, json.dumps(entry), "record.json")
+    mine = json.loads(Books(service.mlflow_uri).file(record.run_id or "", "record.json"))
+    theirs = client.create_run(
+        record.experiment_id, tags={names.TAG_KIND: "study", names.TAG_STUDY: "cafecafe"}
+    )
+    client.log_text(
+        theirs.info.run_id, json.dumps(mine | {"id": "cafecafe", "team": "rivals"}), "record.json"
+    )
     service.wipe()
     found = service.rebuild()
     service.start()
     back = next(each for each in found.studies if each.id == study)
+    passed = {each.run_id: each.reason for each in found.passed_over}
+    assert "whose experiment would be rivals/" in passed[theirs.info.run_id]
+    assert {each.id for each in found.studies}.isdisjoint({"cafecafe", "deadbeef"})
     said = {each.run_id: each.reason for each in back.passed_over}
     assert set(said) == {*(runs[n] for n in range(6)), foreign.info.run_id, double.info.run_id}
     assert names.TAG_NUMBER in said[runs[0]]
     assert "passwd" in said[runs[2]]
     assert "how it ended" in said[runs[3]]
     assert "another run" in said[double.info.run_id]
-    assert {forged.info.run_id, other.info.run_id} <= {e.run_id for e in found.passed_over}
+    assert {forged.info.run_id, other.info.run_id} <= passed.keys()
     assert [row.number for row in service.store.trials(study)] == [6, 7]
     service.scheduler.resume(study)
     service.work()

@@ -16,6 +16,7 @@ from caviar.contract.record import StudyEntry
 from caviar.search import first_round
 from caviar.studies.life import FINAL, trial_seed
 from caviar.studies.spec import load_study
+from caviar.teams import experiment_of
 from caviar.upkeep.checking import Damaged, check_round, read_study, read_trial
 
 SOURCE = """
@@ -43,6 +44,7 @@ GOOD_TAGS = {
     names.TAG_STATE: "done",
     names.TAG_END: TrialEnd(value=0.25).to_tag(),
 }
+EXPERIMENT = experiment_of(ENTRY.team, STUDY.project)
 GOOD_PARAMS = {"x": "0.1", "layers": "4", "solver": "sgd", "decay": "0.5"}
 texts = st.text(max_size=30) | st.sampled_from(
     ["-1", "0", "1e3", "nan", "٣", "99999999999999999999", "a1-7", "{}", "null", "true", "running"]
@@ -116,11 +118,12 @@ def test_a_forged_round_is_a_round_or_none(changed: dict[str, Any], absent: set[
 
 @given(st.dictionaries(st.sampled_from([*StudyEntry.model_fields, "more"]), junk))
 def test_a_forged_record_is_a_study_or_none(changed: dict[str, Any]) -> None:
-    """Its file is read as any study file is."""
+    """Its file is read as any study file is, and it is of the team whose experiment it lies in."""
     content = json.dumps(json.loads(ENTRY.model_dump_json()) | changed).encode()
     try:
-        entry, study = read_study(run({names.TAG_STUDY: "a1"}, {}), content)
+        entry, study = read_study(run({names.TAG_STUDY: "a1"}, {}), content, EXPERIMENT)
     except Damaged:
         return
     assert entry.id == "a1"
+    assert experiment_of(entry.team, study.project) == EXPERIMENT
     assert study.fingerprint == load_study(entry.source, entry.filename).fingerprint

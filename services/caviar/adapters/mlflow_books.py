@@ -62,11 +62,12 @@ class Books:
     def __init__(self, uri: str) -> None:
         self._client = MlflowClient(tracking_uri=uri)
 
-    def study_runs(self) -> Iterator[Seen]:
-        """The runs of all studies, in all experiments that are not deleted."""
-        for experiment_id in self._experiments():
+    def study_runs(self) -> Iterator[tuple[str, Seen]]:
+        """The runs of all studies, each with its experiment's name, in all experiments that are not deleted."""
+        for experiment_id, name in self._experiments():
             for page in self._pages(experiment_id, f"tags.`{TAG_KIND}` = 'study'"):
-                yield from page
+                for run in page:
+                    yield name, run
 
     def runs(self, experiment_id: str, study_id: str, kind: str) -> Iterator[list[Seen]]:
         """A study's runs of one kind (trial or round), in pages. ``study_id`` was checked: it goes into a filter."""
@@ -102,12 +103,12 @@ class Books:
         if ended_s is not None:
             self.end(run_id, "KILLED", ended_s)
 
-    def _experiments(self) -> Iterator[str]:
+    def _experiments(self) -> Iterator[tuple[str, str]]:
         token: str | None = None
         while True:
             with _reachable():
                 page = self._client.search_experiments(max_results=PAGE, page_token=token)
-            yield from (str(experiment.experiment_id) for experiment in page)
+            yield from ((str(each.experiment_id), str(each.name)) for each in page)
             token = page.token
             if not token:
                 return

@@ -127,7 +127,7 @@ def disagreements(store: Store, books: Books, *, mend: bool, now: float) -> Iter
 
     Raises ServiceError while MLflow does not answer.
     """
-    studies = {run.tags.get(names.TAG_STUDY, ""): run for run in books.study_runs()}
+    studies = {run.tags.get(names.TAG_STUDY, ""): run for _, run in books.study_runs()}
     records = {record.id: record for record in store.studies()}
     yield from _unknown([run for study, run in studies.items() if study not in records])
     for record in records.values():

@@ -21,6 +21,7 @@ from caviar.studies.constraints import violation
 from caviar.studies.life import FINAL
 from caviar.studies.mapping import untexted
 from caviar.studies.spec import Study, load_study
+from caviar.teams import experiment_of
 
 MOST_SEED = 2**31 - 1
 MOST_ATTEMPT = 10_000_000
@@ -49,8 +50,11 @@ class _RoundData(BaseModel):
     edges: dict[str, str]
 
 
-def read_study(run: Seen, content: bytes) -> tuple[StudyEntry, Study]:
-    """A study from its ``record.json``. Raises Damaged."""
+def read_study(run: Seen, content: bytes, experiment: str) -> tuple[StudyEntry, Study]:
+    """A study from its ``record.json``; ``experiment`` is the name of its run's. Raises Damaged.
+
+    A team's members may write what they like into the runs of their experiments, but into no other team's.
+    """
     try:
         entry = StudyEntry.model_validate_json(content)
     except ValidationError as error:
@@ -61,6 +65,12 @@ def read_study(run: Seen, content: bytes) -> tuple[StudyEntry, Study]:
         study = load_study(entry.source, entry.filename)
     except InputError as error:
         raise Damaged(f"its study file cannot be read: {error.problems[0]}") from None
+    place = experiment_of(entry.team, study.project)
+    if experiment != place:
+        raise Damaged(
+            f"its record says that it is the team {entry.team}'s, whose experiment would be {place}; it lies in "
+            f"{experiment}. Where somebody renamed that, give it its name back"
+        )
     for prior in entry.priors:
         _point(study.space, prior.params)
     for trial in entry.without_run:

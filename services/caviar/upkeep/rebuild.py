@@ -55,12 +55,12 @@ def rebuild(engine: Engine, books: Books, *, missing: bool, tell: Tell) -> Rebui
             )
         studies: list[RebuiltStudy] = []
         passed: list[PassedOver] = []
-        for run in books.study_runs():
+        for experiment, run in books.study_runs():
             title = run.tags.get(names.TAG_STUDY, "")
             if title in known:
                 continue
             try:
-                entry, study = read_study(run, books.file(run.run_id, RECORD))
+                entry, study = read_study(run, books.file(run.run_id, RECORD), experiment)
             except (Damaged, Missing) as error:
                 passed.append(PassedOver(run_id=run.run_id, what=run.name, reason=str(error)))
                 continue
