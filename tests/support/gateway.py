@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -156,6 +156,8 @@ class DoorServer:
     folder: Path
     public_url: str
     port: int
+    settings: dict[str, str] = field(default_factory=dict)
+    """Beside its own, or instead of them."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -172,6 +174,7 @@ class DoorServer:
             "CAVIAR_GATE_SECRET": GATE_SECRET,
             "CAVIAR_MLFLOW_SECRET": MLFLOW_SECRET,
             "TMPDIR": str(self.folder),
+            **self.settings,
         }
 
     def start(self) -> None:
@@ -203,8 +206,10 @@ class DoorServer:
 
 
 @contextmanager
-def running_door(folder: Path, public_url: str) -> Iterator[DoorServer]:
-    server = DoorServer(folder, public_url, free_port())
+def running_door(
+    folder: Path, public_url: str, settings: dict[str, str] | None = None
+) -> Iterator[DoorServer]:
+    server = DoorServer(folder, public_url, free_port(), settings or {})
     server.start()
     try:
         server.wait()
