@@ -12,8 +12,10 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 ROOT = Path(__file__).parents[2]
 BASE = ROOT / "docker-compose.yml"
 OVERLAYS = sorted(ROOT.glob("deploy/compose.*.yml"))
-ALONE = frozenset({"compose.worker.yml"})
-"""Overlays that stand by themselves."""
+WORKER = "compose.worker.yml"
+"""It stands by itself."""
+OF_WORKERS = frozenset({"compose.ca.yml"})
+"""Overlays of that one."""
 
 
 class Override(list[Any]):
@@ -61,10 +63,10 @@ def merged(below: Any, above: Any) -> Any:
 
 
 def deployment(*overlays: Path) -> dict[str, Any]:
-    """``docker-compose.yml`` with ``overlays``, or an overlay that stands by itself."""
-    if len(overlays) == 1 and overlays[0].name in ALONE:
-        return _extended(read(overlays[0]))
+    """``docker-compose.yml`` with ``overlays``; where ``compose.worker.yml`` is the first of them, that one alone."""
     found = read(BASE)
+    if overlays and overlays[0].name == WORKER:
+        found, overlays = _extended(read(overlays[0])), overlays[1:]
     for overlay in overlays:
         found = merged(found, read(overlay))
     return found

@@ -15,13 +15,17 @@ import pytest
 from caviar.errors import InputError
 from caviar.settings import MlflowSettings, Settings, from_environment, read
 from caviar_worker.settings import WorkerSettings
-from tests.support.compose_files import ALONE, BASE, OVERLAYS, ROOT, deployment
+from tests.support.compose_files import BASE, OF_WORKERS, OVERLAYS, ROOT, WORKER, deployment
 
 SECRETS = {*Settings.secrets(), *MlflowSettings.secrets()}
-LAYOUTS = {BASE.name: deployment()} | {
-    overlay.name: deployment(overlay) for overlay in OVERLAYS if overlay.name in ALONE
+BELOW = {
+    overlay: (overlay.with_name(WORKER),) if overlay.name in OF_WORKERS else ()
+    for overlay in OVERLAYS
 }
-LAYOUTS |= {f"{BASE.name} {o.name}": deployment(o) for o in OVERLAYS if o.name not in ALONE}
+"""Overlay -> what lies under it, beside ``docker-compose.yml``."""
+LAYOUTS = {BASE.name: deployment()} | {
+    overlay.name: deployment(*below, overlay) for overlay, below in BELOW.items()
+}
 SERVICES = [
     pytest.param(layout, name, id=f"{layout}-{name}")
     for layout, content in LAYOUTS.items()
@@ -78,7 +82,7 @@ def test_the_gateway_is_the_only_door(layout: str) -> None:
     """It alone publishes ports, and what is behind it is in a network without a way out."""
     services = LAYOUTS[layout]["services"]
     published = {name for name, about in services.items() if about.get("ports")}
-    if layout in ALONE:
+    if layout in OF_WORKERS or layout == WORKER:
         assert published == set()
         return
     outside = {"gateway", "grafana"}  # Grafana's is the machine's own: see below
@@ -124,7 +128,7 @@ def test_every_secret_is_a_file_that_the_script_draws_or_the_operator_brings(lay
     used = {secret for about in content["services"].values() for secret in about.get("secrets", ())}
     assert used <= content.get("secrets", {}).keys()
     script = (ROOT / "deploy" / "secrets.sh").read_text(encoding="utf-8")
-    brought = {"tls_certificate", "tls_key", "s3"}
+    brought = {"tls_certificate", "tls_key", "s3", "ca"}
     for name, where in content.get("secrets", {}).items():
         assert "secrets/" in where["file"]
         stem = name.removesuffix("_pgpass")
@@ -261,8 +265,9 @@ def test_compose_reads_the_files_as_we_do(layout: Path | None, drawn: Path) -> N
         ).returncode
     ):
         pytest.skip("there is no docker compose here; make test-compose asks it")
-    alone = layout is not None and layout.name in ALONE
-    files = [layout] if alone else [BASE, *([layout] if layout else [])]
+    files = [BASE] if layout is None else [*BELOW[layout], layout]
+    if files[0].name not in (BASE.name, WORKER):
+        files.insert(0, BASE)
     environ = {
         **os.environ,
         "CAVIAR_UID": "10001",
