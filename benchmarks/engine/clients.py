@@ -8,8 +8,8 @@ idempotency key, listens to its events until it ends, and meanwhile asks for the
 If-None-Match, and once for its trials; then the next study. Half the clients start in one instant, the others spread
 over ten seconds. It prints every kind of request with its median, 95th and 99th percentile, the server's processor
 time and what else the machine did; and what was lost: a submission without its study, a trial's end that its listener
-was not told or was told twice. With --burst all clients start in one instant. The default asks for more than one core
-answers; `--length 10 --trials 4 --slots 64` is a lighter load.
+was not told or was told twice. With --burst all clients start in one instant. `--length 10 --trials 4 --slots 64` is a
+lighter load.
 """
 
 from __future__ import annotations
