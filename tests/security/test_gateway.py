@@ -6,6 +6,8 @@ The real `caviar mlflow`, the real API and scheduler, and a proxy between them t
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -352,6 +354,46 @@ def test_what_a_writer_refers_to_is_its_own(stack: Stack) -> None:
         assert WORD not in answer.text, path
     assert everything(stack) == before
     assert stack.client.get_logged_model(theirs.model).to_dictionary() == model
+
+
+MODEL = """
+import mlflow
+import numpy as np
+from sklearn.linear_model import LinearRegression
+
+mlflow.set_experiment(experiment_id=%r)
+x = np.arange(6.0).reshape(-1, 1)
+with mlflow.start_run() as run:
+    info = mlflow.sklearn.log_model(
+        LinearRegression().fit(x, 2 * x[:, 0]), name="model", params={"depth": 3}, pip_requirements=[]
+    )
+found = mlflow.get_logged_model(info.model_id)
+loaded = mlflow.sklearn.load_model(info.model_uri)
+print(found.status, found.params, round(float(loaded.predict([[10.0]])[0]), 6))
+"""
+
+
+def test_a_script_logs_a_model_and_loads_it_again(stack: Stack) -> None:
+    """As MLflow's tutorials do it, with a submitter's token: made, uploaded, given parameters, ended, read."""
+    token = stack.callers["beta/submitter"]["Authorization"].removeprefix("Bearer ")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("CAVIAR_", "MLFLOW_"))}
+    environ = kept | {
+        "MLFLOW_TRACKING_URI": f"{stack.url}{names.MLFLOW}",
+        "MLFLOW_TRACKING_TOKEN": token,
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        # The format by default needs a package of its own to be read safely.
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "true",
+    }
+    script = MODEL % stack.beta.experiment
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "READY {'depth': '3'} 20.0"
 
 
 def test_nobody_comes_in_beside_the_gateway(stack: Stack) -> None:

@@ -95,6 +95,8 @@ def writes(held: Held) -> list[Attempt]:
         ("log inputs", "POST", f"{runs}/log-inputs", {"run_id": run, "datasets": []}),
         ("tag experiment", "POST", "/2.0/mlflow/experiments/set-experiment-tag", tag),
         ("logged model", "POST", models, {"experiment_id": experiment, "name": "m"}),
+        ("end a model", "PATCH", f"{models}/{held.model}", {"model_id": held.model, "status": 2}),
+        ("tag a model", "PATCH", f"{models}/{held.model}/tags", {"tags": [{"key": "t", "value": "1"}]}),
         ("proxied upload", "PUT", upload, b"new"),
     ]
     form = f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path=up.txt"
@@ -139,7 +141,7 @@ def closed(held: Held) -> list[Attempt]:
         ("workspaces", "GET", f"{v3}/workspaces", None),
         ("presigned", "GET", f"{files}/presigned/{experiment}/{run}/artifacts/secret.txt", None),
         ("multipart", "POST", f"{files}/mpu/create/{experiment}/{run}/artifacts/x", {"path": "../x"}),
-        ("change a model", "PATCH", f"{v2}/logged-models/{held.model}", {"status": "LOGGED_MODEL_READY"}),
+        ("delete a model", "DELETE", f"{v2}/logged-models/{held.model}", None),
         ("mcp servers", "GET", f"{v3}/mcp-servers", None),
     ]
     slashless = "/api/2.0mlflow/experiments/search-datasets"
@@ -232,4 +234,9 @@ def references(own: Held, theirs: Held) -> list[tuple[str, str, object]]:
         ("POST", f"{runs}/outputs", {"run_id": own.run, "models": [{"model_id": theirs.model, "step": 1}]}),
         ("PATCH", f"{models}/{theirs.model}/tags", {"tags": [{"key": "t", "value": "1"}]}),
         ("PATCH", f"{models}/{own.model}", ended),
+        ("PATCH", f"{models}/{own.model}", {"modelId": theirs.model, "status": "LOGGED_MODEL_UPLOAD_FAILED"}),
+        ("PATCH", f"{models}/{own.model}", json.dumps(ended)),
+        ("PATCH", f"{models}/{own.model}/", ended),
+        ("POST", f"{models}/{own.model}/params", {"model_id": theirs.model, "params": [{"key": "p", "value": "1"}]}),
+        ("POST", f"{models}/{theirs.model}/params", {"model_id": own.model, "params": [{"key": "p", "value": "1"}]}),
     ]

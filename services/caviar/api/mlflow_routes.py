@@ -55,8 +55,9 @@ _WRITES: Final = (
     "POST /2.0/mlflow/experiments/(set-experiment-tag|delete-experiment-tag)",
     f"PUT /2.0/mlflow-artifacts/artifacts/{_PATH}",
     "POST /2.0/mlflow/upload-artifact",
-    # A logged model is made, not changed: MLflow 3.17 judges the id in the address and changes the one in the body.
     "POST /2.0/mlflow/logged-models",
+    f"PATCH /2.0/mlflow/logged-models/{_ID}(?:/tags)?",  # MLflow's door holds the body against the address
+    f"POST /2.0/mlflow/logged-models/{_ID}/params",
 )
 _WORKERS: Final = (
     "POST /2.0/mlflow/runs/delete",  # the one of two that two hosts made for a trial
