@@ -7,16 +7,14 @@ import json
 import httpx2
 
 from tests.compose.conftest import Built
-from tests.support.books import check_counts
 from tests.support.stack import (
     PARTS,
     Stack,
+    check_study,
     docker,
     image_mb,
     leaked_keys,
     memory,
-    read_books,
-    record,
 )
 
 
@@ -38,10 +36,7 @@ def test_a_team_s_first_study_is_recorded_once(
 ) -> None:
     """Submitted with its code by a member; the books agree in PostgreSQL and, through the gateway, in MLflow."""
     stack, token = built.stack, teams["alpha"]["submitter"]
-    counts = check_counts(
-        read_books(stack, built.study), record(stack, token), built.study, created=8, steps=5
-    )
-    assert counts == {"done": 8}
+    assert check_study(stack, token, built.study, created=8, steps=5) == {"done": 8}
     assert leaked_keys(stack) == []
     with stack.operator() as operator:
         assert [f for f in operator.doctor(mend=False) if not f.note] == []

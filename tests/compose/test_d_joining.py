@@ -11,13 +11,11 @@ import pytest
 from tests.compose.outside import this_machine
 from tests.support import wait_until
 from tests.support.bad_trainers import function
-from tests.support.books import check_counts
 from tests.support.stack import (
     Stack,
+    check_study,
     copy_of_repository,
     docker,
-    read_books,
-    record,
     study_text,
     submit,
     wait_until_complete,
@@ -71,9 +69,7 @@ def test_another_machine_works_for_the_service_until_its_token_is_revoked(
         wait_until_complete(stack, submitter, study)
     finally:
         stack.compose("start", "worker")
-    found = record(stack, submitter)
-    check_counts(read_books(stack, study), found, study, created=8, steps=5)
-    found.close()
+    check_study(stack, submitter, study, created=8, steps=5)
     with stack.operator() as operator:
         hosts = {trial.host for trial in operator.trials(study)}
         assert hosts == {name}

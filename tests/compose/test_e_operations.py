@@ -17,13 +17,12 @@ from caviar.errors import CaviarError
 from tests.compose.conftest import Built, Figure
 from tests.support import wait_until
 from tests.support.bad_trainers import function
-from tests.support.books import check_counts
 from tests.support.stack import (
     PARTS,
     Stack,
+    check_study,
     docker,
     read_books,
-    record,
     rows,
     study_text,
     submit,
@@ -155,10 +154,7 @@ def test_a_backup_of_a_running_service_is_restored_on_an_empty_machine(
             assert after[table] == was, table
     assert set(files) <= set(artifacts(stack))
     wait_until_complete(stack, token, study)
-    found = record(stack, token)
-    counts = check_counts(read_books(stack, study), found, study, created=trials, steps=STEPS)
-    found.close()
-    assert counts == {"done": trials}
+    assert check_study(stack, token, study, created=trials, steps=STEPS) == {"done": trials}
 
 
 def test_a_damaged_backup_is_refused_before_anything_is_touched(
@@ -207,10 +203,7 @@ def test_a_secret_is_drawn_anew_under_a_running_study(
         assert over_network.returncode != 0
         assert "password authentication failed" in over_network.stderr
     wait_until_complete(stack, token, study)
-    found_runs = record(stack, token)
-    counts = check_counts(read_books(stack, study), found_runs, study, created=6)
-    found_runs.close()
-    assert counts == {"done": 6}
+    assert check_study(stack, token, study, created=6) == {"done": 6}
 
 
 def git(stack: Stack, *words: str) -> str:
@@ -283,10 +276,7 @@ def test_a_host_is_emptied_and_takes_work_again(
     assert all(book.state != "running" for book in read_books(stack, study))
     script(stack, "caviar", "workers", "resume", worker.host)
     wait_until_complete(stack, token, study)
-    found = record(stack, token)
-    counts = check_counts(read_books(stack, study), found, study, created=6, steps=STEPS)
-    found.close()
-    assert counts == {"done": 6}
+    assert check_study(stack, token, study, created=6, steps=STEPS) == {"done": 6}
 
 
 def test_artifacts_move_to_another_disk(stack: Stack, tmp_path: Path, figure: Figure) -> None:

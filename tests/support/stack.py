@@ -9,7 +9,8 @@ import shutil
 import signal
 import subprocess
 import time
-from contextlib import suppress
+from collections import Counter
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from caviar.contract.views import StudyView, Submission
 from caviar.errors import ServiceError
 from caviar.studies.code_folder import read_code
 from tests.support import wait_until
-from tests.support.books import Mlflow, TrialBook
+from tests.support.books import Mlflow, TrialBook, check_counts
 from tests.support.compose_files import ROOT
 from tests.support.servers import free_port
 
@@ -288,8 +289,12 @@ def read_books(stack: Stack, study: str) -> list[TrialBook]:
     return [TrialBook(**row, attempts=tuple(tried.get(row["id"], ()))) for row in trials]
 
 
-def record(stack: Stack, token: str) -> Mlflow:
-    return Mlflow(stack.mlflow_url, token)
+def check_study(
+    stack: Stack, token: str, study: str, *, created: int, steps: int | None = None
+) -> Counter[str]:
+    """``check_counts`` of PostgreSQL and, through the gateway, of MLflow."""
+    with closing(Mlflow(stack.mlflow_url, token)) as record:
+        return check_counts(read_books(stack, study), record, study, created=created, steps=steps)
 
 
 def leaked_keys(stack: Stack) -> list[str]:
