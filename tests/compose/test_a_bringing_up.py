@@ -19,10 +19,10 @@ from tests.support.stack import (
 
 
 def test_images_are_small(built: Built) -> None:
-    """What is added to Python's own image, 120 MB from its makers. A team adds its frameworks."""
+    """500 and 600 MB with Python's own image, which is 125 MB from its makers. A team adds its frameworks."""
     base = image_mb("python:3.12-slim")
-    assert image_mb("caviar-service") - base < 420
-    assert image_mb("caviar-worker") - base < 400
+    assert image_mb("caviar-service") - base < 375
+    assert image_mb("caviar-worker") - base < 475
 
 
 def test_it_is_up_within_a_minute_and_takes_little(built: Built) -> None:
