@@ -322,6 +322,22 @@ def memory(stack: Stack) -> dict[str, float]:
     return found
 
 
+def script(stack: Stack, name: str, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """One of deploy/bin, as an operator in the checkout runs it."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("CAVIAR_")}
+    done = subprocess.run(
+        [stack.folder / "deploy" / "bin" / name, *words],
+        cwd="/",
+        env=kept | {"COMPOSE_PROJECT_NAME": stack.project},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, f"{name}: {done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done
+
+
 def image_mb(image: str) -> float:
     return int(docker("image", "inspect", "--format", "{{.Size}}", image).stdout) / 1e6
 
