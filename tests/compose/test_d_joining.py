@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,9 +79,14 @@ def test_another_machine_works_for_the_service_until_its_token_is_revoked(
 
 
 def test_a_wrong_token_is_told_where_one_joins(stack: Stack, machine: Path) -> None:
-    """With what the service said, and the token nowhere in it."""
+    """With what the service said, and the token nowhere in it. Then the right one is taken."""
     token = "cav_0000000000000000_" + "x" * 43
+    begun = time.monotonic()
     done = join(machine, f"http://{this_machine()}:{stack.port}", token)
     assert done.returncode == 1
+    assert time.monotonic() - begun < 60
     assert "401" in done.stderr
     assert token not in done.stdout + done.stderr
+    again = join(machine, f"http://{this_machine()}:{stack.port}", stack.worker_token("right")[1])
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert f"{MACHINE}-1" in seen(stack)
