@@ -334,6 +334,7 @@ def script(stack: Stack, name: str, *words: str, code: int = 0) -> subprocess.Co
         capture_output=True,
         text=True,
         check=False,
+        timeout=600,
     )
     assert done.returncode == code, f"{name}: {done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done
