@@ -7,24 +7,22 @@ import json
 import httpx2
 
 from tests.compose.conftest import Built
-from tests.support.books import check_counts
 from tests.support.stack import (
     PARTS,
     Stack,
+    check_study,
     docker,
     image_mb,
     leaked_keys,
     memory,
-    read_books,
-    record,
 )
 
 
 def test_images_are_small(built: Built) -> None:
-    """What is added to Python's own image, 120 MB from its makers. A team adds its frameworks."""
+    """500 and 600 MB with Python's own image, which is 125 MB from its makers. A team adds its frameworks."""
     base = image_mb("python:3.12-slim")
-    assert image_mb("caviar-service") - base < 420
-    assert image_mb("caviar-worker") - base < 400
+    assert image_mb("caviar-service") - base < 375
+    assert image_mb("caviar-worker") - base < 475
 
 
 def test_it_is_up_within_a_minute_and_takes_little(built: Built) -> None:
@@ -38,10 +36,7 @@ def test_a_team_s_first_study_is_recorded_once(
 ) -> None:
     """Submitted with its code by a member; the books agree in PostgreSQL and, through the gateway, in MLflow."""
     stack, token = built.stack, teams["alpha"]["submitter"]
-    counts = check_counts(
-        read_books(stack, built.study), record(stack, token), built.study, created=8, steps=5
-    )
-    assert counts == {"done": 8}
+    assert check_study(stack, token, built.study, created=8, steps=5) == {"done": 8}
     assert leaked_keys(stack) == []
     with stack.operator() as operator:
         assert [f for f in operator.doctor(mend=False) if not f.note] == []

@@ -10,14 +10,13 @@ import pytest
 from tests.compose.conftest import Figure
 from tests.support import wait_until
 from tests.support.bad_trainers import function
-from tests.support.books import check_counts
 from tests.support.stack import (
     ENDED,
     PARTS,
     Stack,
+    check_study,
     leaked_keys,
     read_books,
-    record,
     restart_engine,
     study_text,
     submit,
@@ -32,10 +31,7 @@ STEPS = 15
 
 def check(stack: Stack, token: str, study: str, trials: int) -> None:
     """Each trial counted once in PostgreSQL and in MLflow, nothing left in Redis, and the doctor finds nothing."""
-    found = record(stack, token)
-    counts = check_counts(read_books(stack, study), found, study, created=trials, steps=STEPS)
-    found.close()
-    assert counts == {"done": trials}
+    assert check_study(stack, token, study, created=trials, steps=STEPS) == {"done": trials}
     wait_until(lambda: leaked_keys(stack) == [], 60, "Redis is empty")
     with stack.operator() as operator:
         wrong = [finding for finding in operator.doctor(mend=False) if not finding.note]

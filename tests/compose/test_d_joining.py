@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +12,11 @@ import pytest
 from tests.compose.outside import this_machine
 from tests.support import wait_until
 from tests.support.bad_trainers import function
-from tests.support.books import check_counts
 from tests.support.stack import (
     Stack,
+    check_study,
     copy_of_repository,
     docker,
-    read_books,
-    record,
     study_text,
     submit,
     wait_until_complete,
@@ -71,9 +70,7 @@ def test_another_machine_works_for_the_service_until_its_token_is_revoked(
         wait_until_complete(stack, submitter, study)
     finally:
         stack.compose("start", "worker")
-    found = record(stack, submitter)
-    check_counts(read_books(stack, study), found, study, created=8, steps=5)
-    found.close()
+    check_study(stack, submitter, study, created=8, steps=5)
     with stack.operator() as operator:
         hosts = {trial.host for trial in operator.trials(study)}
         assert hosts == {name}
@@ -82,9 +79,14 @@ def test_another_machine_works_for_the_service_until_its_token_is_revoked(
 
 
 def test_a_wrong_token_is_told_where_one_joins(stack: Stack, machine: Path) -> None:
-    """With what the service said, and the token nowhere in it."""
+    """With what the service said, and the token nowhere in it. Then the right one is taken."""
     token = "cav_0000000000000000_" + "x" * 43
+    begun = time.monotonic()
     done = join(machine, f"http://{this_machine()}:{stack.port}", token)
     assert done.returncode == 1
+    assert time.monotonic() - begun < 60
     assert "401" in done.stderr
     assert token not in done.stdout + done.stderr
+    again = join(machine, f"http://{this_machine()}:{stack.port}", stack.worker_token("right")[1])
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert f"{MACHINE}-1" in seen(stack)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from tests.support import wait_until
 from tests.support.compose_files import ROOT, read
-from tests.support.stack import Stack, docker
+from tests.support.stack import Stack, docker, script
 
 OVERLAY = "deploy/compose.observability.yml"
 Ask = Callable[[str], list[dict[str, Any]]]
@@ -32,6 +33,7 @@ def watched(stack: Stack) -> Iterator[Stack]:
     finally:
         with_it.compose("rm", "--stop", "--force", "--volumes", "prometheus")
         docker("volume", "rm", "--force", f"{stack.project}_figures")
+        docker("network", "rm", "--force", f"{stack.project}_watch")
 
 
 @pytest.fixture
@@ -65,3 +67,12 @@ def test_prometheus_judges_its_own_files(watched: Stack, ask: Ask) -> None:
         docker("exec", container, "promtool", "check", what, f"/etc/prometheus/{name}")
     (about,) = watched.about("prometheus")
     assert not any(about["NetworkSettings"]["Ports"].values())
+
+
+def test_prometheus_goes_on_with_another_token(watched: Stack, ask: Ask) -> None:
+    """The scheduler takes the old one no more; Prometheus is started again with the new one."""
+    script(watched, "rotate", "metrics_token")
+    wait_until(lambda: watched.healthy("prometheus"), 120, "Prometheus is healthy")
+    since = time.time()
+    newer = f'up{{job="caviar"}} == 1 and timestamp(up{{job="caviar"}}) > {since}'
+    wait_until(lambda: ask(newer), 90, "the scheduler was read with the new token")

@@ -12,6 +12,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from caviar.contract.messages import ShipTarget, Trainer
+from caviar_worker.folders import attempts
 from tests.support import wait_until
 from tests.support.desk import Desk
 from tests.support.host import Host, worker_host
@@ -139,6 +140,24 @@ def test_a_second_attempt_goes_on_in_the_same_run(host: Host, code: Path) -> Non
         lambda: not list((host.settings.folder / "checkpoints").iterdir()),
         why="the checkpoints of a trial that is done are removed",
     )
+
+
+def test_a_worker_that_goes_ships_what_its_trials_said(host: Host, code: Path) -> None:
+    """Nobody may ever start it again: what ended is complete in MLflow, what was given back has its points."""
+    client, experiment = make_study(host, "goes")
+    host.start()
+    host.train("first", trainer(code, "quick"))
+    shipped(host, client, experiment, "first")  # the shipper is up
+    host.train("back", Trainer(function="slow:points", folder=str(code)))
+    wait_until((host.attempt_folder("back") / "spool.jsonl").exists, why="it trains")
+    host.train("ended", trainer(code, "quick"))
+    host.finish_of("ended")
+    assert host.stop() == 0
+    assert host.finish_of("back", deadline=1).outcome == "released"
+    assert not list(attempts(host.settings.folder))
+    assert "ended" in host.desk.shipped
+    (run,) = runs_of(client, experiment, "back")
+    assert client.get_metric_history(run.info.run_id, "score")
 
 
 def test_a_shipper_that_is_killed_again_and_again(host: Host, code: Path) -> None:

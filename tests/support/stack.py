@@ -9,7 +9,8 @@ import shutil
 import signal
 import subprocess
 import time
-from contextlib import suppress
+from collections import Counter
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from caviar.contract.views import StudyView, Submission
 from caviar.errors import ServiceError
 from caviar.studies.code_folder import read_code
 from tests.support import wait_until
-from tests.support.books import Mlflow, TrialBook
+from tests.support.books import Mlflow, TrialBook, check_counts
 from tests.support.compose_files import ROOT
 from tests.support.servers import free_port
 
@@ -123,6 +124,7 @@ class Stack:
         """Seconds until everything was healthy."""
         begun = time.monotonic()
         self.compose("up", "--detach", "--wait", "--wait-timeout", "300", *words)
+        assert self.healthy()  # Compose ends well also when its time is over
         return time.monotonic() - begun
 
     def down(self, *words: str) -> float:
@@ -288,8 +290,12 @@ def read_books(stack: Stack, study: str) -> list[TrialBook]:
     return [TrialBook(**row, attempts=tuple(tried.get(row["id"], ()))) for row in trials]
 
 
-def record(stack: Stack, token: str) -> Mlflow:
-    return Mlflow(stack.mlflow_url, token)
+def check_study(
+    stack: Stack, token: str, study: str, *, created: int, steps: int | None = None
+) -> Counter[str]:
+    """``check_counts`` of PostgreSQL and, through the gateway, of MLflow."""
+    with closing(Mlflow(stack.mlflow_url, token)) as record:
+        return check_counts(read_books(stack, study), record, study, created=created, steps=steps)
 
 
 def leaked_keys(stack: Stack) -> list[str]:
@@ -315,6 +321,23 @@ def memory(stack: Stack) -> dict[str, float]:
         number = amount.rstrip("KMGTiB")
         found[name.removeprefix(f"{stack.project}-")] = float(number) * units[amount[len(number) :]]
     return found
+
+
+def script(stack: Stack, name: str, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """One of deploy/bin, as an operator in the checkout runs it."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("CAVIAR_")}
+    done = subprocess.run(
+        [stack.folder / "deploy" / "bin" / name, *words],
+        cwd="/",
+        env=kept | {"COMPOSE_PROJECT_NAME": stack.project},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == code, f"{name}: {done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done
 
 
 def image_mb(image: str) -> float:

@@ -85,6 +85,7 @@ def test_help_is_the_text_at_the_top(checkout: Path, name: str) -> None:
         (("install", "vision", "ada", "--purge"), "There is no option --purge"),
         (("install", "vision", "ada"), "Docker is not installed"),
         (("rotate", "password"), "There is no secret password. They are:"),
+        (("rotate", "grafana_password"), "Grafana's own database"),
         (("rotate", "token"), "Docker is not installed"),
         (("backup", "/proc"), "/proc is there already"),
         (("restore", "/nowhere"), "There is no folder /nowhere"),

@@ -166,6 +166,11 @@ class Agent:
             time.sleep(0.02)
         self.ended.set()
         self.celery.kill()
+        # What trials have said goes to MLflow in what is left of the time: nobody may ever start this worker again.
+        while self.signals < 2 and self.shipper.running() and time.monotonic() < deadline:
+            if not any(attempts(self.settings.folder)):
+                break
+            time.sleep(0.02)
         self.shipper.kill()
         self.copies.kill()
         self.forkserver.close_pipe()

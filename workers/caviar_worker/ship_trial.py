@@ -134,7 +134,7 @@ def run_of(
             runs.reopen(run_id)
         return state, run_id
     found = assignment.run_id
-    forgotten = names.rebuilt_of(assignment.trial) < target.rebuilt
+    forgotten = names.is_forgotten(assignment.trial, assignment.attempt, target.rebuilt)
     if found is None and (state.intent or assignment.attempt > 1 or forgotten):
         found = runs.find(target.experiment_id, assignment.trial)
     if found is not None:

@@ -345,5 +345,5 @@ class ShipTarget(Message):
     experiment_id: str
     parent_run_id: str
     rebuilt: int = Field(default=0, ge=0)
-    """How many times the study came back from MLflow. Trials of before that have no run there are void: they were not
-    known any more, and others took their numbers."""
+    """How many times the study came back, from MLflow or a backup. Attempts of before it whose trials have no run there
+    are void: they were not known any more, and others took their numbers."""

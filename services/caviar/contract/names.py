@@ -17,6 +17,10 @@ BROKER_PATH = "/api/v1/broker"
 """The WebSocket through which workers come to Redis."""
 
 
+ATTEMPTS = 100
+"""After the store was lost, or a backup restored, attempts go on at the next hundred, which no worker has seen."""
+
+
 def trial_id(study_id: str, number: int, rebuilt: int = 0) -> str:
     """A function of study and number: creating a trial twice is a conflict, not a second trial.
 
@@ -36,6 +40,14 @@ def rebuilt_of(trial: str) -> int:
     """How many times the study of a trial, by its id, had come back when the trial was created."""
     found = re.fullmatch(r"[a-z0-9]+-r([1-9][0-9]{0,8})-[0-9]+", trial)
     return int(found[1]) if found else 0
+
+
+def is_forgotten(trial: str, attempt: int, rebuilt: int) -> bool:
+    """Whether an attempt is of before its study came back for the ``rebuilt``-th time: the service may not know it.
+
+    Each time, the attempts of a trial that goes on under its name continue at the next hundred.
+    """
+    return attempt < ATTEMPTS * (rebuilt - rebuilt_of(trial))
 
 
 def study_run_name(study_name: str, study_id: str) -> str:

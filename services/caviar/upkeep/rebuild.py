@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 
 from caviar.adapters.mlflow_books import Books, Missing, Seen
 from caviar.adapters.sql import PriorRow, StudyRecord, TrialRow
-from caviar.adapters.sql.restoring import ATTEMPTS, Restoring, restoring
+from caviar.adapters.sql.restoring import Restoring, restoring
 from caviar.contract import names
 from caviar.contract.record import RECORD, ROUND, RoundEntry, StudyEntry
 from caviar.contract.upkeep import PassedOver, Rebuilt, RebuiltStudy
@@ -268,7 +268,7 @@ class _Back:
 
 def _again(row: TrialRow) -> TrialRow:
     """A trial that had begun: its next attempt has a number that no worker has a folder of."""
-    return replace(row, attempt=(row.attempt // ATTEMPTS + 1) * ATTEMPTS)
+    return replace(row, attempt=(row.attempt // names.ATTEMPTS + 1) * names.ATTEMPTS)
 
 
 def _rank(row: TrialRow, run: Seen) -> tuple[bool, bool, int, int, int, str]:

@@ -24,7 +24,7 @@ def restore(fleet: Fleet, folder: Path, backup: Path) -> tuple[int, int]:
 
 
 def test_attempts_and_names_of_the_time_after_the_backup_are_not_used_again(tmp_path: Path) -> None:
-    """Old reports are fenced; an open trial goes on under its name, a new one has a name of its own."""
+    """Old reports are fenced; what was open or not in MLflow goes on under its name, a new one has its own."""
     host = Machine("host", slots=3)
     fleet = Fleet(tmp_path / "caviar.db", host)
     study = fleet.submit("trials: 6")
@@ -56,6 +56,8 @@ def test_attempts_and_names_of_the_time_after_the_backup_are_not_used_again(tmp_
         fleet.pass_time(1)
     assert len(fleet.rows(study, ("done",))) == 6
     assert seen[second.trial] == 101
+    assert seen[first.trial] == 101  # it was done, and MLflow did not have it
+    assert [row.lost for row in fleet.rows(study)] == [0] * 6  # nobody is to blame
     made_later = {trial for trial in seen if trial.startswith(f"{study}-r1-")}
     assert made_later
     assert not made_later & {each.trial for each in later}

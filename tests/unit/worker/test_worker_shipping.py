@@ -266,6 +266,15 @@ def test_what_was_forgotten_with_the_store_gets_no_run(tmp_path: Path) -> None:
     assert recorder.calls == [("find", "t-1")]
 
 
+def test_an_attempt_of_after_the_study_came_back_gets_a_run(tmp_path: Path) -> None:
+    """A backup was restored in which the trial waited: it goes on under its name, and MLflow has never heard of it."""
+    folder, claim = attempt(tmp_path, 101)
+    folder.mark_delivered("accepted")
+    recorder = Recorder()
+    ship(recorder, folder, claim, TARGET.model_copy(update={"rebuilt": 1}))  # type: ignore[arg-type]
+    assert recorder.names()[:2] == ["find", "create"]
+
+
 def test_what_mlflow_knew_is_shipped_into_its_run(tmp_path: Path) -> None:
     """Its trial came back with its study: the run is found by its tag, and no other is made."""
     folder, claim = attempt(tmp_path)

@@ -6,18 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, and_, func, insert, or_, select, update
 
 from caviar.adapters.sql.moves import NEXT
 from caviar.adapters.sql.rows import PriorRow, StudyRecord, TrialRow
 from caviar.adapters.sql.tables import attempts, priors, rounds, studies, teams, trials
+from caviar.contract.names import ATTEMPTS
 from caviar.contract.record import RoundEntry
-from caviar.studies.life import ENDED, OPEN
+from caviar.studies.life import ENDED, LEARNT_FROM, OPEN
 
 CHUNK = 1000
 """Rows of one statement."""
-ATTEMPTS = 100
-"""Attempts after the store was lost are numbered from the next hundred, which no worker has seen."""
 
 
 class Restoring:
@@ -100,23 +99,39 @@ def came_back(connection: Connection, now: float) -> tuple[int, int]:
 
     A worker may know attempts that the store does not, and trials whose numbers are given out again: attempts go on at
     the next hundred, and new trials have names of their own, as after a rebuild (``contract.names.trial_id``).
+
+    Trials that had ended and were not complete in MLflow are trained again: their worker may have shipped them since,
+    into the MLflow that was, and have nothing of them any more. No round rests on them: rounds read MLflow.
     """
     going = studies.c.state.not_in(ENDED)
     known = connection.execute(update(studies).where(going).values(rebuilt=studies.c.rebuilt + 1))
-    running = select(trials.c.id).where(trials.c.state == "running")
+    unrecorded = and_(
+        trials.c.state.in_(LEARNT_FROM),
+        trials.c.shipped.is_(False),
+        trials.c.study_id.in_(select(studies.c.id).where(going)),
+    )
+    again = or_(trials.c.state == "running", unrecorded)
+    newest = select(trials.c.id, trials.c.attempt).where(again).subquery()
     connection.execute(
         update(attempts)
-        .where(attempts.c.trial_id.in_(running), attempts.c.ended.is_(None))
-        .values(ended=now, outcome="lost", detail="a backup was restored")
+        .where(attempts.c.trial_id == newest.c.id, attempts.c.attempt == newest.c.attempt)
+        .values(
+            ended=func.coalesce(attempts.c.ended, now),
+            outcome="released",
+            detail="a backup was restored",
+        )
     )
     back = connection.execute(
         update(trials)
-        .where(trials.c.state.in_(OPEN))
+        .where(or_(trials.c.state.in_(OPEN), unrecorded))
         .values(
             state="queued",
             attempt=trials.c.attempt - trials.c.attempt % ATTEMPTS + ATTEMPTS,
             nonce=None,
             incarnation=None,
+            value=None,
+            ended=None,
+            error="",
             changed=NEXT,
         )
     )
