@@ -144,7 +144,8 @@ def test_a_backup_of_a_running_service_is_restored_on_an_empty_machine(
             assert after[table] == was, table
     assert files <= set(artifacts(stack))
     wait_until_complete(stack, token, study)
-    assert check_study(stack, token, study, created=trials, steps=STEPS) == {"done": trials}
+    # Without `steps`: a checkpoint may be some points newer than its run, which was backed up before it.
+    assert check_study(stack, token, study, created=trials) == {"done": trials}
 
 
 def test_a_damaged_backup_is_refused_before_anything_is_touched(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from caviar_worker import Trial
+from caviar_worker.child import understand
 
 
 def attempt(root: Path, number: int) -> Trial:
@@ -42,6 +43,16 @@ def test_the_next_attempt_goes_on_where_the_last_one_was(tmp_path: Path) -> None
     """What an attempt that died has saved is there for the one after it."""
     keep(attempt(tmp_path, 1), 4, "after epoch 4")
     assert found(attempt(tmp_path, 2)) == (4, "after epoch 4")
+
+
+def test_an_attempt_with_no_step_left_has_the_value_of_its_checkpoint(tmp_path: Path) -> None:
+    """The one before it ended after its last step, before that was known: this one reports nothing."""
+    first = attempt(tmp_path, 1)
+    first.report(9, loss=0.25)
+    keep(first, 9, "after the last epoch")
+    second = attempt(tmp_path, 2)
+    assert found(second) == (9, "after the last epoch")
+    assert understand(None, second) == (0.25, {})
 
 
 def test_only_the_newest_two_are_kept(tmp_path: Path) -> None:

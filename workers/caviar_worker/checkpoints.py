@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -29,6 +30,8 @@ class Checkpoint:
 
     step: int
     path: Path
+    value: float | None = None
+    """The study's metric as it was reported last before the checkpoint was saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,12 @@ class NoRoom(OSError):
 
 
 def save(
-    root: Path, attempt: int, step: int, fill: Callable[[Path], None], keep: int = 2
+    root: Path,
+    attempt: int,
+    step: int,
+    fill: Callable[[Path], None],
+    keep: int = 2,
+    value: float | None = None,
 ) -> Checkpoint:
     """Write ``root/<attempt>/<step>`` with what ``fill`` puts into an empty folder; keep the newest ``keep``.
 
@@ -64,7 +72,7 @@ def save(
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
         fill(draft)
-        _seal(draft, attempt, step)
+        _seal(draft, attempt, step, value)
         if final.exists():  # the same step saved twice: the newer replaces the older
             shutil.rmtree(final)
         draft.rename(final)
@@ -79,14 +87,14 @@ def save(
         raise
     for _, _, old in list(saved(root, attempt))[keep:]:
         shutil.rmtree(old, ignore_errors=True)
-    return Checkpoint(step, final)
+    return Checkpoint(step, final, value)
 
 
 def newest(root: Path, attempt: int) -> Checkpoint | None:
     """The newest checkpoint that verifies, of this attempt or an earlier one."""
     for number, step, path in saved(root, attempt):
         if verified(path, number, step):
-            return Checkpoint(step, path)
+            return Checkpoint(step, path, _value(path / MANIFEST))
     return None
 
 
@@ -175,6 +183,12 @@ def read_manifest(path: Path, attempt: int, step: int) -> dict[str, Entry]:
     raise ValueError("The manifest is not one of this checkpoint.")
 
 
+def _value(manifest: Path) -> float | None:
+    """None in manifests of earlier versions."""
+    found = json.loads(manifest.read_bytes()).get("value")
+    return found if isinstance(found, float) and math.isfinite(found) else None
+
+
 def _inside(name: str) -> str:
     """``name`` where it is a plain relative path, as ``save`` writes it."""
     path = PurePosixPath(name)
@@ -191,7 +205,7 @@ def _entry(raw: object) -> Entry:
     raise ValueError("The manifest says nothing of a file's size and checksum.")
 
 
-def _seal(draft: Path, attempt: int, step: int) -> None:
+def _seal(draft: Path, attempt: int, step: int, value: float | None) -> None:
     """Write the manifest of what lies in ``draft``, and all of it to the disk."""
     files = {}
     for path in sorted(draft.rglob("*")):
@@ -204,7 +218,10 @@ def _seal(draft: Path, attempt: int, step: int) -> None:
             files[_inside(name)] = {"size": path.stat().st_size, "sha256": _digest(path)}
             _sync(path)
     manifest = draft / MANIFEST
-    manifest.write_text(json.dumps({"v": 1, "attempt": attempt, "step": step, "files": files}))
+    about = {"v": 1, "attempt": attempt, "step": step, "files": files}
+    if value is not None and math.isfinite(value):
+        about["value"] = value
+    manifest.write_text(json.dumps(about))
     _sync(manifest)
     _sync(draft)
 

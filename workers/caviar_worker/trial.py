@@ -149,14 +149,19 @@ class Trial:
         Raises what ``fill`` raises otherwise, and ValueError where it leaves a link or a file ``manifest.json``.
         """
         try:
-            checkpoints.save(self._checkpoints, self.attempt, _step(step), fill, self._keep)
+            checkpoints.save(
+                self._checkpoints, self.attempt, _step(step), fill, self._keep, self.last
+            )
         except checkpoints.NoRoom as error:
             with suppress(OSError):  # the output lies on the same disk
                 print(f"{error} Training goes on without it.", file=sys.stderr)  # noqa: T201 - to the trial's output
 
     def load_checkpoint(self) -> Checkpoint | None:
         """The newest checkpoint that is undamaged, of this attempt or an earlier one."""
-        return checkpoints.newest(self._checkpoints, self.attempt)
+        found = checkpoints.newest(self._checkpoints, self.attempt)
+        if found is not None and self.last is None:
+            self.last = found.value  # where no step is left, this is the trial's value
+        return found
 
 
 def _step(step: int) -> int:

@@ -101,7 +101,7 @@ def came_back(connection: Connection, now: float) -> tuple[int, int]:
     the next hundred, and new trials have names of their own, as after a rebuild (``contract.names.trial_id``).
 
     Trials that had ended and were not complete in MLflow are trained again: their worker may have shipped them since,
-    into the MLflow that was, and have nothing of them any more. No round rests on them: rounds read MLflow.
+    into the MLflow that was, and have nothing of them any more. A round that rests on one stays.
     """
     going = studies.c.state.not_in(ENDED)
     known = connection.execute(update(studies).where(going).values(rebuilt=studies.c.rebuilt + 1))
