@@ -32,7 +32,7 @@ def watched(stack: Stack) -> Iterator[Stack]:
         yield with_it
     finally:
         with_it.compose("rm", "--stop", "--force", "--volumes", "prometheus")
-        docker("volume", "rm", "--force", f"{stack.project}_figures")
+        docker("volume", "rm", "--force", *(f"{stack.project}_{v}" for v in ("figures", "grafana")))
         docker("network", "rm", "--force", f"{stack.project}_watch")
 
 
