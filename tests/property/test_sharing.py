@@ -81,15 +81,15 @@ class Class:
 def test_slot_time_follows_the_weights_however_long_trials_are(
     slots: int, weights: list[float], lengths: list[float], seed: int
 ) -> None:
-    """Counted by time, not by trials: over eight hours each team has what its weight gives it, within 5%, or within a
-    trial where it has only a few."""
+    """Counted by time, not by trials: over eight hours each team has what its weight gives it, within 5%, or within
+    eight trials where it has only a few (5.1 were the most in 3,000 draws; one slot and a seventh of it: 3.8)."""
     teams = {f"team-{index}": weight for index, weight in enumerate(weights)}
     here = Class(slots, teams, dict(zip(teams, lengths, strict=False)))
     until = 8 * HOUR_S
     here.run(until, seed)
     for team, weight in teams.items():
         fair = weight / sum(weights)
-        trials = 3 * max(lengths) / (slots * until)
+        trials = 8 * max(lengths) / (slots * until)
         assert here.share(team, 0, until) == pytest.approx(fair, rel=0.05, abs=trials)
 
 
