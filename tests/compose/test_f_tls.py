@@ -25,6 +25,7 @@ from tests.support.stack import Stack, copy_of_repository, docker
 
 OVERLAY = "deploy/compose.tls.yml"
 AUTHORITY = "deploy/compose.ca.yml"
+BROWSER = {"Accept": "text/html"}
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,9 @@ def test_the_service_is_behind_tls_and_who_comes_without_is_sent_there(
         moved = http.get(f"{secured.plain}/api/v1/whoami?a=1", headers=headers)
         assert moved.status_code == 308
         assert moved.headers["Location"].startswith("https://")
-        assert http.get(f"{secured.url}/mlflow/").status_code == 303
+        sent = http.get(f"{secured.url}/mlflow/", headers=BROWSER)
+        assert sent.status_code == 302
+        assert "/login" in sent.headers["Location"]
         form = {"token": teams["alpha"]["viewer"]}
         page = http.get(f"{secured.url}/login")
         assert page.status_code == 200
@@ -127,7 +130,7 @@ def test_the_service_is_behind_tls_and_who_comes_without_is_sent_there(
         cookie = logged.headers["Set-Cookie"]
         assert "Secure" in cookie
         assert "HttpOnly" in cookie
-        shown = http.get(f"{secured.url}/mlflow/")
+        shown = http.get(f"{secured.url}/mlflow/", headers=BROWSER)
         assert shown.status_code == 200
     with httpx2.Client(trust_env=False) as http, pytest.raises(httpx2.ConnectError):
         http.get(f"{secured.url}/api/v1/whoami")
