@@ -28,6 +28,11 @@ class Service:
     store: Store
     scheduler: Scheduler
 
+    def get(self, path: str) -> httpx2.Response:
+        """As a client."""
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        return httpx2.get(f"{self.url}/api/v1{path}", headers=headers, trust_env=False, timeout=60)
+
     def post(self, path: str, body: object = None) -> httpx2.Response:
         """As a client."""
         headers = {"Authorization": f"Bearer {TOKEN}"}
@@ -48,6 +53,7 @@ def service(folder: Path, redis: RedisServer, *, lease_s: float) -> Iterator[Ser
     server = uvicorn.Server(
         uvicorn.Config(app, port=port, log_config=None, access_log=False, lifespan="off")
     )
+    app.state.feed.ends(lambda: server.should_exit)
     thread = threading.Thread(target=server.run)
     thread.start()
     loop = Loop(scheduler)

@@ -113,6 +113,7 @@ class Agent:
             child.start()
         beats = threading.Thread(target=self._beat, name="beats", daemon=True)
         threading.Thread(target=self.disk.run, args=(self.ended,), name="disk", daemon=True).start()
+        watched = False
         quiet_until = time.monotonic() + QUIET_S
         try:
             while not self.signals:
@@ -121,6 +122,9 @@ class Agent:
                     time.monotonic() > quiet_until or any(attempts(self.settings.folder))
                 ):
                     beats.start()
+                if beats.ident is not None and not watched:
+                    watched = True
+                    self._watch()
                 time.sleep(_TICK_S)
         finally:
             self._close()
@@ -135,6 +139,14 @@ class Agent:
         from caviar_worker.beats import Beats
 
         Beats(self.settings, self.incarnation, self.ended, self.disk).run()
+
+    def _watch(self) -> None:
+        """Serve those who change trainings while they run."""
+        from caviar_worker.wards import Listener, Teller
+
+        for part in (Listener, Teller):
+            run = part(self.settings, self.incarnation, self.ended).run
+            threading.Thread(target=run, name=part.__name__.lower(), daemon=True).start()
 
     def _tend(self) -> None:
         """Start again what died; start the shipper when there is something to ship."""

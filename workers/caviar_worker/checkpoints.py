@@ -85,8 +85,9 @@ def save(
             text = f"The disk is full: the checkpoint of step {step} was not kept."
             raise NoRoom(text) from error
         raise
-    for _, _, old in list(saved(root, attempt))[keep:]:
-        shutil.rmtree(old, ignore_errors=True)
+    for number, _, old in list(saved(root, attempt))[keep:]:
+        if number > 0:  # what it began with is what it can always go back to
+            shutil.rmtree(old, ignore_errors=True)
     return Checkpoint(step, final, value)
 
 

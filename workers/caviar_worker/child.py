@@ -68,6 +68,7 @@ def main(folder: Path, request: dict[str, Any], function: Callable[[Trial], obje
             checkpoints=Path(request["checkpoints"]),
             climb=_climb(folder, assignment),
             keep=assignment.get("checkpoints", {}).get("keep", 2),
+            schedule=assignment.get("schedule", ()),
         )
         _seed(trial.seed)
         result = train(trial, function)

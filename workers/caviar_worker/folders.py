@@ -12,11 +12,14 @@
     run_id                                 the MLflow run, where the shipper has made it
     metric.request -> metric.json          a command's metric, asked of the shipper
     fetch.request -> fetch.json            a checkpoint of another host, asked of the copies' process
+    orders.json -> live.jsonl              changes that are asked of the training, and what came of them
+                -> forks.json              checkpoints that are asked for others to begin with, likewise
 <root>/rungs/<study>.json                  its stopping rule, and what other hosts have reached
 <root>/rungs/<trial>.<attempt>.jsonl       what the attempt has reached; gone once its report is delivered
 <root>/runs/<trial>.json                   what of the trial is in MLflow already
 <root>/checkpoints/<trial>/<attempt>/<step>/
 <root>/copies/<trial>.json                 the newest checkpoint that was copied off the host
+<root>/forks/<key>/<attempt>/<step>/        a checkpoint that is laid aside for another trial to begin with
 <root>/over/<trial>.json                   the trial is over: its last checkpoint is to be kept, or copies removed
 <root>/bundles/<digest>/                   the code that studies brought along, as it was unpacked
 <root>/home                                the home of the user that trials run as, where they have one
@@ -34,6 +37,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from caviar_worker.files import read_json, write_json
+from caviar_worker.live import ORDERS, TOLD
 
 StopReason = Literal["stop", "release", "early"]
 """``stop``: the scheduler ends the attempt. ``release``: the host gives it back, because it shuts down or another study
@@ -119,15 +123,33 @@ class AttemptFolder:
         return self.path / "early.json"
 
     @property
+    def orders(self) -> Path:
+        return self.path / ORDERS
+
+    @property
+    def live(self) -> Path:
+        """What the training reads as it goes, and what came of orders: its own word, empty before."""
+        return self.path / TOLD
+
+    @property
     def curve(self) -> Path:
         """What the attempt has reached where trials are compared."""
         return curve_folder(self.root) / f"{self.path.name}.jsonl"
 
-    def ask_to_stop(self, reason: Literal["stop", "release"]) -> None:
+    def laid_aside(self) -> dict[int, dict[str, Any]]:
+        """What came of the orders for checkpoints, by their numbers: the step, or why it was refused."""
+        found = read_json(self.path / "forks.json") or {}
+        return {int(number): about for number, about in found.items()}
+
+    def note_laid_aside(self, number: int, about: dict[str, Any]) -> None:
+        """Raises OSError on a full disk: it is asked, and done, again."""
+        write_json(self.path / "forks.json", {**self.laid_aside(), number: about})
+
+    def ask_to_stop(self, reason: Literal["stop", "release"], why: str = "") -> None:
         """Put the stop file there; the first reason stays."""
         if self.stop_reason() is None:
             try:
-                write_json(self.path / "stop", {"reason": reason})
+                write_json(self.path / "stop", {"reason": reason} | ({"note": why} if why else {}))
             except OSError:
                 if reason != "stop":
                     raise
@@ -147,8 +169,9 @@ class AttemptFolder:
         return None if read_json(self.early) is None else "early"
 
     def stop_note(self) -> str:
-        """What stopping early said of itself; nothing for other reasons."""
-        about = read_json(self.early) if self.stop_reason() == "early" else None
+        """What stopping early said of itself, or who asked it to end."""
+        early = self.stop_reason() == "early"
+        about = read_json(self.early if early else self.path / "stop")
         return str((about or {}).get("note", ""))[:500]
 
     def mark_delivered(self, verdict: str) -> None:
@@ -224,6 +247,10 @@ def curve_folder(root: Path) -> Path:
 
 def home_of(root: Path) -> Path:
     return root / "home"
+
+
+def forks_of(root: Path) -> Path:
+    return root / "forks"
 
 
 def bundles_of(root: Path) -> Path:

@@ -7,13 +7,17 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+from pydantic import ValidationError
+
 from caviar.contract.ending import TrialEnd
-from caviar.contract.messages import Finish
+from caviar.contract.messages import Done, Finish
 from caviar_worker import spool
 from caviar_worker.files import read_tail, write_json
 from caviar_worker.folders import AttemptFolder
+from caviar_worker.live import read_told
 from caviar_worker.outcome import Ending
 from caviar_worker.processes import alive
 from caviar_worker.room import when_there_is_room
@@ -53,6 +57,7 @@ def write_down(
         error=ending.error[-8000:] or (folder.stop_note() if ending.outcome == "stopped" else ""),
         output=read_tail(folder.output, _OUTPUT_TAIL),
         seconds=seconds,
+        answers=_answers(folder),
     )
     about = TrialEnd(
         value=finish.value,
@@ -68,6 +73,15 @@ def write_down(
     message = finish.model_dump(mode="json")
     when_there_is_room(lambda: write_json(folder.finish, message), what, give_up)
     return finish
+
+
+def _answers(folder: AttemptFolder) -> tuple[Done, ...]:
+    """What the training has said of the changes that were asked of it."""
+    found = []
+    for number, about in sorted(read_told(folder.live).done.items()):
+        with suppress(ValidationError):
+            found.append(Done.model_validate({"number": number} | about))
+    return tuple(found)
 
 
 def deliver(scheduler: Scheduler, folder: AttemptFolder, finish: Finish) -> bool:

@@ -26,6 +26,7 @@ from caviar.contract.messages import (
     Shipped,
     ShipTarget,
 )
+from caviar.contract.panda import WAIT_S, Orders, Report, ReportAnswer, Waiting
 from caviar.contract.protocol import HEADER, PROBLEM, PROTOCOL
 from caviar.errors import ServiceError
 from caviar_worker.certificates import certificates
@@ -96,12 +97,16 @@ class Scheduler:
 
     def trial_pass(self, message: PassRequest) -> str | None:
         """What the trial shows to MLflow behind the gateway; None of a scheduler of before there was one."""
-        try:
-            return self._post("pass", message, PassAnswer).token
-        except Refused as refused:
-            if refused.status in (httpx2.codes.NOT_FOUND, httpx2.codes.METHOD_NOT_ALLOWED):
-                return None
-            raise
+        answer = self._perhaps("pass", message, PassAnswer)
+        return None if answer is None else answer.token
+
+    def orders(self, message: Waiting) -> Orders | None:
+        """What is asked of running trials, as soon as something is; None of a scheduler of before there was that."""
+        return self._perhaps("orders", message, Orders, self._timeout_s + WAIT_S)
+
+    def report_wards(self, message: Report) -> ReportAnswer | None:
+        """None of a scheduler of before trainings could be changed."""
+        return self._perhaps("wards", message, ReportAnswer)
 
     def ship_target(self, study: str) -> ShipTarget | None:
         """Where the study's runs go; None while its own run does not exist."""
@@ -119,6 +124,17 @@ class Scheduler:
 
     def close(self) -> None:
         self._http.close()
+
+    def _perhaps(
+        self, path: str, message: Message, kind: type[Answer], timeout_s: float | None = None
+    ) -> Answer | None:
+        """None where the scheduler is too old to know the call."""
+        try:
+            return _parsed(kind, self._request("POST", path, message, timeout_s=timeout_s))
+        except Refused as refused:
+            if refused.status in (httpx2.codes.NOT_FOUND, httpx2.codes.METHOD_NOT_ALLOWED):
+                return None
+            raise
 
     def _post(self, path: str, message: Message, kind: type[Answer]) -> Answer:
         return _parsed(kind, self._request("POST", path, message))

@@ -21,6 +21,8 @@ class AttemptState:
     offset: int = 0
     opened: bool = False
     last: Last = field(default_factory=dict)
+    changes: int = 0
+    """How many changes of values are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def load(path: Path) -> ShipState:
             one["offset"],
             one["opened"],
             {name: Point(name, step, t, float(v)) for name, (step, t, v) in one["last"].items()},
+            one.get("changes", 0),
         )
         for number, one in raw["attempts"].items()
     }
@@ -104,6 +107,7 @@ def save(path: Path, state: ShipState) -> None:
             "offset": one.offset,
             "opened": one.opened,
             # As text: JSON has no NaN, and repr gives the same float back.
+            "changes": one.changes,
             "last": {name: [p.step, p.t_ms, repr(p.value)] for name, p in one.last.items()},
         }
         for number, one in state.attempts.items()

@@ -17,8 +17,9 @@ from caviar import __version__
 from caviar.contract import names
 from caviar.contract.messages import Assignment, ShipTarget
 from caviar_worker import ship_state, spool
-from caviar_worker.files import read_tail
+from caviar_worker.files import read_json, read_tail
 from caviar_worker.folders import AttemptFolder, state_of
+from caviar_worker.live import read_told
 from caviar_worker.ship_state import AttemptState, ShipState
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def ship(
     while True:
         mine = state.of(folder.attempt)
         tags, params = _opening(assignment, claim, mine)
+        changes = _changes(folder)
+        tags |= dict(changes[mine.changes :])
         points = ship_state.unrepeated(piece.points, earlier)
         last = ship_state.newest(mine.last, points)
         ending = piece.end if accepted else None
@@ -86,7 +89,7 @@ def ship(
             if ending.outcome in ("failed", "crashed"):
                 _upload_output(runs, run_id, folder)
             runs.end(run_id, _STATUS.get(ending.outcome, "KILLED"), ending.t_ms)
-        new = AttemptState(piece.offset, opened=True, last=last)
+        new = AttemptState(piece.offset, opened=True, last=last, changes=len(changes))
         if new != mine:
             state = state.with_attempt(folder.attempt, new)
             ship_state.save(path, state)
@@ -100,9 +103,29 @@ def _closing(folder: AttemptFolder, ending: spool.End) -> dict[str, str]:
     tags = {names.TAG_STATE: str(ending.outcome)}
     if ending.record:
         tags[names.TAG_END] = ending.record
-    if ending.outcome == "stopped" and (note := folder.stop_note()):
+    early = folder.stop_reason() == "early"
+    if ending.outcome == "stopped" and early and (note := folder.stop_note()):
         tags[names.TAG_STOPPED] = note
+    replaced = [about for about in folder.laid_aside().values() if about.get("in_place")]
+    if ending.outcome == "stopped" and replaced:
+        tags[names.TAG_ABANDONED] = f"after step {replaced[-1].get('step')}"
     return tags
+
+
+def _changes(folder: AttemptFolder) -> list[tuple[str, str]]:
+    """A tag for each value that was set while it trained, in the order in which they took effect."""
+    done = read_told(folder.live).done
+    if not done:
+        return []
+    found = []
+    for order in (read_json(folder.orders) or {}).get("orders", []):
+        about = done.get(order["number"])
+        if about is not None and "refused" not in about:
+            when = "from the start" if about["step"] is None else f"after step {about['step']}"
+            what = f"{order['parameter']} {about['before']} -> {order['value']}"
+            text = f"{when}: {what} ({order['note']})"
+            found.append((f"{names.TAG_CHANGE}{order['number']}", text))
+    return found
 
 
 def _is_new(state: ShipState, assignment: Assignment, target: ShipTarget) -> bool:
@@ -162,6 +185,8 @@ def _tags(assignment: Assignment, claim: Mapping[str, Any], target: ShipTarget) 
     trainer = assignment.trainer
     again = assignment.repeats
     chosen = {names.TAG_ADDED: "1"} if assignment.added else {}
+    if assignment.origin is not None:
+        chosen[names.TAG_ORIGIN] = assignment.origin.model_dump_json(exclude_defaults=True)
     return (
         ({} if again is None else {names.TAG_REPEATS: str(again)})
         | chosen

@@ -40,6 +40,7 @@ from caviar_worker.disk import may_claim
 from caviar_worker.fetching import fetch
 from caviar_worker.files import read_json, write_json
 from caviar_worker.folders import AttemptFolder
+from caviar_worker.forks import adopt
 from caviar_worker.gpus import hold
 from caviar_worker.outcome import Ending, Exit, judge, judge_command, with_bounded
 from caviar_worker.processes import boot_id, kill_group, started_at
@@ -173,6 +174,7 @@ def _claim(slot: Slot, ticket: Ticket, nonce: str) -> Assignment | None:
         gpus=slot.settings.gpus,
         slots_per_gpu=slot.settings.slots_per_gpu,
         offers=offers(slot.settings),
+        changes=True,
     )
     deadline = time.monotonic() + CLAIM_PATIENCE_S
     patience = time.monotonic() + ROOM_PATIENCE_S
@@ -284,6 +286,11 @@ def _run_trainer(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> E
                 environ |= _pass_of(slot, folder)
             except Refused as error:
                 return Ending("released", error=f"The trial got no pass to MLflow: {error}")
+    origin = assignment.origin
+    if origin is not None and origin.fork is not None and origin.step is not None:
+        if not adopt(folder.root, folder.trial, origin.fork, origin.step):
+            where = f"trial {origin.number}'s checkpoint of step {origin.step}"
+            return Ending("failed", error=f"{where}, which it begins with, is not on this host.")
     if assignment.attempt > 1 and slot.settings.checkpoints and not command:
         fetch(folder, partial(_asked_to_end, slot, folder))
     exit = _run(slot, folder, assignment, environ)

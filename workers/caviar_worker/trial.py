@@ -21,13 +21,14 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caviar_worker import checkpoints, room, spool
 from caviar_worker.checkpoints import Checkpoint
+from caviar_worker.live import Live
 from caviar_worker.rungs import Climb
 
 if TYPE_CHECKING:
@@ -52,8 +53,11 @@ class Trial:
         checkpoints: Path,
         climb: Climb | None = None,
         keep: int = 2,
+        schedule: Iterable[Mapping[str, Any]] = (),
     ) -> None:
+        """``schedule``: as :class:`caviar_worker.live.Live` takes it."""
         self.params = dict(params)
+        """The values that it begins with; :meth:`live` says which are in effect."""
         self.number = number
         self.seed = seed
         self.round = round
@@ -73,6 +77,7 @@ class Trial:
         self._climb = climb
         self._keep = keep
         self._spool: int | None = None
+        self._live = Live(self.params, home, schedule)
 
     @property
     def folder(self) -> Path:
@@ -91,7 +96,7 @@ class Trial:
         step = _step(step)
         if not metrics:
             raise TypeError("report() needs at least one metric, for instance loss=0.3.")
-        values = {name: _number(name, value) for name, value in metrics.items()}
+        values = {name: _number(name, value) for name, value in metrics.items()} | self._live.shown
         bad = [name for name, value in values.items() if not math.isfinite(value)]
         line: dict[str, Any] = {
             "t": time.time_ns() // 1_000_000,
@@ -102,10 +107,24 @@ class Trial:
             line["bad"] = bad
         self._write_down((json.dumps(line, separators=(",", ":")) + "\n").encode())
         self.steps += 1
+        self._live.reported(step)
         if self.metric in values:
             self.last = values[self.metric]
             if self._climb is not None:
                 self._climb.reached(step, self.last)
+
+    def live(self, name: str) -> ParameterValue:
+        """The value of a parameter that is in effect now: read it where it is used, in every step.
+
+            for epoch in range(100):
+                for group in optimizer.param_groups:
+                    group["lr"] = trial.live("learning_rate")
+
+        A person, or a rule, may change it while the training runs (``caviar trial set``). It changes between two
+        reports, never inside of a step, and the reading is the acknowledgement. Its course lies in the MLflow run, as
+        the metric ``live/NAME`` where it is a number. Raises KeyError for what is no parameter of this trial.
+        """
+        return self._live.read(name)
 
     def _write_down(self, line: bytes) -> None:
         """One write: a kill leaves whole lines, except perhaps the last, which readers pass over."""
@@ -161,6 +180,8 @@ class Trial:
         found = checkpoints.newest(self._checkpoints, self.attempt)
         if found is not None and self.last is None:
             self.last = found.value  # where no step is left, this is the trial's value
+        if found is not None:
+            self._live.resume(found.step)
         return found
 
 

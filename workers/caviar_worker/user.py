@@ -115,7 +115,10 @@ def prepare_attempt(name: str | None, folder: AttemptFolder) -> None:
         return
     about = pwd.getpwnam(name)
     folder.path.chmod(_THROUGH)
-    files = (folder.spool, folder.result, folder.output, folder.early, folder.curve)
+    files = (
+        *(folder.spool, folder.result, folder.output, folder.early, folder.curve),
+        folder.live,
+    )
     for path in files:
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         handle = os.open(path, flags, 0o600)

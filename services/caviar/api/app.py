@@ -22,6 +22,7 @@ from caviar.api.limits import Limits
 from caviar.api.login import login_routes
 from caviar.api.metrics import Metrics, Watched, metrics_routes
 from caviar.api.origin import OnlyHosts
+from caviar.api.panda import panda_routes
 from caviar.api.present import Presenter, worker_views
 from caviar.api.problems import add_problem_handlers
 from caviar.api.queue import queue_routes
@@ -30,6 +31,7 @@ from caviar.api.teams import team_routes
 from caviar.api.workers import worker_routes
 from caviar.contract.bundle import MOST_COMPRESSED
 from caviar.contract.views import DrainedHost, TrustedHost, WorkerView
+from caviar.panda import Babysitting
 from caviar.scheduler import Scheduler
 
 
@@ -59,10 +61,14 @@ def create_app(
     feed, metrics = Feed(store, presenter), Metrics()
     app.state.access, app.state.store = access, store
     app.state.answers, app.state.feed, app.state.metrics = Answers(store.engine), feed, metrics
-    plain = [*worker_routes(scheduler, access, metrics), gate_route(access, scheduler.runs)]
+    plain = [
+        *worker_routes(scheduler, access, metrics, feed.is_ending),
+        gate_route(access, scheduler.runs),
+    ]
     app.router.routes += plain  # the first to be matched
     app.router.routes.append(worker_bundle_route(access, store.bundles))
     app.include_router(study_routes(access, store, scheduler, presenter))
+    app.include_router(panda_routes(store, Babysitting(store, scheduler)))
     app.include_router(team_routes(access, scheduler))
     app.include_router(event_routes(feed, store, access))
     app.include_router(bundle_routes(access, store.bundles))

@@ -88,6 +88,10 @@ class Feed:
         """``ending`` says that the server ends: then streams do too, and their readers come back to the next one."""
         self._ending = ending
 
+    def is_ending(self) -> bool:
+        """Whether the server ends."""
+        return self._ending()
+
     def refuse_more(self, token: str) -> None:
         """Raises Refused (429) where this token has all the streams it may have."""
         if self._streams[token] >= A_TOKEN or self._streams.total() >= ALL:

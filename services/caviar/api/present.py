@@ -9,6 +9,7 @@ from dataclasses import asdict, astuple
 
 from caviar.adapters.sql import Standing, Store, StudyRecord, TrialRow, standing
 from caviar.api.etags import etag
+from caviar.contract.messages import Origin
 from caviar.contract.views import (
     Best,
     Confirmed,
@@ -256,6 +257,8 @@ class Presenter:
             metrics=row.metrics,
             kind=row.kind,
             repeats=row.repeats,
+            origin=None if row.origin is None else Origin.model_validate(row.origin),
+            touched=row.touched,
             violation=row.violation,
             beyond=beyond(self._constraints(row.study_id), row.metrics) if row.violation else "",
             step=progress.step if progress else None,

@@ -7,6 +7,8 @@ scheduler's lock, a thread would add as much.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -34,16 +36,21 @@ from caviar.contract.messages import (
     RunRequest,
     Shipped,
 )
+from caviar.contract.panda import WAIT_S, Orders, Report, Waiting
 from caviar.contract.protocol import HEADER, refusal
 from caviar.scheduler import Scheduler
 from caviar.teams import Pass
 
+LOOK_S = 0.1
+"""Between two looks for those who wait until something is asked of their trainings."""
 Body = TypeVar("Body", bound=Message)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def worker_routes(scheduler: Scheduler, access: Access, metrics: Metrics) -> list[Route]:
-    """Every route wants a worker's token."""
+def worker_routes(
+    scheduler: Scheduler, access: Access, metrics: Metrics, is_ending: Callable[[], bool]
+) -> list[Route]:
+    """Every route wants a worker's token. Who waits is answered when the server ends, as ``is_ending`` says."""
 
     def claim(request: ClaimRequest) -> ClaimAnswer:
         answer = scheduler.claim(request)
@@ -69,6 +76,17 @@ def worker_routes(scheduler: Scheduler, access: Access, metrics: Metrics) -> lis
             return _json(call(message), message.v)
 
         return Route(f"/api/v1/worker/{path}", endpoint, methods=["POST"])
+
+    async def orders(request: Request) -> Response:
+        """Answered when there is something to do: a host that waits costs a look every tenth of a second."""
+        await served(access, request)
+        waiting = _validated(Waiting, await request.body())
+        until = time.monotonic() + WAIT_S
+        while True:
+            found = scheduler.changing.orders(waiting)
+            if found is not None or time.monotonic() > until or is_ending():
+                return _json(found or Orders(), waiting.v)
+            await asyncio.sleep(LOOK_S)
 
     async def shipped(request: Request) -> Response:
         await served(access, request)
@@ -100,6 +118,8 @@ def worker_routes(scheduler: Scheduler, access: Access, metrics: Metrics) -> lis
         post("heartbeat", Heartbeat, scheduler.heartbeat),
         post("hello", Hello, scheduler.hello),
         post("pass", PassRequest, trial_pass),
+        post("wards", Report, scheduler.changing.report),
+        Route("/api/v1/worker/orders", orders, methods=["POST"]),
         Route("/api/v1/worker/protocol", protocol, methods=["GET"]),
         Route("/api/v1/worker/run", run_of, methods=["POST"]),
         Route("/api/v1/worker/shipped", shipped, methods=["POST"]),

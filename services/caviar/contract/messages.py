@@ -146,6 +146,48 @@ class Checkpoints(BaseModel):
     """What becomes of the newest one when the trial has trained: ``keep`` puts it into its MLflow run."""
 
 
+ParameterName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z_][\w.\-]*$")]
+
+
+class Change(BaseModel):
+    """A value that is in effect after the report of ``step``; None: from the start, before any report."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    step: Step | None = None
+    parameter: ParameterName
+    value: ParameterValue
+
+
+class Origin(BaseModel):
+    """Where a trial begins that does not begin from nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    number: Count | None = None
+    """The trial whose checkpoint it goes on from."""
+    step: Step | None = None
+    """The checkpoint's step."""
+    fork: Identifier | None = None
+    """The key under which its host has laid the checkpoint aside."""
+    host: Name | None = None
+    in_place: bool = False
+    """The other trial ended for it."""
+    steps: Annotated[int, Field(ge=1, lt=2**63)] | None = None
+    """After so many steps it is compared with the other."""
+    schedule: tuple[Change, ...] = Field(default=(), max_length=10_000)
+    """What it follows from its start on: the changes of a training that it replays."""
+
+
+class Done(BaseModel):
+    """What came of something that was asked of a running trial, ``contract.panda.Order``."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    number: Annotated[int, Field(ge=1, lt=2**31)]
+    step: Step | None = None
+    """Set: the last report before the training read the value, None before any. Fork: the checkpoint's."""
+    before: ParameterValue | None = None
+    refused: Told = Field(default="", max_length=500)
+
+
 class Ticket(Message):
     """An invitation to claim a trial. It grants nothing: the claim's answer is what counts."""
 
@@ -170,6 +212,8 @@ class ClaimRequest(Message):
     slots_per_gpu: int = Field(default=1, ge=1, le=64)
     offers: Offers | None = None
     """None: a worker that does not tell."""
+    changes: bool = False
+    """Whether it can change what it trains: follow a schedule, begin from a checkpoint laid aside."""
 
 
 class Assignment(Message):
@@ -202,6 +246,10 @@ class Assignment(Message):
     gpu_alone: bool = True
     """Whether no other trial is to be on that GPU."""
     checkpoints: Checkpoints = Checkpoints()
+    origin: Origin | None = None
+    """None: it begins from nothing."""
+    schedule: tuple[Change, ...] = ()
+    """Values that change on the way, steps rising: what an earlier attempt was told, or a replay follows."""
 
 
 class ClaimAnswer(Message):
@@ -288,6 +336,8 @@ class Finish(Message):
     output: Told = Field(default="", max_length=16_000)
     """Tail of the output."""
     seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    answers: tuple[Done, ...] = Field(default=(), max_length=10_000)
+    """What came of all that was asked of it while it ran."""
 
     @model_validator(mode="after")
     def _done_with_a_value(self) -> Finish:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from caviar.contract.messages import Digest, Name, ParameterValue
+from caviar.contract.messages import Change, Digest, Name, Origin, ParameterValue
 
 StudyState = Literal["running", "paused", "done", "stopped", "failed"]
 TrialState = Literal[
     "queued", "dispatched", "running", "done", "failed", "stopped", "cancelled", "quarantined"
 ]
 
-TrialKind = Literal["search", "added", "confirm"]
-"""Who chose the point: the search, a person, or the end of the study, which trains its leaders on new seeds."""
+TrialKind = Literal["search", "added", "confirm", "fork"]
+"""Who chose the point: the search, a person, or the end of the study, which trains its leaders on new seeds. A fork
+goes on from another trial's checkpoint."""
 
 
 class View(BaseModel):
@@ -32,6 +33,8 @@ class ParameterView(View):
     choices: list[ParameterValue] | None = None
     tier: int | None = None
     when: dict[str, list[ParameterValue]] | None = None
+    live: bool = False
+    """It may be changed while a trial trains."""
 
 
 class SideView(View):
@@ -83,6 +86,10 @@ class TrialView(View):
     kind: TrialKind = "search"
     repeats: int | None = None
     """The number of the trial whose point this one trains again."""
+    origin: Origin | None = None
+    """Where it began, unless from nothing."""
+    touched: bool = False
+    """Its values were changed while it trained: its parameters are those that it began with."""
     violation: float = 0.0
     """How far beyond the study's constraints; 0 within them."""
     beyond: str = ""
@@ -330,6 +337,10 @@ class NewTrial(BaseModel):
     params: dict[str, ParameterValue]
     value: float | None = None
     """Its result where it is known: then nothing is trained."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    """The trial's own; by default, it follows from the study's and the trial's number."""
+    schedule: tuple[Change, ...] = Field(default=(), max_length=10_000)
+    """Values that change on the way, as another training's did."""
 
 
 class DrainedHost(BaseModel):

@@ -167,7 +167,9 @@ class Refiner:
     def _take(self, case: _Case, rows: list[TrialRow]) -> None:
         case.ended.update((row.number, row.id) for row in rows)
         case.since = max([case.since, *(row.ended or 0.0 for row in rows)])
-        results = [row.result() for row in rows if row.kind != "confirm"]
+        results = [
+            row.result() for row in rows if row.kind not in ("confirm", "fork") and not row.touched
+        ]
         case.history.extend(self._result(case, result) for result in results)
         case.reported.update((result.number, result) for result in results)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from caviar.adapters.sql import Store
 from caviar.adapters.sql.priors import BY_HAND
+from caviar.contract.messages import Change, Origin
 from caviar.contract.views import AddedTrial, NewTrial
 from caviar.errors import InputError, NotAllowed, Problem
 from caviar.scheduler.desk import Desk, over
@@ -27,7 +29,10 @@ def add(store: Store, desk: Desk, new: NewTrial) -> AddedTrial:
     if new.value is not None:
         _note(store, desk, point, new.value)
         return AddedTrial(params=point, value=new.value)
-    _refuse_known(desk, point)
+    again = new.seed is not None or bool(new.schedule)
+    if not again:
+        _refuse_known(desk, point)
+    _refuse_schedule(desk, new.schedule)
     if desk.next_number >= study.budget.trials:
         raise NotAllowed(
             f"The budget of study {record.id} is spent: all {study.budget.trials} trials are given out. "
@@ -39,10 +44,11 @@ def add(store: Store, desk: Desk, new: NewTrial) -> AddedTrial:
         number,
         desk.round.index,
         point,
-        trial_seed(study.seed, number),
+        trial_seed(study.seed, number) if new.seed is None else new.seed,
         kind="added",
         queued=True,
         rebuilt=desk.record.rebuilt,
+        origin=Origin(schedule=new.schedule) if new.schedule else None,
     )
     if row is None:
         raise NotAllowed(f"Trial {number} was created by another process. Try again.")
@@ -61,6 +67,25 @@ def _note(store: Store, desk: Desk, point: Point, value: float) -> None:
         raise InputError(Problem((), f"this point is known by hand already, with {known:g}"))
     store.add_priors(study_id, BY_HAND, [(point, value)])
     desk.read_priors(store)
+
+
+def _refuse_schedule(desk: Desk, schedule: Sequence[Change]) -> None:
+    space, problems, at = desk.study.space, [], -1
+    for place, change in enumerate(schedule):
+        where = ("schedule", str(place))
+        if change.parameter not in space:
+            known = ", ".join(space.names)
+            problems.append(Problem(where, f"there is no {change.parameter}", f"It has {known}."))
+        elif reason := space[change.parameter].check(change.value)[1]:
+            problems.append(Problem(where, f"{change.parameter}: {reason}"))
+        step = -1 if change.step is None else change.step
+        if step < at:
+            problems.append(
+                Problem(where, f"step {step} comes after step {at}", "Sort it by step.")
+            )
+        at = max(at, step)
+    if problems:
+        raise InputError(problems)
 
 
 def _refuse_known(desk: Desk, point: Point) -> None:

@@ -19,6 +19,7 @@ from caviar.contract.messages import (
     StopRule,
 )
 from caviar.scheduler.accounts import Accounts
+from caviar.scheduler.changing import Changing
 from caviar.scheduler.desk import Desk
 from caviar.scheduler.desks import Desks
 from caviar.scheduler.dispatching import Dispatcher
@@ -45,6 +46,7 @@ class Counter:
         dispatcher: Dispatcher,
         accounts: Accounts,
         preempting: Preempting,
+        changing: Changing,
         lease_s: float,
         clock: Callable[[], float],
         wake: threading.Condition,
@@ -59,6 +61,7 @@ class Counter:
         self._dispatcher = dispatcher
         self._accounts = accounts
         self._preempting = preempting
+        self._changing = changing
         self._lease_s = lease_s
         self._clock = clock
         self._wake = wake
@@ -115,7 +118,8 @@ class Counter:
         self._tickets.forget(row.id)
         self._dispatcher.claimed(desk.study.resources.resource_class, now)
         self._wake.notify_all()
-        return ClaimAnswer(granted=True, assignment=desk.assignment(row, self._lease_s))
+        changes = self._changing.changes(row) if row.origin or row.touched else ()
+        return ClaimAnswer(granted=True, assignment=desk.assignment(row, self._lease_s, changes))
 
     def _out_of_turn(self, desk: Desk, row: TrialRow, now: float) -> ClaimAnswer | None:
         """The refusal of a trial whose team may not start one now, or while the slot is kept for another study.
@@ -176,6 +180,9 @@ class Counter:
             replay = same and (row.state in FINAL or row.state == "queued")
             return FinishAnswer(verdict="duplicate" if replay else "fenced")
         now = self._clock()
+        if desk is not None and message.answers:
+            self._changing.answered(desk, row, message.answers)
+            row = self._row(message.trial, desk) or row
         ended = desk is None or desk.record.state in ENDED
         blamed = self._gate.blames(desk, row, message, now) if desk and not ended else False
         message, beyond = judged(desk.study.constraints if desk else (), message)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
-from caviar.contract.messages import Assignment, ParameterValue, StopRule, Trainer
+from caviar.contract.messages import (
+    Assignment,
+    Change,
+    Origin,
+    ParameterValue,
+    StopRule,
+    Trainer,
+)
 from caviar.contract.views import TrialState
 from caviar.errors import CaviarError, NotAllowed
 from caviar.scheduler.budget import Clocks, Spending
@@ -148,15 +155,18 @@ class Desk:
         confirms = row.kind == "confirm"
         if confirms:
             self.again[row.number] = row
+        by_hand = row.kind == "fork" or row.touched
         if row.state in OPEN:
             self.open[row.number] = self.by_state[row.state][row.number] = row
             return
         if confirms or row.state == "cancelled":
             return
         self.spent_s += row.seconds or 0.0
-        result = self.results[row.number] = row.result()
-        self._to_encode.append(result)
-        self.rungs.ended(row, result)
+        result = row.result()
+        if not by_hand:  # its parameters do not say how it was trained
+            self.results[row.number] = result
+            self._to_encode.append(result)
+            self.rungs.ended(row, result)
         if result.value is not None and result.succeeded:
             better = max if self.study.metric.goal == "maximize" else min
             self._best = result.value if self._best is None else better(self._best, result.value)
@@ -241,7 +251,10 @@ class Desk:
         code = {"folder": self.record.folder, "bundle": self.record.bundle}
         return trainer.model_copy(update=code)
 
-    def assignment(self, row: TrialRow, lease_s: float) -> Assignment:
+    def assignment(
+        self, row: TrialRow, lease_s: float, changes: Sequence[Change] = ()
+    ) -> Assignment:
+        """``changes``: the values that change on its way."""
         return Assignment(
             trial=row.id,
             study=self.record.id,
@@ -263,4 +276,6 @@ class Desk:
             gpu=row.gpu,
             gpu_alone=not self.study.resources.share_gpu,
             checkpoints=self.study.checkpoints,
+            origin=None if row.origin is None else Origin.model_validate(row.origin),
+            schedule=tuple(changes),
         )

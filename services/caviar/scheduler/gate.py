@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from caviar.adapters.sql import Store, TrialRow
-from caviar.contract.messages import ClaimAnswer, ClaimRequest, Finish
+from caviar.contract.messages import ClaimAnswer, ClaimRequest, Finish, Origin
 from caviar.contract.offers import why_not
 from caviar.errors import NotAllowed
 from caviar.scheduler.desk import Desk
@@ -23,12 +23,25 @@ NOBODY_S = 30.0
 """For so long a study waits for a worker that may run its trainer, while others come for its trials."""
 
 
+KEPT_S = 30.0
+"""So long a slot is kept for a trial that takes another's place: that one saves and ends, the ticket comes."""
+AGAIN_S = 0.5
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """What a claim is granted. ``gpus``: how much of ``gpu``, 1 alone, less where it is shared."""
 
     gpu: str | None = None
     gpus: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A host's next slot is this trial's, which takes another's place there. ``until`` in monotonic seconds."""
+
+    trial: str
+    until: float
 
 
 class Gate:
@@ -50,6 +63,11 @@ class Gate:
         self._places = places
         self._tickets = tickets
         self._rest_s = rest_s
+        self._kept: dict[str, _Kept] = {}
+
+    def keep(self, host: str, trial: str, now: float) -> None:
+        """The next slot of ``host`` is that trial's: another one there ends for it."""
+        self._kept[host] = _Kept(trial, now + KEPT_S)
 
     def enter(
         self, desk: Desk, row: TrialRow, request: ClaimRequest, now: float
@@ -61,6 +79,9 @@ class Gate:
                 desk.refused_since = now
             return self._rests(row, refused, DOUBT_S)
         desk.refused_since = None
+        elsewhere = self._belongs_elsewhere(row, request, now)
+        if elsewhere:
+            return self._rests(row, elsewhere, AGAIN_S)
         spent = desk.spending.over(now)
         if spent is not None:
             return ClaimAnswer(granted=False, reason=spent)
@@ -80,6 +101,22 @@ class Gate:
         if gpu is None:
             return ClaimAnswer(granted=False, reason="no GPU has room", again=True)
         return Place(gpu, 1.0 if alone else 1.0 / each)
+
+    def _belongs_elsewhere(self, row: TrialRow, request: ClaimRequest, now: float) -> str:
+        """Why this host is not to train it; nothing where it may."""
+        kept = self._kept.get(request.host)
+        if kept is not None and kept.trial != row.id and now <= kept.until:
+            return f"the slot is kept for trial {kept.trial}, which goes on there"
+        if kept is not None:
+            del self._kept[request.host]
+        if row.origin is None:
+            return ""
+        origin = Origin.model_validate(row.origin)
+        if not request.changes:
+            return "the worker is too old to go on from another trial's checkpoint"
+        if origin.host is not None and origin.host != request.host:
+            return f"the checkpoint that it begins with lies on host {origin.host}"
+        return ""
 
     def nobody(self, desk: Desk, now: float) -> str | None:
         """Why a study is not to wait any longer for a worker that may run its trainer; None where it is."""

@@ -43,6 +43,7 @@ from caviar.errors import InputError, NotAllowed, Problem
 from caviar.scheduler import adding, ledger
 from caviar.scheduler.accounts import Accounts, ReadTeams
 from caviar.scheduler.budget import Clocks
+from caviar.scheduler.changing import Changing
 from caviar.scheduler.counter import Counter
 from caviar.scheduler.desk import over
 from caviar.scheduler.desks import Desks, Tally
@@ -121,6 +122,8 @@ class Scheduler:
             self._preempting,
             clock,
         )
+        self.changing = Changing(store, self._desks, self._gate, clock, self._wake)
+        """What people and the nurse do to trainings while they run."""
         self._counter = Counter(
             store,
             self._desks,
@@ -131,6 +134,7 @@ class Scheduler:
             self._dispatcher,
             self._accounts,
             self._preempting,
+            self.changing,
             lease_s,
             clock,
             self._wake,
@@ -140,6 +144,7 @@ class Scheduler:
         self._slots: dict[str, tuple[float, int]] = {}
         """By resource class: when they were counted for the API, and how many there were."""
         self._desks.load(clock())
+        self.changing.load()
 
     # Studies
 
@@ -588,6 +593,7 @@ class Scheduler:
                 self._rounds_read = now
                 self._desks.read_news()
             self._desks.settle()
+            self.changing.tidy()
             outgoing, more = self._dispatcher.turn(now)
         unsent = self._tickets.post(outgoing)
         with self._lock:

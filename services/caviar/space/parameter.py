@@ -58,6 +58,8 @@ class Numeric:
     tier_given: bool = False
     when: When = ()
     default: float | None = None
+    live: bool = False
+    """The training reads it as it goes: it may be changed meanwhile."""
 
     def forward(self, values: npt.ArrayLike) -> Floats:
         """``f`` of the module's docstring, elementwise, any shape."""
@@ -142,6 +144,7 @@ class Numeric:
             high=self.high,
             tier=self.tier,
             when=when_json(self.when) or None,
+            live=self.live,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -159,6 +162,8 @@ class Categorical:
     tier_given: bool = False
     when: When = ()
     default: ParameterValue | None = None
+    live: bool = False
+    """The training reads it as it goes: it may be changed meanwhile."""
 
     @property
     def type(self) -> Literal["categorical"]:
@@ -205,6 +210,7 @@ class Categorical:
             choices=list(self.choices),
             tier=self.tier,
             when=when_json(self.when) or None,
+            live=self.live,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -222,4 +228,6 @@ def _extras(parameter: Parameter) -> dict[str, Any]:
         extras["when"] = when_json(parameter.when)
     if parameter.default is not None:
         extras["default"] = parameter.default
+    if parameter.live:
+        extras["live"] = True
     return extras

@@ -21,7 +21,7 @@ LARGEST_INT = 10**12
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
 TYPES = ("float", "int", "categorical")
 SCALES = ("linear", "log", "reverse_log")
-COMMON_KEYS = ("type", "tier", "when", "default")
+COMMON_KEYS = ("type", "tier", "when", "default", "live")
 NUMERIC_KEYS = (*COMMON_KEYS, "low", "high", "scale")
 CATEGORICAL_KEYS = (*COMMON_KEYS, "choices")
 
@@ -94,6 +94,7 @@ def _parameter(name: object, entry: object, note: Note) -> Parameter | None:
         "tier": usual_tier(str(name)) if tier is None else int(tier),
         "tier_given": tier is not None,
         "when": _when(entry.get("when"), note),
+        "live": _live(entry.get("live", False), note),
     }
     read: Callable[..., Parameter | None] = _categorical if kind == "categorical" else _numeric
     parameter = read(entry, common, note)
@@ -105,6 +106,13 @@ def _parameter(name: object, entry: object, note: Note) -> Parameter | None:
         note("default", reason, _text_advice(default) or "The default is a point of the space.")
         return None
     return _with_default(parameter, value)
+
+
+def _live(given: object, note: Note) -> bool:
+    if isinstance(given, bool):
+        return given
+    note("live", f"{given!r} is neither true nor false", "live: true where it may be changed.")
+    return False
 
 
 def _with_default(parameter: Parameter, value: Any) -> Parameter:

@@ -11,11 +11,11 @@ CHECKPOINT_KEYS = ("keep", "after")
 MAX_KEEP = 100
 
 
-def read_checkpoints(root: Fields) -> Checkpoints:
+def read_checkpoints(root: Fields, keep: int = 2) -> Checkpoints:
     """``checkpoints: {keep: 2, after: delete}``."""
     fields = root.section("checkpoints", "`checkpoints: {keep: 2, after: keep}`", required=False)
     fields.only(*CHECKPOINT_KEYS)
     return Checkpoints.model_construct(  # what is wrong has been noted, and refuses the file
-        keep=fields.whole("keep", 1, MAX_KEEP, default=2),
+        keep=fields.whole("keep", 1, MAX_KEEP, default=keep),
         after=cast(AfterTrial, fields.choice("after", get_args(AfterTrial), "delete")),
     )

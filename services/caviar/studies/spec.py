@@ -19,6 +19,7 @@ from caviar.studies import warm_start
 from caviar.studies.checkpoints import CHECKPOINT_KEYS, read_checkpoints
 from caviar.studies.constraints import Constraint, read_constraints
 from caviar.studies.fields import Fields
+from caviar.studies.nursing import KEPT, NURSE_KEYS, STRETCHES, Mode, Nursing, read_nurse
 from caviar.studies.source import Source, read_source
 from caviar.studies.stopping import STOP_KEYS, Stopping, read_stopping
 
@@ -33,6 +34,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "": (
         *("name", "project", "metric", "trainer", "space", "search", "budget", "stop"),
         *("checkpoints", "resources", "constraints", "confirm", "warm_start", "priority"),
+        *("mode", "nurse"),
     ),
     "metric": ("name", "goal"),
     "trainer": ("function", "command", "name"),
@@ -43,6 +45,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "resources": ("class", "slots", "share_gpu", "preemptible"),
     "constraints": ("max", "min"),
     "warm_start": warm_start.KEYS,
+    "nurse": NURSE_KEYS,
 }
 """The keys of each section; of ``constraints``, those of each metric in it. Those of ``space`` belong to the space."""
 
@@ -121,6 +124,10 @@ class Study:
     confirm: int = field(default=0, kw_only=True)
     """New seeds on which each leading candidate is trained again before the study ends; part of the budget."""
     warm_start: WarmStart = field(default_factory=WarmStart, kw_only=True)
+    mode: Mode = field(default="caviar", kw_only=True)
+    """``panda``: one model that is watched and changed by hand. The search chooses its first point alone."""
+    nurse: Nursing | None = field(default=None, kw_only=True)
+    """Rules that change the training by themselves."""
     priority: int = field(default=0, kw_only=True)
     """Inside its team, in [0, 9]: the higher goes first. As submitted: it can be changed later."""
     fingerprint: str
@@ -133,7 +140,9 @@ class Study:
 
     @property
     def search_trials(self) -> int:
-        """What is left of the budget for the search: the rest is for the leaders' new seeds."""
+        """What is left of the budget for the search: the rest is for the leaders' new seeds, or for forks."""
+        if self.mode == "panda":
+            return 1
         return self.budget.trials - reserved(self.budget.trials, self.confirm)
 
 
@@ -179,16 +188,20 @@ def _study(source: Source) -> Study:
     metric = _metric(root)
     space = _space(root, source, problems)
     trainer = _trainer(root, space)
+    mode = cast(Mode, root.choice("mode", get_args(Mode), "caviar"))
     search = root.section("search", "{strategy: zoom, seed: 0}", required=False)
     search.only(*KEYS["search"])
     strategy = search.choice("strategy", STRATEGIES, "zoom")
     seed = search.whole("seed", 0, MAX_SEED, default=0)
-    budget = _budget(root)
-    stopping = read_stopping(root)
-    checkpoints = read_checkpoints(root)
+    budget = _budget(root, mode)
+    stopping = read_stopping(root, "none" if mode == "panda" else "asha")
+    checkpoints = read_checkpoints(root, KEPT if mode == "panda" else 2)
+    nurse = read_nurse(root, space, mode)
     resources = _resources(root)
     constraints = read_constraints(root, metric.name, METRIC)
     confirm = _confirm(root, budget, problems)
+    if confirm and mode == "panda":
+        root.problem("confirm", "one model has no rivals to confirm", "Leave it out.")
     priority = root.whole("priority", 0, MAX_PRIORITY, default=0)
     known = warm_start.read_warm_start(root, source, space, budget.trials, problems)
 
@@ -214,6 +227,8 @@ def _study(source: Source) -> Study:
         constraints=constraints,
         confirm=confirm,
         warm_start=WarmStart(*known),
+        mode=mode,
+        nurse=nurse,
         priority=priority,
         fingerprint=_fingerprint(source.data),
     )
@@ -333,13 +348,14 @@ def _command(fields: Fields, space: Space | None) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _budget(root: Fields) -> Budget:
-    fields = root.section("budget", "`budget: {trials: 60}`")
+def _budget(root: Fields, mode: Mode) -> Budget:
+    babysat = mode == "panda"
+    fields = root.section("budget", "`budget: {trials: 60}`", required=not babysat)
     if not fields.given():
-        return Budget(1)
+        return Budget(STRETCHES if babysat else 1)
     fields.only(*KEYS["budget"])
     return Budget(
-        trials=fields.whole("trials", 1, MAX_TRIALS),
+        trials=fields.whole("trials", 1, MAX_TRIALS, default=STRETCHES if babysat else None),
         hours=fields.real("hours", above=0.0),
         target=fields.real("target"),
         slot_hours=fields.real("slot_hours", above=0.0),

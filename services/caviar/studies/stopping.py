@@ -23,14 +23,14 @@ class Stopping:
     min_steps: int | None = None
 
 
-def read_stopping(root: Fields) -> Stopping:
+def read_stopping(root: Fields, default: Rule = "asha") -> Stopping:
     """``stop: {rule: asha, reduction: 3, min_steps: 4}``, or only the rule's name: ``stop: none``."""
     if isinstance(root.raw("stop"), str):
         return Stopping(cast(Rule, root.choice("stop", get_args(Rule))))
     fields = root.section("stop", "`stop: {rule: asha}` or `stop: none`", required=False)
     fields.only(*STOP_KEYS)
     return Stopping(
-        rule=cast(Rule, fields.choice("rule", get_args(Rule), "asha")),
+        rule=cast(Rule, fields.choice("rule", get_args(Rule), default)),
         reduction=fields.whole("reduction", 2, MAX_REDUCTION, default=3),
         min_steps=fields.whole("min_steps", 1, MAX_STEPS) if fields.has("min_steps") else None,
     )

@@ -4,11 +4,13 @@ from caviar.adapters.sql.answers import Answers
 from caviar.adapters.sql.bundles import Bundles
 from caviar.adapters.sql.changes import Mark
 from caviar.adapters.sql.engine import NewerStore, migrate, open_engine
+from caviar.adapters.sql.interventions import Interventions, changes_of
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rows import (
     Aside,
     Drained,
+    InterventionRow,
     PriorRow,
     RoundRow,
     StudyRecord,
@@ -28,6 +30,8 @@ __all__ = [
     "Aside",
     "Bundles",
     "Drained",
+    "InterventionRow",
+    "Interventions",
     "Mark",
     "NewerStore",
     "PriorRow",
@@ -46,6 +50,7 @@ __all__ = [
     "WaitingRuns",
     "WebhookRow",
     "Webhooks",
+    "changes_of",
     "migrate",
     "open_engine",
     "standing",

@@ -8,6 +8,7 @@ from typing import Any
 
 from caviar.contract.access import Quota, Role
 from caviar.contract.messages import ParameterValue
+from caviar.contract.panda import Keep, Kind, State
 from caviar.contract.queue import Place
 from caviar.contract.views import StudyState, TrialKind, TrialState
 from caviar.search import Result
@@ -93,6 +94,10 @@ class TrialRow:
     """The GPU that its newest attempt was pinned to, by NVML's UUID."""
     changed: int = 0
     """The place of its newest change of state among those of its study; 0: it was only created. See ``changes``."""
+    origin: dict[str, Any] | None = None
+    """Where it begins, as ``contract.messages.Origin`` in JSON; None: from nothing."""
+    touched: bool = False
+    """Its values were changed while it trained."""
 
     def result(self) -> Result:
         """What the search learns from an ended trial: a value, or that it failed.
@@ -107,6 +112,35 @@ class TrialRow:
             curve=tuple((int(step), value) for step, value in self.curve if value is not None),
             violation=self.violation,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class InterventionRow:
+    """Something that was done to a training while it ran. See ``contract.panda.InterventionView``."""
+
+    trial_id: str
+    number: int
+    study_id: str
+    trial: int
+    kind: Kind
+    state: State
+    parameter: str | None
+    before: ParameterValue | None
+    value: ParameterValue | None
+    params: dict[str, ParameterValue]
+    step: int | None
+    wanted_step: int | None
+    """A rollback or a fork begins at the newest checkpoint at or before it."""
+    steps: int | None
+    in_place: bool
+    keep: Keep
+    by: str
+    why: str
+    asked: float
+    answered: float | None
+    reason: str
+    child: int | None
+    effect: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,12 @@ from caviar.adapters.sql import priors as priors_of
 from caviar.adapters.sql.bundles import Bundles
 from caviar.adapters.sql.changes import Mark
 from caviar.adapters.sql.engine import reading, reading_together
+from caviar.adapters.sql.interventions import Interventions
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rows import Aside, Drained, PriorRow, RoundRow, StudyRecord, TrialRow
 from caviar.adapters.sql.usage import SlotTime
-from caviar.contract.messages import Finish, ParameterValue
+from caviar.contract.messages import Finish, Origin, ParameterValue
 from caviar.contract.names import trial_id
 from caviar.contract.views import StudyState, TrialKind, TrialState
 from caviar.studies.life import ENDED, Verdict
@@ -41,6 +42,7 @@ class Store:
         self._snapshot = reading_together(engine)
         self._clock = clock
         self.bundles = Bundles(engine, clock)
+        self.interventions = Interventions(engine, clock)
 
     def ask(self) -> None:
         """Raises SQLAlchemyError where the database does not answer."""
@@ -318,10 +320,12 @@ class Store:
         repeats: int | None = None,
         queued: bool = False,
         rebuilt: int = 0,
+        origin: Origin | None = None,
     ) -> TrialRow | None:
         """Create trial ``number`` and dispatch its first attempt; None where the number is taken.
 
-        ``queued``: it waits to be dispatched instead. ``rebuilt``: as in ``contract.names.trial_id``.
+        ``queued``: it waits to be dispatched instead. ``rebuilt``: as in ``contract.names.trial_id``. ``origin``: where
+        it begins, unless from nothing.
         """
         values: dict[str, Any] = {
             "id": trial_id(study_id, number, rebuilt),
@@ -338,6 +342,8 @@ class Store:
         }
         if queued:
             values |= {"state": "queued", "attempt": 0}
+        if origin is not None:
+            values["origin"] = origin.model_dump(mode="json")
         try:
             with self._engine.begin() as connection:
                 return moves.create(connection, values)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     ColumnElement,
@@ -112,6 +113,8 @@ trials = Table(
     Column("stop_asked", Boolean, nullable=False, default=False),
     Column("gpu", String(128)),
     Column("changed", Integer, nullable=False, default=0),
+    Column("origin", JSON),
+    Column("touched", Boolean, nullable=False, default=False),
     UniqueConstraint("study_id", "number"),
     # Counts are read from an index alone; the best, the newest failures and what is not shipped from its first entries.
     Index(None, "study_id", "state", "number"),
@@ -134,6 +137,42 @@ attempts = Table(
     Column("seconds", Float),
     Column("gpus", Float, nullable=False, default=0.0),
     Index(None, "ended"),
+)
+
+interventions = Table(
+    "interventions",
+    metadata,
+    Column("trial_id", String(96), ForeignKey("trials.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("study_id", String(64), ForeignKey("studies.id"), nullable=False),
+    Column("trial", Integer, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("parameter", String(100)),
+    Column("before", JSON),
+    Column("value", JSON),
+    Column("params", JSON, nullable=False, default=dict),
+    Column("step", BigInteger),
+    Column("wanted_step", BigInteger),
+    Column("steps", BigInteger),
+    Column("in_place", Boolean, nullable=False, default=False),
+    Column("keep", String(8), nullable=False, default="ask"),
+    Column("by", String(255), nullable=False),
+    Column("why", Text, nullable=False, default=""),
+    Column("asked", Float, nullable=False),
+    Column("answered", Float),
+    Column("reason", Text, nullable=False, default=""),
+    Column("child", Integer),
+    Column("effect", JSON),
+    Index(None, "study_id", "state"),
+)
+
+nurses = Table(
+    "nurses",
+    metadata,
+    Column("study_id", String(64), ForeignKey("studies.id"), primary_key=True),
+    Column("on", Boolean, nullable=False, default=True),
+    Column("memory", JSON),
 )
 
 hosts = Table(

@@ -1,0 +1,83 @@
+"""The routes of those who babysit a training, under ``/api/v1/studies/{study_id}/trials/{number}``."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, HTTPException, Request
+
+from caviar.adapters.sql import Store, StudyRecord, TrialRow
+from caviar.api.access import LookedAt, Owned, Submitter
+from caviar.api.audit import note
+from caviar.api.idempotency import Idempotent
+from caviar.contract.panda import (
+    CurveView,
+    ForkRequest,
+    InterventionView,
+    RollbackRequest,
+    ScheduleView,
+    SetRequest,
+)
+from caviar.panda import Babysitting
+from caviar.studies.spec import MAX_TRIALS
+
+
+def panda_routes(store: Store, babysitting: Babysitting) -> APIRouter:
+    router = APIRouter(prefix="/api/v1/studies/{study_id}/trials/{number}", route_class=Idempotent)
+
+    def numbered(record: StudyRecord, number: int) -> TrialRow:
+        there = 0 <= number < MAX_TRIALS  # beyond it, a database refuses the number
+        row = store.numbered(record.id, number) if there else None
+        if row is None:
+            raise HTTPException(404, f"There is no trial {number} in study {record.id}.")
+        return row
+
+    def told(request: Request, asked: InterventionView) -> InterventionView:
+        note(request, after=asked.model_dump(mode="json", exclude_none=True))
+        return asked
+
+    @router.post("/set", status_code=202, name="trial.set")
+    def set_values(
+        request: Request, record: Owned, caller: Submitter, number: int, asked: SetRequest
+    ) -> list[InterventionView]:
+        """Give parameters of a running training other values. The training takes them after its next report."""
+        row = numbered(record, number)
+        made = babysitting.set(record, row.number, asked, caller.name)
+        before = {each.parameter: each.before for each in made}
+        note(
+            request,
+            before={"trial": number, "params": before},
+            after={"trial": number, "params": asked.params, "why": asked.why},
+        )
+        return made
+
+    @router.post("/rollback", status_code=202, name="trial.rollback")
+    def rollback(
+        request: Request, record: Owned, caller: Submitter, number: int, asked: RollbackRequest
+    ) -> InterventionView:
+        """Go back to a checkpoint and the values of that moment, as a trial that takes this one's place."""
+        row = numbered(record, number)
+        return told(request, babysitting.rollback(record, row.number, asked, caller.name))
+
+    @router.post("/fork", status_code=202, name="trial.fork")
+    def fork(
+        request: Request, record: Owned, caller: Submitter, number: int, asked: ForkRequest
+    ) -> InterventionView:
+        """Train a copy from a checkpoint with other values, beside this trial or in its place."""
+        row = numbered(record, number)
+        return told(request, babysitting.fork(record, row.number, asked, caller.name))
+
+    @router.get("/interventions")
+    def interventions(record: LookedAt, number: int) -> list[InterventionView]:
+        """What was done to the training, by whom and why, and what came of it."""
+        return babysitting.interventions(record, numbered(record, number))
+
+    @router.get("/curve")
+    def curve(record: LookedAt, number: int) -> CurveView:
+        """The learning curve of a training that runs, or ended a while ago."""
+        return babysitting.curve(record, numbered(record, number))
+
+    @router.get("/schedule")
+    def schedule(record: LookedAt, number: int) -> ScheduleView:
+        """Parameters, seed and changes by step: with these a fresh trial trains as this one did."""
+        return babysitting.schedule(record, numbered(record, number))
+
+    return router

@@ -1,0 +1,354 @@
+"""What is asked of trainings while they run: written down, told to their hosts until they answer, then done."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+
+from caviar.adapters.sql import InterventionRow, Store, TrialRow, changes_of
+from caviar.contract.messages import Change, Done, Origin, ParameterValue
+from caviar.contract.panda import (
+    MOST_ORDERS,
+    Kind,
+    Order,
+    Orders,
+    Report,
+    ReportAnswer,
+    Waiting,
+    fork_key,
+    values_after,
+    values_of,
+)
+from caviar.errors import InputError, NotAllowed, Problem
+from caviar.scheduler.desk import Desk
+from caviar.scheduler.desks import Desks
+from caviar.scheduler.gate import Gate
+from caviar.scheduler.wards import Wards
+from caviar.studies.life import ENDED
+
+ENDED_FIRST = "the training ended first"
+
+
+class Changing:
+    """The interventions of the studies that go on. Every public method takes the scheduler's lock, but ``orders``,
+    ``values`` and ``changes``, which only look."""
+
+    def __init__(
+        self,
+        store: Store,
+        desks: Desks,
+        gate: Gate,
+        clock: Callable[[], float],
+        wake: threading.Condition,
+    ) -> None:
+        """``clock`` is monotonic seconds; ``wake`` is what the loop waits for, and its lock the scheduler's."""
+        self._store = store
+        self._desks = desks
+        self._gate = gate
+        self._clock = clock
+        self._wake = wake
+        self.wards = Wards()
+        self._open: dict[str, dict[int, InterventionRow]] = {}
+        """By trial, what is asked and not answered."""
+        self._replaced: dict[str, str] = {}
+        """Trials that end for another, and in which words."""
+
+    def load(self) -> None:
+        """What was open when the service stopped."""
+        for desk in self._desks:
+            for row in self._store.interventions.open(desk.record.id):
+                if row.trial in desk.open:
+                    self._open.setdefault(row.trial_id, {})[row.number] = row
+                else:  # a kill came between the trial's end and this
+                    self._store.interventions.void(row.trial_id, ENDED_FIRST)
+
+    def ask_set(
+        self, study_id: str, number: int, params: Mapping[str, ParameterValue], by: str, why: str
+    ) -> list[InterventionRow]:
+        """Ask for other values, each an intervention of its own.
+
+        Raises InputError for values that do not fit, NotAllowed where the training does not read them as it goes.
+        """
+        with self._wake:
+            return self._ask_set(self._desks.get(study_id), number, params, by, why)
+
+    def _ask_set(
+        self, desk: Desk, number: int, params: Mapping[str, ParameterValue], by: str, why: str
+    ) -> list[InterventionRow]:
+        row = _running(desk, number)
+        values = _fitting(desk, row, params)
+        self._refuse_more(row, len(values))
+        ward = self.wards.find(row.id)
+        for name in values:
+            reads = ward is not None and name in ward.live
+            if not reads and not desk.study.space[name].live:
+                raise NotAllowed(_unread(number, name, ward is not None and bool(ward.live)))
+        now = self.values(row)
+        return [
+            self._ask(row, "set", by, why, parameter=name, before=now[name], value=value)
+            for name, value in values.items()
+        ]
+
+    def ask_fork(
+        self,
+        study_id: str,
+        number: int,
+        kind: Kind,
+        params: Mapping[str, ParameterValue],
+        by: str,
+        why: str,
+        *,
+        step: int | None,
+        steps: int | None = None,
+        in_place: bool,
+    ) -> InterventionRow:
+        """Ask for a trial that goes on from a checkpoint of this one, at or before ``step``.
+
+        Raises InputError for values that do not fit, NotAllowed where the budget is spent, where there is no such
+        checkpoint, as far as that is known here, or where another fork of it takes its place already.
+        """
+        with self._wake:
+            desk = self._desks.get(study_id)
+            row = self._may_fork(desk, number, step)
+            values = _fitting(desk, row, params)
+            return self._ask(
+                row, kind, by, why, params=values, step=step, steps=steps, in_place=in_place
+            )
+
+    def _may_fork(self, desk: Desk, number: int, step: int | None) -> TrialRow:
+        row = _running(desk, number)
+        self._refuse_more(row, 1)
+        if row.stop_asked or any(each.in_place for each in self._open.get(row.id, {}).values()):
+            raise NotAllowed(
+                f"Trial {number} is about to end: another takes its place, or somebody stopped it."
+            )
+        if desk.next_number >= desk.study.budget.trials:
+            raise NotAllowed(
+                f"The budget of study {desk.record.id} is spent: all {desk.study.budget.trials} trials are given out, "
+                "and a fork or a rollback is one."
+            )
+        ward = self.wards.find(row.id)
+        if ward is not None and ward.attempt == row.attempt:
+            kept = ward.checkpoints
+            if not kept:
+                raise NotAllowed(
+                    f"Trial {number} has saved no checkpoint yet: its training calls trial.save_checkpoint()."
+                )
+            if step is not None and step < kept[0]:
+                there = ", ".join(map(str, kept))
+                raise NotAllowed(
+                    f"No checkpoint of trial {number} at or before step {step} is kept: there are {there}. "
+                    "`checkpoints: {keep: N}` in the study file keeps more."
+                )
+        return row
+
+    def _ask(
+        self, row: TrialRow, kind: Kind, by: str, why: str, **about: object
+    ) -> InterventionRow:
+        asked = self._store.interventions.ask(row, kind, by=by, why=why, **about)  # type: ignore[arg-type]
+        self._open[row.id] = {**self._open.get(row.id, {}), asked.number: asked}
+        return asked
+
+    def _refuse_more(self, row: TrialRow, more: int) -> None:
+        if len(self._open.get(row.id, {})) + more > MOST_ORDERS:
+            raise NotAllowed(f"Trial {row.number} has {MOST_ORDERS} changes open: wait for them.")
+
+    def orders(self, waiting: Waiting) -> Orders | None:
+        """What a host has to do; None while that is nothing. Without the lock."""
+        orders: dict[str, tuple[Order, ...]] = {}
+        stop: dict[str, str] = {}
+        for trial, known in waiting.open.items():
+            desk = self._desks.of_trial(trial)
+            row = desk.row(trial) if desk else None
+            if desk is None or row is None or row.incarnation != waiting.incarnation:
+                continue
+            if row.state == "running" and (row.stop_asked or desk.record.state in ENDED):
+                stop[trial] = self._replaced.get(trial, "")
+            if open_ := self._open.get(trial):
+                new = [each for number, each in open_.items() if number not in known]
+                if new:
+                    orders[trial] = tuple(_order(each) for each in new)
+        unheard = any(
+            trial not in waiting.open and self._runs(trial, waiting.incarnation)
+            for trial in self.wards.of(waiting.incarnation)
+        )
+        if not (orders or stop or unheard):
+            return None
+        return Orders(orders=orders, stop=stop)
+
+    def _runs(self, trial: str, incarnation: str) -> bool:
+        desk = self._desks.of_trial(trial)
+        row = desk.row(trial) if desk else None
+        return row is not None and row.state == "running" and row.incarnation == incarnation
+
+    def report(self, report: Report) -> ReportAnswer:
+        """What trainings have come to."""
+        known = {}
+        with self._wake:
+            for ward in report.wards:
+                desk = self._desks.of_trial(ward.trial)
+                row = desk.row(ward.trial) if desk else None
+                if desk is None or row is None or row.state != "running":
+                    continue
+                if (row.attempt, row.incarnation) != (ward.attempt, report.incarnation):
+                    continue
+                known[ward.trial] = self.wards.heard(ward, report.incarnation)
+                self.answered(desk, row, ward.done)
+        return ReportAnswer(known=known)
+
+    def answered(self, desk: Desk, row: TrialRow, answers: Iterable[Done]) -> None:
+        """A training, or its host, has said what came of orders. Told again, it changes nothing. Under the lock."""
+        for done in answers:
+            asked = self._open.get(row.id, {}).get(done.number)
+            if asked is None:
+                continue
+            if asked.kind == "set" or done.refused:
+                self._store.interventions.answer(row.id, done)
+                if not done.refused:
+                    self._take(desk, row.id)
+            else:
+                self._fork(desk, row, asked, done)
+                self._wake.notify_all()
+            self._close(row.id, done.number)
+
+    def _fork(self, desk: Desk, row: TrialRow, asked: InterventionRow, done: Done) -> None:
+        step = done.step or 0
+        if desk.next_number >= desk.study.budget.trials or desk.record.state in ENDED:
+            reason = "the study's budget was spent meanwhile, or it ended"
+            self._store.interventions.answer(row.id, Done(number=done.number, refused=reason))
+            return
+        changes = self.changes(row)
+        if asked.kind == "rollback":
+            values = values_of(row.params, changes, step)
+        else:
+            at = asked.wanted_step
+            values = values_after(row.params, changes, 2**63 if at is None else step)
+        origin = Origin(
+            number=row.number,
+            step=step,
+            fork=fork_key(row.id, asked.number),
+            host=row.host,
+            in_place=asked.in_place,
+            steps=asked.steps,
+        )
+        made = self._store.interventions.fork(
+            asked,
+            origin,
+            number=desk.next_number,
+            round_index=desk.round.index,
+            params=values | asked.params,
+            seed=row.seed,
+            rebuilt=desk.record.rebuilt,
+        )
+        if made is None:
+            return
+        _, child, ended = made
+        desk.put(child)
+        if ended is not None:
+            desk.put(ended)
+            self._replaced[row.id] = (
+                f"it went back to step {step} and goes on as trial {child.number}"
+            )
+            if row.host is not None:
+                self._gate.keep(row.host, child.id, self._clock())
+
+    def _take(self, desk: Desk, identifier: str) -> None:
+        row = self._store.trial(identifier)
+        if row is not None:
+            desk.put(row)
+
+    def _close(self, trial: str, number: int) -> None:
+        left = {key: row for key, row in self._open.get(trial, {}).items() if key != number}
+        if left:
+            self._open[trial] = left
+        else:
+            self._open.pop(trial, None)
+
+    def tidy(self) -> None:
+        """Of trainings that are over nothing more comes of what is open."""
+        for trial in [*self._open, *self.wards.running()]:
+            desk = self._desks.of_trial(trial)
+            if desk is not None and desk.row(trial) is not None:
+                continue
+            self.wards.ended(trial)
+            self._replaced.pop(trial, None)
+            if self._open.pop(trial, None):
+                self._store.interventions.void(trial, ENDED_FIRST)
+
+    def changes(self, row: TrialRow) -> tuple[Change, ...]:
+        """The values that changed in a trial, by their steps: what it followed, and what was set."""
+        followed = Origin.model_validate(row.origin).schedule if row.origin else ()
+        done = changes_of(self._store.interventions.of_trial(row.id)) if row.touched else ()
+        return tuple(
+            sorted(
+                (*followed, *done), key=lambda change: -1 if change.step is None else change.step
+            )
+        )
+
+    def values(self, row: TrialRow) -> dict[str, ParameterValue]:
+        """The values in effect now, as far as they are known."""
+        ward = self.wards.find(row.id)
+        live = ward.live if ward is not None else {}
+        return values_after(row.params, self.changes(row), 2**63) | live
+
+
+def _running(desk: Desk, number: int) -> TrialRow:
+    row = desk.open.get(number)
+    if row is None:
+        raise NotAllowed(
+            f"Trial {number} of study {desk.record.id} has ended, or does not exist: only a running one can be changed."
+        )
+    if row.state != "running":
+        raise NotAllowed(
+            f"Trial {number} of study {desk.record.id} has not started: it is {row.state}."
+        )
+    if desk.record.state in ENDED:
+        raise NotAllowed(f"Study {desk.record.id} is {desk.record.state}.")
+    if desk.study.trainer.command is not None:
+        raise NotAllowed(
+            f"Trial {number} is a command: nothing can be handed to it while it runs. "
+            "A training function can be changed: trial.live() and trial.save_checkpoint()."
+        )
+    return row
+
+
+def _fitting(
+    desk: Desk, row: TrialRow, params: Mapping[str, ParameterValue]
+) -> dict[str, ParameterValue]:
+    """The values in their parameters' own types. Raises InputError with all that is wrong."""
+    problems, values = [], {}
+    space = desk.study.space
+    for name, given in params.items():
+        if name not in space or name not in row.params:
+            known = ", ".join(sorted(row.params))
+            problems.append(Problem((name,), "is no parameter of this trial", f"It has {known}."))
+            continue
+        value, reason = space[name].check(given)
+        if value is None:
+            way_out = "The study file has the range: a study with a wider one takes it."
+            problems.append(Problem((name,), reason, way_out))
+        else:
+            values[name] = value
+    if problems:
+        raise InputError(problems)
+    return values
+
+
+def _unread(number: int, name: str, others: bool) -> str:
+    what = f"does not read {name} as it goes" if others else "reads no parameter as it goes"
+    return (
+        f"The training of trial {number} {what}: a change would do nothing. "
+        f"It calls trial.live({name!r}) in every step; `live: true` in the study file says that it will."
+    )
+
+
+def _order(row: InterventionRow) -> Order:
+    why = f"{row.by}: {row.why}" if row.why else row.by
+    return Order(
+        number=row.number,
+        parameter=row.parameter,
+        value=row.value,
+        step=row.wanted_step,
+        in_place=row.in_place,
+        note=why[:500],
+    )

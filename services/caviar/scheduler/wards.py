@@ -1,0 +1,72 @@
+"""The trainings that can be changed, as their hosts report them. In memory: after a restart the hosts tell it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from caviar.contract.messages import ParameterValue
+from caviar.contract.panda import Ward
+
+MOST_POINTS = 20_000
+"""Points of one training that are kept: the newest. Older changes have had their verdict."""
+MOST_OVER = 100
+"""Trainings that are over and still known."""
+
+
+@dataclass(slots=True)
+class WardNow:
+    """One running training. ``points``: (step, the study's metric), in the order of the reports."""
+
+    attempt: int
+    incarnation: str
+    live: dict[str, ParameterValue] = field(default_factory=dict)
+    checkpoints: tuple[int, ...] = ()
+    points: list[tuple[int, float | None]] = field(default_factory=list)
+    known: int = 0
+    """The bytes of its spool that ``points`` are of."""
+    over: bool = False
+
+
+class Wards:
+    """Trial -> what is known of its training. Called under the scheduler's lock, but for looks."""
+
+    def __init__(self) -> None:
+        self._wards: dict[str, WardNow] = {}
+
+    def find(self, trial: str) -> WardNow | None:
+        return self._wards.get(trial)
+
+    def of(self, incarnation: str) -> list[str]:
+        """The trials that a host has reported."""
+        return [trial for trial, now in list(self._wards.items()) if now.incarnation == incarnation]
+
+    def heard(self, ward: Ward, incarnation: str) -> int:
+        """Take a report. Up to which byte of the spool the points are known then."""
+        now = self._wards.get(ward.trial)
+        if now is None or now.attempt != ward.attempt:
+            before = now.points if now else []
+            now = self._wards[ward.trial] = WardNow(ward.attempt, incarnation)
+            if ward.points and ward.begin == 0:
+                # A later attempt trains steps again that an earlier one has reported.
+                now.points = [point for point in before if point[0] < ward.points[0][0]]
+        now.incarnation = incarnation
+        now.live, now.checkpoints = dict(ward.live), ward.checkpoints
+        if ward.begin == now.known:
+            now.points.extend(ward.points)
+            now.known = ward.end
+            if len(now.points) > MOST_POINTS:
+                del now.points[: MOST_POINTS // 4]
+        return now.known
+
+    def running(self) -> list[str]:
+        return [trial for trial, now in self._wards.items() if not now.over]
+
+    def ended(self, trial: str) -> None:
+        """The training is over. What is known of it is kept for a while, for those who look at it then."""
+        now = self._wards.get(trial)
+        if now is None or now.over:
+            return
+        now.over = True
+        over = [each for each, known in self._wards.items() if known.over]
+        for oldest in over[:-MOST_OVER]:
+            del self._wards[oldest]

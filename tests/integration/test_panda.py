@@ -1,0 +1,200 @@
+"""One model by hand, on a real worker: change it while it trains, go back, fork it, replay what came out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from caviar.contract.panda import CurveView, InterventionView, ScheduleView
+from caviar.contract.views import Submission, TrialView
+from tests.support import wait_until
+from tests.support.desk import Desk
+from tests.support.host import Host, worker_host
+from tests.support.servers import RedisServer
+from tests.support.service import Service, service
+
+pytestmark = pytest.mark.real
+
+STUDY = """
+name: by-hand
+mode: panda
+metric: {name: loss, goal: minimize}
+trainer: {function: "walk:train"}
+space:
+  learning_rate: {type: float, low: 1.0e-4, high: 1.0, scale: log, live: true}
+  momentum: {type: float, low: 0.0, high: 0.99}
+warm_start: {points: [{learning_rate: 0.01, momentum: 0.5}]}
+"""
+WALK = '''
+"""A small regression by gradient descent with momentum, in NumPy: on one thread the same to the last digit."""
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+
+def train(trial):
+    random = np.random.default_rng(trial.seed)
+    x = random.normal(size=(200, 8))
+    y = np.tanh(x @ random.normal(size=8)) + 0.1 * random.normal(size=200)
+    weights, speed, start = random.normal(size=8), np.zeros(8), 0
+    saved = trial.load_checkpoint()
+    if saved is not None:
+        state = json.loads((saved.path / "state.json").read_text())
+        weights, speed = np.array(state["weights"]), np.array(state["speed"])
+        random.bit_generator.state = state["random"]
+        start = saved.step + 1
+        Path(f"restored-{trial.number}.json").write_text(json.dumps([saved.step, state["weights"]]))
+    for step in range(start, 100_000):
+        batch = random.integers(0, 200, size=16)
+        error = x[batch] @ weights - y[batch]
+        speed = trial.params["momentum"] * speed - trial.live("learning_rate") * x[batch].T @ error / 16
+        weights = weights + speed
+        trial.report(step, loss=float(np.mean((x @ weights - y) ** 2)))
+
+        def fill(folder):
+            state = {"weights": weights.tolist(), "speed": speed.tolist(), "random": random.bit_generator.state}
+            (folder / "state.json").write_text(json.dumps(state))
+
+        if step % 5 == 0:
+            trial.save_checkpoint(step, fill)
+        if trial.should_stop() or Path(f"enough-{trial.number}").exists():
+            break
+        time.sleep(0.02)
+'''
+
+
+class Table:
+    """A study by hand on a service of its own, with one slot."""
+
+    def __init__(self, caviar: Service, host: Host, code: Path, study: str) -> None:
+        self.caviar, self.host, self.code, self.study = caviar, host, code, study
+
+    def path(self, number: int) -> str:
+        return f"/studies/{self.study}/trials/{number}"
+
+    def curve(self, number: int = 0) -> CurveView:
+        return CurveView.model_validate(self.caviar.get(f"{self.path(number)}/curve").json())
+
+    def trial(self, number: int = 0) -> TrialView:
+        return TrialView.model_validate(self.caviar.get(self.path(number)).json())
+
+    def done(self, number: int = 0) -> list[InterventionView]:
+        found = self.caviar.get(f"{self.path(number)}/interventions").json()
+        return [InterventionView.model_validate(each) for each in found]
+
+    def until_step(self, step: int, number: int = 0) -> None:
+        wait_until(
+            lambda: (points := self.curve(number).points) and points[-1][0] >= step,
+            60,
+            f"trial {number} is at step {step}",
+        )
+
+
+@pytest.fixture
+def table(short_path: Path, redis_server: RedisServer) -> Iterator[Table]:
+    code = short_path / "code"
+    code.mkdir()
+    (code / "walk.py").write_text(WALK)
+    with (
+        service(short_path, redis_server, lease_s=6.0) as caviar,
+        worker_host(short_path, redis_server, Desk(url=caviar.url), slots=1) as host,
+    ):
+        study = caviar.scheduler.submit(Submission(text=STUDY, folder=str(code))).id
+        host.start()
+        yield Table(caviar, host, code, study)
+
+
+def test_a_change_is_read_after_the_next_report_and_kept_with_who_and_why(table: Table) -> None:
+    """The answer of the training names the step, and its values lie beside the loss by step."""
+    table.until_step(10)
+    asked_at = table.curve().points[-1][0]
+    answer = table.caviar.post(
+        f"{table.path(0)}/set", {"params": {"learning_rate": 0.1}, "why": "plateau"}
+    )
+    assert answer.status_code == 202, answer.text
+    wait_until(lambda: table.done()[0].state == "applied", 30, "the training has read it")
+    change = table.done()[0]
+    assert (change.before, change.value, change.why) == (0.01, 0.1, "plateau")
+    assert change.step is not None
+    assert change.step >= asked_at
+    assert table.curve().live == {"learning_rate": 0.1}
+    assert table.trial().touched
+
+
+def test_what_the_training_does_not_read_is_refused_in_words(table: Table) -> None:
+    """A change that would do nothing is not taken."""
+    table.until_step(5)
+    refused = table.caviar.post(f"{table.path(0)}/set", {"params": {"momentum": 0.9}})
+    assert refused.status_code == 409
+    assert "does not read momentum as it goes" in refused.json()["detail"]
+    wrong = table.caviar.post(f"{table.path(0)}/set", {"params": {"learning_rate": 7.0}})
+    assert wrong.status_code == 422
+    assert table.done() == []
+
+
+def test_going_back_restores_the_weights_to_the_bit(table: Table) -> None:
+    """The trial that takes the other's place begins with the same weights, and the values of that moment."""
+    table.until_step(20)
+    table.caviar.post(f"{table.path(0)}/set", {"params": {"learning_rate": 0.9}})
+    wait_until(lambda: table.done()[0].state == "applied", 30, "the training has read it")
+    changed = table.done()[0].step
+    assert changed is not None
+    table.until_step(changed + 10)
+    asked = {"to_step": changed - 1, "why": "it went wild"}
+    answer = table.caviar.post(f"{table.path(0)}/rollback", asked)
+    assert answer.status_code == 202, answer.text
+    wait_until(lambda: table.done()[1].state == "applied", 30, "the checkpoint is laid aside")
+    back = table.done()[1]
+    assert back.child == 1
+    table.until_step(changed, 1)
+    at, weights = json.loads((table.code / "restored-1.json").read_text())
+    assert at == back.step
+    child = table.trial(1)
+    assert child.kind == "fork"
+    assert child.params["learning_rate"] == 0.01
+    wait_until(lambda: table.trial(0).state == "stopped", 30, "the other one has ended")
+    assert "goes on as trial 1" in table.trial(0).error
+    kept = next(
+        (table.host.settings.folder / "checkpoints" / f"{table.study}-1" / "0").glob("*/state.json")
+    )
+    there = json.loads(kept.read_text())["weights"]
+    assert _digest(weights) == _digest(there)
+
+
+def test_a_schedule_trains_a_fresh_trial_to_the_same_curve(table: Table) -> None:
+    """All digits of all steps: the changes, and the way back, are what the schedule says."""
+    table.until_step(10)
+    for value in (0.1, 0.03):
+        before = len(table.done())
+        table.caviar.post(f"{table.path(0)}/set", {"params": {"learning_rate": value}})
+        wait_until(lambda n=before: table.done()[n].state == "applied", 30, "it has read it")
+        table.until_step(table.curve().points[-1][0] + 5)
+    last = table.done()[-1].step
+    assert last is not None
+    table.caviar.post(f"{table.path(0)}/rollback", {"to_step": last - 1})
+    wait_until(lambda: table.done()[2].state == "applied", 30, "the checkpoint is laid aside")
+    table.until_step(last + 20, 1)
+    told = table.caviar.get(f"{table.path(1)}/schedule").json()
+    assert len(ScheduleView.model_validate(told).schedule) == 1
+    added = table.caviar.post(f"/studies/{table.study}/trials", told)
+    assert added.status_code == 201, added.text
+    (table.code / "enough-1").touch()
+    wait_until(lambda: table.trial(1).state == "done", 30, "it has ended")
+    step = table.curve(1).points[-1][0]
+    table.until_step(step, 2)
+    (table.code / "enough-2").touch()
+    back = table.done()[2].step
+    assert back is not None
+    once = [point for point in table.curve(0).points if point[0] <= back] + table.curve(1).points
+    again = [point for point in table.curve(2).points if point[0] <= step]
+    assert again == once
+
+
+def _digest(weights: list[float]) -> str:
+    return hashlib.sha256(json.dumps(weights).encode()).hexdigest()

@@ -1,0 +1,203 @@
+"""Values that change while a training runs: what is asked of it, what it has read, what it follows from a schedule.
+
+    orders.json   what is asked, written by the agent     {"orders": [Order, ...]}
+    live.jsonl    what came of it, by the training itself  {"reads": name, "value": v}
+                                                           {"order": n, "step": s, "before": v, "value": v}
+                                                           {"order": n, "refused": why}
+
+Keep this module light: it is loaded in every trial's process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caviar_worker import spool
+from caviar_worker.files import read_json
+
+if TYPE_CHECKING:
+    from caviar.contract.messages import ParameterValue
+
+ORDERS = "orders.json"
+TOLD = "live.jsonl"
+PATIENCE = 3
+"""A value that is not read for so many times the reports between two readings is refused."""
+PREFIX = "live/"
+"""Of the metrics that are the values by step."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    order: int
+    value: ParameterValue
+    reports: int = 0
+    """Reports since it would have been handed out."""
+
+
+class Live:
+    """The values of one attempt. They change at a report; the training gets them when it reads next."""
+
+    def __init__(
+        self,
+        params: Mapping[str, ParameterValue],
+        home: Path,
+        schedule: Iterable[Mapping[str, Any]] = (),
+    ) -> None:
+        """``schedule``: changes as ``contract.panda.Change`` in JSON, in the order of their steps."""
+        self._values = dict(params)
+        self._home = home
+        self._schedule = [dict(change) for change in schedule]
+        self._asked: dict[str, _Asked] = {}
+        self._known = 0
+        """The highest order that was taken over."""
+        self._read: dict[str, int] = {}
+        """Reports when each parameter was read last."""
+        self._gaps: dict[str, int] = {}
+        """The most reports that lay between two readings."""
+        self._reports = 0
+        self._step: int | None = None
+        self._seen: tuple[int, int] | None = None
+        self._handle: int | None = None
+        self._follow(None)
+
+    @property
+    def shown(self) -> dict[str, float]:
+        """The numbers that the training was given last, under their metrics' names."""
+        return {
+            PREFIX + name: float(value)
+            for name in self._read
+            if isinstance(value := self._values[name], (int, float)) and not isinstance(value, bool)
+        }
+
+    def resume(self, step: int) -> None:
+        """The training goes on from a checkpoint of ``step``: what was changed until then is in effect."""
+        self._step = step
+        self._follow(step)
+
+    def reported(self, step: int) -> None:
+        """``step`` is trained: what is asked now may take effect."""
+        self._step = step
+        self._reports += 1
+        self._follow(step)
+        for name, asked in list(self._asked.items()):
+            asked.reports += 1
+            if asked.reports > PATIENCE * self._gaps.get(name, 1):
+                del self._asked[name]
+                often = f"in {asked.reports} reports"
+                why = f"the training did not read {name} {often}: it has to call trial.live({name!r}) as it goes"
+                self._tell({"order": asked.order, "refused": why})
+        self._take_over()
+
+    def read(self, name: str) -> ParameterValue:
+        """The value in effect. Raises KeyError for what is no parameter of the trial."""
+        if name not in self._values:
+            known = ", ".join(sorted(self._values))
+            raise KeyError(f"{name!r} is no parameter of this trial. It has {known}.")
+        if self._reports == 0:
+            self._take_over()
+        first = name not in self._read
+        self._gaps[name] = max(
+            self._gaps.get(name, 1), self._reports - self._read.get(name, self._reports)
+        )
+        self._read[name] = self._reports
+        asked = self._asked.pop(name, None)
+        if asked is not None:
+            before, self._values[name] = self._values[name], asked.value
+            self._tell(
+                {"order": asked.order, "step": self._step, "before": before, "value": asked.value}
+            )
+        if first or asked is not None:
+            self._tell({"reads": name, "value": self._values[name]})
+        return self._values[name]
+
+    def _follow(self, step: int | None) -> None:
+        """The changes of the schedule that are in effect after ``step``."""
+        while self._schedule:
+            at = self._schedule[0].get("step")
+            if at is not None and (step is None or at > step):
+                return
+            change = self._schedule.pop(0)
+            name = change["parameter"]
+            if name in self._values:
+                self._values[name] = change["value"]
+                if name in self._read:
+                    self._tell({"reads": name, "value": change["value"]})
+
+    def _take_over(self) -> None:
+        try:
+            about = (self._home / ORDERS).stat()
+        except OSError:
+            return
+        seen = about.st_mtime_ns, about.st_ino
+        if seen == self._seen:
+            return
+        self._seen = seen
+        for order in (read_json(self._home / ORDERS) or {}).get("orders", []):
+            number, name = order["number"], order.get("parameter")
+            if number <= self._known or name is None:
+                continue
+            self._known = number
+            if name not in self._values:
+                self._tell({"order": number, "refused": f"{name} is not there in this trial"})
+                continue
+            before = self._asked.get(name)
+            if before is not None:
+                self._tell({"order": before.order, "refused": "another change came before it"})
+            self._asked[name] = _Asked(number, order["value"])
+
+    def _tell(self, line: dict[str, Any]) -> None:
+        """One write: a kill leaves whole lines. Where the disk is full, the training goes on and nothing is told."""
+        try:
+            if self._handle is None:
+                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+                self._handle = os.open(self._home / TOLD, flags, 0o600)
+            spool.append(self._handle, (json.dumps(line, separators=(",", ":")) + "\n").encode())
+        except OSError:
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a training has said: hostile, user code writes it."""
+
+    live: dict[str, ParameterValue]
+    done: dict[int, dict[str, Any]]
+    """By order: ``{"step", "before", "value"}`` or ``{"refused"}``."""
+
+
+def read_told(path: Path) -> Told:
+    """All of ``live.jsonl``, which is short: a line a parameter and a few an order."""
+    live: dict[str, ParameterValue] = {}
+    done: dict[int, dict[str, Any]] = {}
+    for record in _lines(path):
+        match record:
+            case {"reads": str(name), "value": bool() | int() | float() | str() as value}:
+                live[name] = value
+            case {"order": int(number), "refused": str(why)}:
+                done.setdefault(number, {"refused": why[:500]})
+            case {"order": int(number), "step": int() | None as step, "before": before}:
+                done.setdefault(number, {"step": step, "before": before})
+    return Told(live, done)
+
+
+_MOST = 4_000_000
+"""Bytes."""
+
+
+def _lines(path: Path) -> Iterable[Any]:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            data = file.read(_MOST)
+    except OSError:
+        return
+    for line in data.splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            continue
