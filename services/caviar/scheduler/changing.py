@@ -9,6 +9,7 @@ from caviar.adapters.sql import InterventionRow, Store, TrialRow, changes_of
 from caviar.contract.messages import Change, Done, Origin, ParameterValue
 from caviar.contract.panda import (
     MOST_ORDERS,
+    Keep,
     Kind,
     Order,
     Orders,
@@ -101,6 +102,7 @@ class Changing:
         step: int | None,
         steps: int | None = None,
         in_place: bool,
+        keep: Keep = "ask",
     ) -> InterventionRow:
         """Ask for a trial that goes on from a checkpoint of this one, at or before ``step``.
 
@@ -112,7 +114,15 @@ class Changing:
             row = self._may_fork(desk, number, step)
             values = _fitting(desk, row, params)
             return self._ask(
-                row, kind, by, why, params=values, step=step, steps=steps, in_place=in_place
+                row,
+                kind,
+                by,
+                why,
+                params=values,
+                step=step,
+                steps=steps,
+                in_place=in_place,
+                keep=keep,
             )
 
     def _may_fork(self, desk: Desk, number: int, step: int | None) -> TrialRow:

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, Engine, bindparam, func, insert, select, upda
 from caviar.adapters.sql import moves
 from caviar.adapters.sql.engine import reading
 from caviar.adapters.sql.rows import InterventionRow, TrialRow
-from caviar.adapters.sql.tables import interventions, trials
+from caviar.adapters.sql.tables import interventions, nurses, trials
 from caviar.contract.messages import Change, Done, Origin, ParameterValue
 from caviar.contract.names import trial_id
-from caviar.contract.panda import Kind
+from caviar.contract.panda import Keep, Kind
 
 _WHOLE = [interventions.c[name] for name in InterventionRow.__slots__]
 _ALL = select(*_WHOLE).order_by(interventions.c.asked, interventions.c.number)
@@ -50,6 +50,7 @@ class Interventions:
         step: int | None = None,
         steps: int | None = None,
         in_place: bool = False,
+        keep: Keep = "ask",
     ) -> InterventionRow:
         """Write down what is asked of a trial; see ``InterventionRow``. ``step`` is the one that is wanted."""
         with self._engine.begin() as connection:
@@ -70,6 +71,7 @@ class Interventions:
                     "wanted_step": step,
                     "steps": steps,
                     "in_place": in_place,
+                    "keep": keep,
                     "by": by,
                     "why": why,
                     "asked": self._clock(),
@@ -168,6 +170,23 @@ class Interventions:
                 .where(interventions.c.trial_id == identifier, interventions.c.number == number)
                 .values(effect=dict(effect))
             )
+
+    def nurse(self, study_id: str) -> tuple[bool, dict[str, Any] | None]:
+        """Whether she is switched on, and what she remembers."""
+        with self._reader.connect() as connection:
+            found = connection.execute(
+                select(nurses.c.on, nurses.c.memory).where(nurses.c.study_id == study_id)
+            ).first()
+        return (True, None) if found is None else (found[0], found[1])
+
+    def set_nurse(self, study_id: str, **values: Any) -> None:
+        """Switch her on or off (``on``), or note what she remembers (``memory``)."""
+        with self._engine.begin() as connection:
+            changed = connection.execute(
+                update(nurses).where(nurses.c.study_id == study_id).values(**values)
+            )
+            if not changed.rowcount:
+                connection.execute(insert(nurses).values(study_id=study_id, **values))
 
     def _answer(
         self, connection: Connection, identifier: str, number: int, values: Mapping[str, Any]
