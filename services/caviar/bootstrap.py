@@ -123,6 +123,7 @@ def run_scheduler() -> None:
     from caviar.api.serving import server
     from caviar.api.sessions import Origin
     from caviar.api.threads import keep_to_one_core, switch_soon
+    from caviar.panda.duty import Duty
     from caviar.scheduler import Scheduler
     from caviar.scheduler.loop import Loop
 
@@ -157,13 +158,15 @@ def run_scheduler() -> None:
     hosts = {*settings.hosts, *LOOPBACK_NAMES} if alone or settings.hosts else ()
     app = wired(settings, engine, scheduler, access, hosts, _ask_doctor)
     switch_soon()
-    loop = Loop(scheduler, app.state.metrics.ticks.observe)
+    loop, duty = Loop(scheduler, app.state.metrics.ticks.observe), Duty(Store(engine), scheduler)
     loop.start()
+    duty.start()
     if not settings.drawn:  # the embedded service's own workers reach its Redis themselves
         tell_of_door(settings)
     allow_files()
     api = server(app, host=settings.bind, port=settings.port, proxies=settings.proxies)
     api.run(sockets=listeners or None)
+    duty.stop()
     loop.stop()
 
 

@@ -15,6 +15,7 @@ from caviar.adapters.queue import ticket_sender
 from caviar.adapters.sql import Store, Teams, migrate, open_engine
 from caviar.api import create_app
 from caviar.api.access import Access
+from caviar.panda.duty import Duty
 from caviar.scheduler import Scheduler
 from caviar.scheduler.loop import Loop
 from tests.support import wait_until
@@ -58,10 +59,13 @@ def service(folder: Path, redis: RedisServer, *, lease_s: float) -> Iterator[Ser
     thread.start()
     loop = Loop(scheduler)
     loop.start()
+    duty = Duty(store, scheduler)
+    duty.start()
     try:
         wait_until(lambda: server.started, why="the API answers")
         yield Service(f"http://127.0.0.1:{port}", store, scheduler)
     finally:
+        duty.stop()
         loop.stop()
         server.should_exit = True
         thread.join()

@@ -154,7 +154,9 @@ class Agent:
             self.children.append(self.shipper)
             self.shipper.start()
         if self.copies not in self.children and (
-            self.settings.checkpoints or any((self.settings.folder / "over").glob("*.json"))
+            self.settings.checkpoints
+            or any((self.settings.folder / "over").glob("*.json"))
+            or any((self.settings.folder / "trials").glob("*/fetch.request"))
         ):
             self.children.append(self.copies)
             self.copies.start()

@@ -184,6 +184,15 @@ def read_manifest(path: Path, attempt: int, step: int) -> dict[str, Entry]:
     raise ValueError("The manifest is not one of this checkpoint.")
 
 
+def numbers_of(manifest: Path) -> tuple[int, int]:
+    """The attempt and the step that a manifest says it is of. Raises OSError, or ValueError where it is none."""
+    if manifest.stat().st_size <= _LONGEST_MANIFEST:
+        match json.loads(manifest.read_bytes()):
+            case {"v": 1, "attempt": int(attempt), "step": int(step)} if attempt >= 0 <= step:
+                return attempt, step
+    raise ValueError("The manifest is not one of a checkpoint.")
+
+
 def _value(manifest: Path) -> float | None:
     """None in manifests of earlier versions."""
     found = json.loads(manifest.read_bytes()).get("value")

@@ -17,12 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from caviar.contract.panda import fork_key
 from caviar_worker import checkpoints, ship_state
 from caviar_worker.files import read_json, write_json
 from caviar_worker.folders import (
     AttemptFolder,
     checkpoints_of,
     copies_of,
+    forks_of,
     held,
     state_of,
     trials_with_checkpoints,
@@ -112,6 +114,10 @@ class Copies:
             store.remove(*old)
 
     def _fetch(self, folder: AttemptFolder) -> None:
+        origin = ((folder.read_claim() or {}).get("assignment") or {}).get("origin") or {}
+        if folder.attempt == 1 and origin.get("run_id"):
+            self._fetch_kept(folder, str(origin["run_id"]))
+            return
         store = self._store(folder.trial, _run_id(folder))
         if store is None:
             return
@@ -131,6 +137,22 @@ class Copies:
                 log.info("%s goes on from the copy of step %d, attempt %d.", name, step, attempt)
                 write_json(state_file, {"newest": [attempt, step]})
                 break
+        write_json(folder.fetch_answer, {})
+
+    def _fetch_kept(self, folder: AttemptFolder, run_id: str) -> None:
+        """The checkpoint of another run, with which this trial begins."""
+        from caviar_worker.store import Store, Unusable, address_of_run
+
+        try:
+            address = address_of_run(self.settings.mlflow, run_id)
+            store = Store(address, KEPT, self.settings.mlflow)
+            store.fetch_kept(forks_of(self.root) / fork_key(folder.trial, 0))
+        except Unusable as error:
+            log.warning("%s: run %s has no checkpoint: %s", folder.path.name, run_id, error)
+        except Exception as error:
+            if getattr(error, "error_code", "") != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            log.warning("%s: run %s is gone.", folder.path.name, run_id)
         write_json(folder.fetch_answer, {})
 
     def _bring(self, store: Store, folder: AttemptFolder, attempt: int, step: int) -> bool:

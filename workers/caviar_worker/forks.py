@@ -52,15 +52,16 @@ def lay_aside(folder: AttemptFolder, key: str, step: int | None) -> int:
     raise NoCheckpoint(f"no checkpoint at or before step {step} is kept: there are {kept}")
 
 
-def adopt(root: Path, trial: str, key: str, step: int) -> bool:
+def adopt(root: Path, trial: str, key: str) -> bool:
     """Make what lies under ``key`` the checkpoint that ``trial`` begins with. False where it is gone."""
-    own = checkpoints_of(root, trial) / "0" / str(step)
-    if own.exists():
+    home = checkpoints_of(root, trial) / "0"
+    if _laid(home.parent) is not None:
         return True
     laid = _laid(forks_of(root) / key)
-    if laid is None or laid[1] != step:
+    if laid is None:
         return False
-    attempt, _ = laid
+    attempt, step = laid
+    own = home / str(step)
     source = forks_of(root) / key / str(attempt) / str(step)
     if not checkpoints.verified(source, attempt, step):
         return False

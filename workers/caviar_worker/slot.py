@@ -32,6 +32,7 @@ from caviar.contract.messages import (
 )
 from caviar.contract.names import ENV_MLFLOW, ENV_MLFLOW_TOKEN
 from caviar.contract.offers import why_not
+from caviar.contract.panda import fork_key
 from caviar.contract.protocol import OLDEST, PROTOCOL
 from caviar_worker import output, spool
 from caviar_worker.bundles import Bundles
@@ -286,13 +287,10 @@ def _run_trainer(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> E
                 environ |= _pass_of(slot, folder)
             except Refused as error:
                 return Ending("released", error=f"The trial got no pass to MLflow: {error}")
-    origin = assignment.origin
-    if origin is not None and origin.fork is not None and origin.step is not None:
-        if not adopt(folder.root, folder.trial, origin.fork, origin.step):
-            where = f"trial {origin.number}'s checkpoint of step {origin.step}"
-            return Ending("failed", error=f"{where}, which it begins with, is not on this host.")
     if assignment.attempt > 1 and slot.settings.checkpoints and not command:
         fetch(folder, partial(_asked_to_end, slot, folder))
+    if not command and (reason := _bring_origin(slot, folder, assignment)):
+        return Ending("failed", error=reason)
     exit = _run(slot, folder, assignment, environ)
     asked = folder.stop_reason()
     result = read_json(folder.result)
@@ -311,6 +309,24 @@ def _run_trainer(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> E
     _, last = spool.last_step(folder.spool, assignment.metric)
     reported = spool.last_values(folder.spool, assignment.bounded)
     return with_bounded(judge(exit, result, asked, last), assignment.bounded, reported)
+
+
+def _bring_origin(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> str | None:
+    """Put the checkpoint there with which the trial begins, where it begins with one. Why that cannot be."""
+    origin = assignment.origin
+    if origin is None or (origin.fork is None and origin.run_id is None):
+        return None
+    key = origin.fork or fork_key(folder.trial, 0)
+    if origin.run_id is not None and assignment.attempt == 1:
+        fetch(folder, partial(_asked_to_end, slot, folder))
+    if adopt(folder.root, folder.trial, key) or _asked_to_end(slot, folder):
+        return None
+    if origin.run_id is not None:
+        return (
+            f"It begins with the checkpoint of run {origin.run_id}, which has none that is whole."
+        )
+    where = f"trial {origin.number}'s checkpoint of step {origin.step}"
+    return f"It begins with {where}, which is not on this host any more."
 
 
 def refuse(trainer: Trainer, settings: WorkerSettings) -> str | None:

@@ -15,7 +15,7 @@ from typing import Any
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
 
-from caviar_worker.checkpoints import MANIFEST, Checkpoint, read_manifest, verified
+from caviar_worker.checkpoints import MANIFEST, Checkpoint, numbers_of, read_manifest, verified
 from caviar_worker.room import free, reserve
 
 
@@ -73,6 +73,33 @@ class Store:
         where = f"{self._place}/{attempt}/{step}"
         there = draft / where
         self._download(f"{where}/{MANIFEST}", draft)
+        self._bring_files(draft, where, attempt, step)
+        return there
+
+    def fetch_kept(self, home: Path) -> Checkpoint:
+        """Bring the one checkpoint that a run has kept, ``<place>/...``, to ``home/<attempt>/<step>``, verified.
+
+        Raises Unusable as ``fetch``.
+        """
+        draft = home.with_name(f".{home.name}")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        try:
+            self._download(f"{self._place}/{MANIFEST}", draft)
+            attempt, step = numbers_of(draft / self._place / MANIFEST)
+            self._bring_files(draft, self._place, attempt, step)
+            final = home / str(attempt) / str(step)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(final, ignore_errors=True)
+            (draft / self._place).rename(final)
+        except (ValueError, FileNotFoundError) as error:
+            raise Unusable(str(error)) from None
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return Checkpoint(step, final)
+
+    def _bring_files(self, draft: Path, where: str, attempt: int, step: int) -> None:
+        there = draft / where
         try:
             files = read_manifest(there / MANIFEST, attempt, step)
         except (ValueError, FileNotFoundError) as error:
@@ -84,7 +111,6 @@ class Store:
             self._download(f"{where}/{name}", draft)
         if not verified(there, attempt, step):
             raise Unusable("its files are not those of its manifest")
-        return there
 
     def _download(self, path: str, draft: Path) -> None:
         try:

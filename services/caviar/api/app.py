@@ -68,7 +68,7 @@ def create_app(
     app.router.routes += plain  # the first to be matched
     app.router.routes.append(worker_bundle_route(access, store.bundles))
     app.include_router(study_routes(access, store, scheduler, presenter))
-    app.include_router(panda_routes(store, Babysitting(store, scheduler)))
+    app.include_router(panda_routes(store, scheduler, Babysitting(store, scheduler), presenter))
     app.include_router(team_routes(access, scheduler))
     app.include_router(event_routes(feed, store, access))
     app.include_router(bundle_routes(access, store.bundles))

@@ -8,19 +8,29 @@ from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.api.access import LookedAt, Owned, Submitter
 from caviar.api.audit import note
 from caviar.api.idempotency import Idempotent
+from caviar.api.present import Presenter
+from caviar.api.studies import author
 from caviar.contract.panda import (
     CurveView,
     ForkRequest,
     InterventionView,
+    NurseRequest,
+    NurseView,
     RollbackRequest,
     ScheduleView,
     SetRequest,
+    SpreadRequest,
 )
+from caviar.contract.views import GoOn, Submitted, TrialView
 from caviar.panda import Babysitting
+from caviar.scheduler import Scheduler
 from caviar.studies.spec import MAX_TRIALS
 
 
-def panda_routes(store: Store, babysitting: Babysitting) -> APIRouter:
+def panda_routes(
+    store: Store, scheduler: Scheduler, babysitting: Babysitting, presenter: Presenter
+) -> APIRouter:
+    nurse = APIRouter(prefix="/api/v1/studies/{study_id}/nurse", route_class=Idempotent)
     router = APIRouter(prefix="/api/v1/studies/{study_id}/trials/{number}", route_class=Idempotent)
 
     def numbered(record: StudyRecord, number: int) -> TrialRow:
@@ -65,6 +75,35 @@ def panda_routes(store: Store, babysitting: Babysitting) -> APIRouter:
         row = numbered(record, number)
         return told(request, babysitting.fork(record, row.number, asked, caller.name))
 
+    @router.post("/spread", status_code=202, name="trial.spread")
+    def spread(
+        request: Request, record: Owned, caller: Submitter, number: int, asked: SpreadRequest
+    ) -> list[InterventionView]:
+        """Train several copies from the newest checkpoint, each with live numbers a little different."""
+        row = numbered(record, number)
+        made = babysitting.spread(record, row.number, asked, caller.name)
+        note(request, after={"trial": number, "children": len(made), "why": asked.why})
+        return made
+
+    @router.post("/keep", name="trial.keep")
+    def keep(request: Request, record: Owned, number: int) -> list[TrialView]:
+        """Of trials that go on from one another, this one goes on: the others end."""
+        row = numbered(record, number)
+        ended = babysitting.keep(record, row.number)
+        note(request, after={"kept": number, "ended": [each.number for each in ended]})
+        return [presenter.trial(each) for each in ended]
+
+    @router.post("/panda", status_code=201, name="trial.panda")
+    def go_on(
+        request: Request, record: LookedAt, caller: Submitter, number: int, asked: GoOn
+    ) -> Submitted:
+        """Take a trial that ended up by hand: a study of one model goes on from it."""
+        team = caller.team or record.team
+        user = author(caller, asked.user)
+        submitted = scheduler.go_on(record, numbered(record, number), asked.name, user, team)
+        note(request, submitted.id, team, after={"study": record.id, "trial": number})
+        return submitted
+
     @router.get("/interventions")
     def interventions(record: LookedAt, number: int) -> list[InterventionView]:
         """What was done to the training, by whom and why, and what came of it."""
@@ -80,4 +119,20 @@ def panda_routes(store: Store, babysitting: Babysitting) -> APIRouter:
         """Parameters, seed and changes by step: with these a fresh trial trains as this one did."""
         return babysitting.schedule(record, numbered(record, number))
 
-    return router
+    @nurse.get("")
+    def see_nurse(record: LookedAt) -> NurseView:
+        """What the nurse of a babysat study may do, has done, and her last day in words."""
+        return babysitting.nurse(record)
+
+    @nurse.post("", name="nurse.switch")
+    def switch_nurse(request: Request, record: Owned, asked: NurseRequest) -> NurseView:
+        """Switch the nurse on or off; what she asked for already is done."""
+        before = babysitting.nurse(record).on
+        babysitting.switch_nurse(record, asked.on)
+        note(request, before={"nurse": before}, after={"nurse": asked.on})
+        return babysitting.nurse(record)
+
+    whole = APIRouter()
+    whole.include_router(router)
+    whole.include_router(nurse)
+    return whole

@@ -176,6 +176,7 @@ class Presenter:
             metric=study.metric.name,
             goal=study.metric.goal,
             strategy=study.strategy,
+            mode=study.mode,
             budget=study.budget.trials,
             counts={str(state): count for state, count in counts.items()},
             best=_best(standing(self._store, record, study)),

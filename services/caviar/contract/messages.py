@@ -169,6 +169,10 @@ class Origin(BaseModel):
     fork: Identifier | None = None
     """The key under which its host has laid the checkpoint aside."""
     host: Name | None = None
+    run_id: Word | None = None
+    """The MLflow run that has kept the checkpoint: that of a trial which had ended."""
+    keep: Literal["ask", "better"] = "ask"
+    """What becomes of the two once they are compared."""
     in_place: bool = False
     """The other trial ended for it."""
     steps: Annotated[int, Field(ge=1, lt=2**63)] | None = None

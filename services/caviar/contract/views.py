@@ -195,6 +195,8 @@ class StudyView(View):
     metric: str
     goal: Literal["minimize", "maximize"]
     strategy: str
+    mode: Literal["caviar", "panda"] = "caviar"
+    """Many models in parallel, or one that is babysat."""
     budget: int
     """Trials."""
     counts: dict[str, int]
@@ -318,6 +320,14 @@ class Undo(BaseModel):
 
 class Branch(BaseModel):
     """Start a study from a round of another; ``name`` is the other's with the round by default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str | None = None
+    user: Person | None = None
+
+
+class GoOn(BaseModel):
+    """Take a trial up by hand; the study's ``name`` is the other's with the trial's number by default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str | None = None

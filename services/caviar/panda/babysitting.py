@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from caviar.adapters.sql import InterventionRow, Store, StudyRecord, TrialRow
@@ -12,22 +13,34 @@ from caviar.contract.panda import (
     EffectView,
     ForkRequest,
     InterventionView,
+    NurseView,
     RollbackRequest,
     ScheduleView,
     SetRequest,
+    SpreadRequest,
     values_of,
 )
+from caviar.errors import NotAllowed
 from caviar.panda.verdict import Effect, compare, effect
 from caviar.scheduler import Scheduler
 from caviar.scheduler.wards import WardNow
+from caviar.studies.nursing import Nursing
 from caviar.studies.spec import Study, load_study
 
-Curve = Sequence[tuple[int, float]]
+NURSE = "nurse"
+"""Who she is in the books."""
+DAY_S = 86_400.0
+LAST_ACTS = 12
+"""Acts that her day's report tells one by one."""
 
 
 class Babysitting:
-    def __init__(self, store: Store, scheduler: Scheduler) -> None:
+    def __init__(
+        self, store: Store, scheduler: Scheduler, clock: Callable[[], float] = time.time
+    ) -> None:
+        """``clock`` gives seconds since the epoch."""
         self._store = store
+        self._clock = clock
         self._changing = scheduler.changing
 
     def set(
@@ -67,8 +80,50 @@ class Babysitting:
             step=asked.at_step,
             steps=asked.steps,
             in_place=asked.in_place,
+            keep=asked.keep,
         )
         return _view(row, None)
+
+    def spread(
+        self, record: StudyRecord, number: int, asked: SpreadRequest, by: str
+    ) -> list[InterventionView]:
+        """Raises NotAllowed: see :meth:`caviar.scheduler.changing.Changing.ask_spread`."""
+        rows = self._changing.ask_spread(record.id, number, asked.children, by, asked.why)
+        return [_view(row, None) for row in rows]
+
+    def keep(self, record: StudyRecord, number: int) -> list[TrialRow]:
+        """Raises NotAllowed: see :meth:`caviar.scheduler.changing.Changing.keep`."""
+        return self._changing.keep(record.id, number)
+
+    def nurse(self, record: StudyRecord) -> NurseView:
+        """Raises NotAllowed where the study has none."""
+        nursing = _nursing(record)
+        on, _ = self._store.interventions.nurse(record.id)
+        rows = self._store.trials(record.id)
+        by_number = {row.number: row for row in rows}
+        every = self._store.interventions.of_study(record.id)
+        acts = [
+            _view(each, self._effect(load_study(record.source, record.filename), row, each, every))
+            for each in every
+            if each.by == NURSE and (row := by_number.get(each.trial)) is not None
+        ]
+        trained, wasted = _steps(rows, self._changing.wards.find)
+        return NurseView(
+            on=on,
+            parameter=nursing.parameter,
+            low=nursing.low,
+            high=nursing.high,
+            steps=nursing.steps,
+            trained=trained,
+            wasted=wasted,
+            acts=acts,
+            report=day_report(acts, nursing.parameter, trained, wasted, self._clock()),
+        )
+
+    def switch_nurse(self, record: StudyRecord, on: bool) -> None:
+        """Raises NotAllowed where the study has none."""
+        _nursing(record)
+        self._store.interventions.set_nurse(record.id, on=on)
 
     def interventions(self, record: StudyRecord, row: TrialRow) -> list[InterventionView]:
         """What was done to a trial, in the order in which it was asked, with what came of it."""
@@ -148,7 +203,7 @@ class Babysitting:
             if child is None or each.step is None:
                 return None
             found = compare(_curve(ward), _curve(child), each.step, goal, name)
-        view = _effect_view(found)
+        view = effect_view(found)
         if ward.over and (each.kind == "set" or self._is_over(row, each)):
             about = view.model_dump(mode="json")
             self._store.interventions.note_effect(row.id, each.number, about)
@@ -163,11 +218,62 @@ class Babysitting:
         return child is not None and child.over
 
 
+def _nursing(record: StudyRecord) -> Nursing:
+    nursing = load_study(record.source, record.filename).nurse
+    if nursing is None:
+        way_out = (
+            "`nurse: {parameter: learning_rate, steps: 300}` in the study file, with `mode: panda`."
+        )
+        raise NotAllowed(f"Study {record.id} has no nurse. {way_out}")
+    return nursing
+
+
+def _steps(rows: Sequence[TrialRow], find: Callable[[str], WardNow | None]) -> tuple[int, int]:
+    """Steps that were trained in all, and those of them that were taken back."""
+    trained = wasted = 0
+    back: dict[int, int] = {}
+    for row in rows:
+        origin = Origin.model_validate(row.origin) if row.origin else None
+        if origin is not None and origin.in_place and origin.number is not None:
+            back[origin.number] = origin.step or 0
+    for row in rows:
+        ward = find(row.id)
+        steps = len(ward.points) if ward is not None and ward.points else row.steps
+        trained += steps
+        if row.number in back and ward is not None:
+            wasted += sum(step > back[row.number] for step, _ in ward.points)
+        elif row.number in back and row.origin is None:
+            wasted += max(0, row.steps - back[row.number] - 1)
+    return trained, wasted
+
+
+def day_report(
+    acts: Sequence[InterventionView], parameter: str, trained: int, wasted: int, now: float
+) -> str:
+    """What the nurse did in the last day, in a few sentences; ``now`` in seconds since the epoch."""
+    today = [act for act in acts if now - act.asked <= DAY_S and act.state == "applied"]
+    steps = f"{trained} steps were trained so far, {wasted} of them taken back."
+    if not today:
+        return f"She changed nothing in the last day. {steps}"
+    back = sum(act.kind == "rollback" for act in today)
+    often = "once" if len(today) == 1 else f"{len(today)} times"
+    told = [f"She acted {often} in the last day, {back} of them by going back. {steps}"]
+    told += [f"{_what(act, parameter)}: {act.why}" for act in today[-LAST_ACTS:]]
+    return "\n".join(told)
+
+
+def _what(act: InterventionView, parameter: str) -> str:
+    if act.kind == "set":
+        return f"after step {act.step}, {act.parameter} {act.before:.4g} -> {act.value:.4g}"
+    return f"back to step {act.step} with {parameter} {act.params.get(parameter, 'as it was')}"
+
+
 def _curve(ward: WardNow) -> list[tuple[int, float]]:
     return [(step, float("nan") if value is None else value) for step, value in list(ward.points)]
 
 
-def _effect_view(found: Effect) -> EffectView:
+def effect_view(found: Effect) -> EffectView:
+    """What clients see of it."""
     about: Mapping[str, object] = asdict(found)
     return EffectView.model_validate(about)
 

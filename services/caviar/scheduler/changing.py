@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
-from caviar.adapters.sql import InterventionRow, Store, TrialRow, changes_of
+from caviar.adapters.sql import InterventionRow, Store, StudyRecord, TrialRow, changes_of
 from caviar.contract.messages import Change, Done, Origin, ParameterValue
 from caviar.contract.panda import (
     MOST_ORDERS,
@@ -25,9 +27,27 @@ from caviar.scheduler.desk import Desk
 from caviar.scheduler.desks import Desks
 from caviar.scheduler.gate import Gate
 from caviar.scheduler.wards import Wards
+from caviar.space import Numeric
+from caviar.space.parameter import Parameter
 from caviar.studies.life import ENDED
+from caviar.studies.spec import Study
 
+SPREAD = 0.15
+"""Of a parameter's range, on its scale."""
+GOLDEN = (math.sqrt(5) - 1) / 2
+"""Multiples of it, without their whole part, spread evenly however many there are (Kronecker's sequence)."""
 ENDED_FIRST = "the training ended first"
+
+
+@dataclass(frozen=True, slots=True)
+class Babysat:
+    """A study with somebody to look after its trainings: a nurse, or forks that are to be compared."""
+
+    record: StudyRecord
+    study: Study
+    running: tuple[TrialRow, ...]
+    waits: bool
+    """A fork is on its way: it waits for its slot."""
 
 
 class Changing:
@@ -240,6 +260,7 @@ class Changing:
             host=row.host,
             in_place=asked.in_place,
             steps=asked.steps,
+            keep=asked.keep,
         )
         made = self._store.interventions.fork(
             asked,
@@ -274,6 +295,113 @@ class Changing:
         else:
             self._open.pop(trial, None)
 
+    def babysat(self) -> list[Babysat]:
+        """The studies that somebody looks after."""
+        with self._wake:
+            return [
+                Babysat(
+                    desk.record,
+                    desk.study,
+                    tuple(desk.by_state["running"].values()),
+                    bool(desk.by_state["queued"] or desk.by_state["dispatched"]),
+                )
+                for desk in self._desks
+                if desk.record.state not in ENDED
+                and (desk.study.nurse or any(_is_compared(row) for row in desk.open.values()))
+            ]
+
+    def is_asked(self, trial: str) -> bool:
+        """Whether something is asked of it and not answered."""
+        return trial in self._open
+
+    def end(self, trial: str, why: str) -> TrialRow | None:
+        """Ask one to end, for a reason that its record keeps. None: it is over already."""
+        with self._wake:
+            desk = self._desks.of_trial(trial)
+            row = desk.row(trial) if desk else None
+            if desk is None or row is None:
+                return None
+            self._replaced[trial] = why
+            self._wake.notify_all()
+            return self._desks.stop_trial(desk, row)
+
+    def keep(self, study_id: str, number: int) -> list[TrialRow]:
+        """End all others of the family: what goes on from the same checkpoint, and what that was of.
+
+        Raises NotAllowed where the trial is over.
+        """
+        with self._wake:
+            desk = self._desks.get(study_id)
+            kept = desk.open.get(number)
+            if kept is None:
+                raise NotAllowed(f"Trial {number} of study {study_id} is over, or does not exist.")
+            roots = self._roots(study_id)
+            root = roots.get(number, number)
+            others = [
+                row
+                for row in desk.open.values()
+                if row.number != number and roots.get(row.number, row.number) == root
+            ]
+            why = f"trial {number} is kept"
+            return [ended for row in others if (ended := self.end(row.id, why)) is not None]
+
+    def _roots(self, study_id: str) -> dict[int, int]:
+        """Fork -> the trial from nothing that all of it goes back to."""
+        parents: dict[int, int] = {}
+        for row in self._store.trials(study_id, kind="fork"):
+            origin = Origin.model_validate(row.origin)
+            if origin.number is not None:
+                parents[row.number] = origin.number
+        roots: dict[int, int] = {}
+        for number in sorted(parents):
+            roots[number] = roots.get(parents[number], parents[number])
+        return roots
+
+    def ask_spread(
+        self, study_id: str, number: int, children: int, by: str, why: str
+    ) -> list[InterventionRow]:
+        """Ask for several forks of the newest checkpoint, each with live numbers up to ``SPREAD`` of their range away.
+
+        Raises NotAllowed where the training reads no number as it goes, or the budget does not carry them all.
+        """
+        with self._wake:
+            desk = self._desks.get(study_id)
+            row = self._may_fork(desk, number, None)
+            self._refuse_more(row, children)
+            left = desk.study.budget.trials - desk.next_number
+            if children > left:
+                raise NotAllowed(
+                    f"The budget of study {study_id} carries {left} more trials, not {children}."
+                )
+            ward = self.wards.find(row.id)
+            live = ward.live if ward is not None else {}
+            space, values = desk.study.space, self.values(row)
+            names = [
+                each.name
+                for each in space
+                if isinstance(each, Numeric)
+                and each.name in values
+                and (each.live or each.name in live)
+            ]
+            if not names:
+                raise NotAllowed(
+                    f"Trial {number} reads no number as it goes: its copies would all be the same. "
+                    "trial.live() in the training, or `live: true` in the study file, says which ones may differ."
+                )
+            made = []
+            for child in range(children):
+                params = {}
+                for place, name in enumerate(names):
+                    unit = _numeric(space[name]).to_unit(values[name])
+                    away = SPREAD * (2 * ((child + 1) * GOLDEN ** (place + 1) % 1.0) - 1)
+                    params[name] = _numeric(space[name]).from_unit(min(max(unit + away, 0.0), 1.0))
+                made.append(
+                    self._ask(
+                        row, "fork", by, why, params=params, step=None, steps=None, in_place=False
+                    )
+                )
+            return made
+
     def tidy(self) -> None:
         """Of trainings that are over nothing more comes of what is open."""
         for trial in [*self._open, *self.wards.running()]:
@@ -300,6 +428,15 @@ class Changing:
         ward = self.wards.find(row.id)
         live = ward.live if ward is not None else {}
         return values_after(row.params, self.changes(row), 2**63) | live
+
+
+def _is_compared(row: TrialRow) -> bool:
+    return row.kind == "fork" and row.origin is not None and row.origin.get("keep") == "better"
+
+
+def _numeric(parameter: Parameter) -> Numeric:
+    assert isinstance(parameter, Numeric)
+    return parameter
 
 
 def _running(desk: Desk, number: int) -> TrialRow:

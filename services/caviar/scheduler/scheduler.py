@@ -40,7 +40,7 @@ from caviar.contract.views import (
     Use,
 )
 from caviar.errors import InputError, NotAllowed, Problem
-from caviar.scheduler import adding, ledger
+from caviar.scheduler import adding, going_on, ledger
 from caviar.scheduler.accounts import Accounts, ReadTeams
 from caviar.scheduler.budget import Clocks
 from caviar.scheduler.changing import Changing
@@ -58,6 +58,7 @@ from caviar.scheduler.starting import start_of
 from caviar.scheduler.tickets import SendTicket, Tickets
 from caviar.search import Round, first_round
 from caviar.studies.life import ENDED
+from caviar.studies.nursing import STRETCHES
 from caviar.studies.spec import load_study, refuse_missing
 from caviar.teams import DEFAULT_TEAM, Pass
 
@@ -335,6 +336,27 @@ class Scheduler:
             self._desks.open(record, study)
             self._wake.notify_all()
         return Submitted(id=record.id, warnings=list(study.warnings))
+
+    def go_on(
+        self,
+        origin: StudyRecord,
+        row: TrialRow,
+        name: str | None = None,
+        user: str | None = None,
+        team: str | None = None,
+    ) -> Submitted:
+        """Take a trial up by hand, in a study of ``team``; see :mod:`caviar.scheduler.going_on`.
+
+        Raises NotAllowed where one more is beyond the team's quota.
+        """
+        team = team or origin.team
+        with self._lock:
+            self._refuse_study(team, STRETCHES)
+            record, study, kept = going_on.go_on(self._store, origin, row, name, user, team)
+            self._desks.open(record, study)
+            self._wake.notify_all()
+        told = () if kept else (going_on.FROM_NOTHING,)
+        return Submitted(id=record.id, warnings=[*study.warnings, *told])
 
     # Teams
 

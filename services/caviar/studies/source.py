@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -95,6 +96,29 @@ def renamed(text: str, name: str) -> str:
     value = next(value for key, value in root.value if key.value == "name")
     first, last = value.start_mark.index, value.end_mark.index
     return f"{text[:first]}{json.dumps(name)}{text[last:]}"
+
+
+def rewritten(text: str, name: str, without: Collection[str], added: Mapping[str, Any]) -> str:
+    """The text of a study file, read before, under another name, without some of its sections and with others.
+
+    What stays keeps its comments; where the whole file is one line in braces, it becomes JSON, which YAML reads.
+    """
+    root = _yaml().compose(text)
+    if root.flow_style:
+        data = {**read_source(text).data, "name": name}
+        kept = {key: value for key, value in data.items() if key not in without}
+        return json.dumps(kept | dict(added), indent=2)
+    starts = [key.start_mark.index for key, _ in root.value]
+    ends = [*starts[1:], len(text)]
+    pieces = [text[: starts[0]]]
+    for (key, value), start, end in zip(root.value, starts, ends, strict=True):
+        if key.value == "name":
+            first, last = value.start_mark.index, value.end_mark.index
+            pieces.append(f"{text[start:first]}{json.dumps(name)}{text[last:end]}")
+        elif key.value not in without:
+            pieces.append(text[start:end])
+    more = "".join(f"{key}: {json.dumps(value)}\n" for key, value in added.items())
+    return "".join(pieces).rstrip() + "\n" + more
 
 
 def _yaml() -> YAML:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from caviar.adapters.sql.rows import PriorRow
 from caviar.adapters.sql.tables import one_of, priors, studies, trials
-from caviar.contract.messages import ParameterValue
+from caviar.contract.messages import Origin, ParameterValue
 from caviar.contract.names import trial_id
 from caviar.contract.views import Note
 from caviar.studies.life import GOING_ON
@@ -50,6 +50,8 @@ class Start:
     read: tuple[Read, ...] = ()
     points: tuple[tuple[dict[str, ParameterValue], int], ...] = ()
     primed: bool = True
+    origin: Origin | None = None
+    """Where the first of the points begins, unless from nothing."""
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -86,6 +88,9 @@ def write_start(connection: Connection, study_id: str, start: Start, now: float)
                 "seed": seed,
                 "created": now,
                 "kind": "added",
+                "origin": start.origin.model_dump(mode="json")
+                if start.origin is not None and number == 0
+                else None,
             }
             for number, (params, seed) in enumerate(start.points)
         ]

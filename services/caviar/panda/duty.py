@@ -1,0 +1,230 @@
+"""The nurse on duty, and the comparisons that are due: what happens to babysat trainings without a person.
+
+A thread of the scheduler's process, beside its loop. It looks at what the hosts have told and asks, as people do.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from caviar.adapters.sql import Store, StudyRecord, TrialRow
+from caviar.contract.messages import Origin, ParameterValue
+from caviar.errors import InputError, NotAllowed
+from caviar.panda.babysitting import NURSE, effect_view
+from caviar.panda.nurse import Act, Limits, Look, Memory, decide
+from caviar.panda.verdict import Effect, compare, effect
+from caviar.scheduler import Scheduler
+from caviar.scheduler.changing import Babysat
+from caviar.studies.nursing import Nursing
+
+log = logging.getLogger("caviar.panda")
+
+LOOK_S = 0.25
+
+
+@dataclass(slots=True)
+class _Case:
+    """What she knows of one study between two looks."""
+
+    memory: Memory
+    seen: tuple[str, int] = ("", -1)
+    """The trial, and how many of its points she has looked at."""
+    ended: dict[str, int] = field(default_factory=dict)
+    """Trials that are over, with the steps that they trained."""
+
+
+class Duty:
+    def __init__(self, store: Store, scheduler: Scheduler) -> None:
+        self._store = store
+        self._changing = scheduler.changing
+        self._cases: dict[str, _Case] = {}
+        self._compared: set[str] = set()
+        """The keys of the forks that were compared."""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="nurse", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOOK_S):
+            try:
+                self.turn()
+            except Exception:
+                log.exception("the nurse could not look; trying again")
+                self._stop.wait(1.0)
+
+    def turn(self) -> None:
+        """Look at every babysat training once."""
+        babysat = self._changing.babysat()
+        for one in babysat:
+            self._compare(one)
+            if one.study.nurse is not None:
+                self._nurse(one, one.study.nurse)
+        here = {one.record.id for one in babysat}
+        self._cases = {study: case for study, case in self._cases.items() if study in here}
+
+    # Comparisons
+
+    def _compare(self, one: Babysat) -> None:
+        """Of two that were to be compared after a number of steps, keep the better."""
+        for row in one.running:
+            origin = Origin.model_validate(row.origin) if row.origin else None
+            if origin is None or origin.steps is None or origin.number is None:
+                continue
+            if row.stop_asked or origin.fork is None or origin.keep != "better":
+                continue
+            other, _, number = origin.fork.rpartition("-f")
+            due = (origin.step or 0) + origin.steps
+            mine, theirs = self._changing.wards.find(row.id), self._changing.wards.find(other)
+            if mine is None or theirs is None or not mine.points or mine.points[-1][0] < due:
+                continue
+            if not theirs.over and (not theirs.points or theirs.points[-1][0] < due):
+                continue  # it trains slower: at equal steps
+            if origin.fork in self._compared or self._was_compared(other, int(number)):
+                self._compared.add(origin.fork)
+                continue
+            self._decide(one, row, origin, other, int(number), due)
+
+    def _decide(
+        self, one: Babysat, row: TrialRow, origin: Origin, other: str, number: int, due: int
+    ) -> None:
+        study = one.study
+        goal, name = study.metric.goal, study.metric.name
+        theirs, mine = self._curve(other), self._curve(row.id)
+        step = origin.step or 0
+        if origin.in_place:
+            line = [point for point in theirs if point[0] <= step] + mine
+            found = effect(line, step, goal, name, until=due)
+        else:
+            upto = [[p for p in curve if p[0] <= due] for curve in (theirs, mine)]
+            found = compare(upto[0], upto[1], step, goal, name)
+        self._store.interventions.note_effect(other, number, _json(found))
+        why = f"compared after {origin.steps} steps: {found.sentence}"
+        try:
+            if origin.in_place:
+                if found.word == "hurt":
+                    before = self._store.trial(other)
+                    params = self._changing.values(before) if before else {}
+                    self._changing.ask_fork(
+                        one.record.id, row.number, "rollback", params, NURSE, why,
+                        step=step, in_place=True,
+                    )  # fmt: skip
+            elif found.word == "helped":
+                self._changing.end(other, f"trial {row.number} is kept: {why}")
+            else:
+                self._changing.end(row.id, f"trial {origin.number} is kept: {why}")
+        except (InputError, NotAllowed) as error:
+            log.warning("trial %s: %s", row.id, error)
+
+    def _was_compared(self, trial: str, number: int) -> bool:
+        rows = self._store.interventions.of_trial(trial)
+        return any(each.number == number and each.effect is not None for each in rows)
+
+    def _curve(self, trial: str) -> list[tuple[int, float]]:
+        ward = self._changing.wards.find(trial)
+        points = list(ward.points) if ward else []
+        return [(step, math.nan if value is None else value) for step, value in points]
+
+    # The nurse
+
+    def _nurse(self, one: Babysat, nursing: Nursing) -> None:
+        study_id = one.record.id
+        case = self._cases.get(study_id)
+        on, memory = self._store.interventions.nurse(study_id)
+        if case is None:
+            known = Memory() if memory is None else Memory.from_json(memory)
+            case = self._cases[study_id] = _Case(known)
+        row = _the_one(one.running)
+        if not on or row is None or one.waits or self._changing.is_asked(row.id):
+            return
+        ward = self._changing.wards.find(row.id)
+        if ward is None or ward.attempt != row.attempt or nursing.parameter not in ward.live:
+            return
+        if case.seen == (row.id, len(ward.points)):
+            return
+        case.seen = row.id, len(ward.points)
+        look = Look(
+            points=self._line(row),
+            params=_numbers(ward.live),
+            checkpoints=ward.checkpoints,
+            planned=nursing.steps,
+            trained=self._trained(one.record, case, row, len(ward.points)),
+        )
+        limits = Limits(
+            nursing.low, nursing.high, nursing.parameter, one.study.metric.goal, nursing.waste
+        )
+        after, act = decide(limits, case.memory, look)
+        if act is not None and not self._act(one, row, act):
+            return
+        if after != case.memory:
+            case.memory = after
+            self._store.interventions.set_nurse(study_id, memory=after.to_json())
+
+    def _act(self, one: Babysat, row: TrialRow, act: Act) -> bool:
+        """Ask for it. False where that cannot be."""
+        study_id, params = one.record.id, dict(act.params)
+        try:
+            if act.kind == "set":
+                self._changing.ask_set(study_id, row.number, params, NURSE, act.reason)
+            else:
+                self._changing.ask_fork(
+                    study_id, row.number, "rollback", params, NURSE, act.reason,
+                    step=act.to_step, in_place=True,
+                )  # fmt: skip
+        except (InputError, NotAllowed) as error:
+            log.warning(
+                "study %s, trial %d: the nurse could not act: %s", study_id, row.number, error
+            )
+            return False
+        return True
+
+    def _line(self, row: TrialRow) -> list[tuple[int, float]]:
+        """The curve of the line that lives: of what it goes on from up to there, then its own."""
+        line = self._curve(row.id)
+        while row.origin is not None:
+            origin = Origin.model_validate(row.origin)
+            before = (
+                None if origin.number is None else self._store.numbered(row.study_id, origin.number)
+            )
+            if before is None or origin.step is None:
+                break
+            at = origin.step
+            line = [point for point in self._curve(before.id) if point[0] <= at] + line
+            row = before
+        return line
+
+    def _trained(self, record: StudyRecord, case: _Case, row: TrialRow, own: int) -> int:
+        """Steps that were trained in all, those too that were taken back."""
+        if row.id not in case.ended or len(case.ended) < row.number:
+            rows = self._store.trials(record.id)
+            case.ended = {each.id: each.steps for each in rows if each.id != row.id}
+            case.ended[row.id] = 0
+        return sum(case.ended.values()) + own
+
+
+def _the_one(running: Sequence[TrialRow]) -> TrialRow | None:
+    """The training that she looks after: the newest that is to go on."""
+    going = [row for row in running if not row.stop_asked]
+    return max(going, key=lambda row: row.number) if going else None
+
+
+def _numbers(values: Mapping[str, ParameterValue]) -> dict[str, float]:
+    return {
+        name: float(value)
+        for name, value in values.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    }
+
+
+def _json(found: Effect) -> dict[str, Any]:
+    return effect_view(found).model_dump(mode="json")
