@@ -69,6 +69,7 @@ def main(folder: Path, request: dict[str, Any], function: Callable[[Trial], obje
             climb=_climb(folder, assignment),
             keep=assignment.get("checkpoints", {}).get("keep", 2),
             schedule=assignment.get("schedule", ()),
+            passed=request.get("passed"),
         )
         _seed(trial.seed)
         result = train(trial, function)

@@ -47,12 +47,15 @@ class Live:
         params: Mapping[str, ParameterValue],
         home: Path,
         schedule: Iterable[Mapping[str, Any]] = (),
+        passed: int | None = None,
     ) -> None:
-        """``schedule``: changes as ``contract.panda.Change`` in JSON, in the order of their steps."""
+        """``schedule``: changes as ``contract.messages.Change`` in JSON, in the order of their steps. ``passed``: the
+        last step that an earlier attempt has reported. Its points stand, so nothing new is in effect before them."""
         self._values = dict(params)
         self._home = home
         self._schedule = [dict(change) for change in schedule]
         self._asked: dict[str, _Asked] = {}
+        self._passed = passed
         self._known = 0
         """The highest order that was taken over."""
         self._read: dict[str, int] = {}
@@ -129,6 +132,8 @@ class Live:
                     self._tell({"reads": name, "value": change["value"]})
 
     def _take_over(self) -> None:
+        if self._passed is not None and (self._step is None or self._step < self._passed):
+            return
         try:
             about = (self._home / ORDERS).stat()
         except OSError:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from caviar_worker.files import read_json, write_json
-from caviar_worker.spool import End, Point
+from caviar_worker.folders import AttemptFolder, state_of
+from caviar_worker.spool import End, Point, last_step
 
 Last = dict[str, Point]
 """The newest shipped point of each metric, in MLflow's order: step, time, value."""
@@ -114,3 +115,16 @@ def save(path: Path, state: ShipState) -> None:
     }
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_json(path, {"run_id": state.run_id, "intent": state.intent, "attempts": attempts})
+
+
+def passed(folder: AttemptFolder, known: int | None) -> int | None:
+    """The last step that earlier attempts of the trial have reported: here, or as the service has ``known``."""
+    steps = [] if known is None else [known]
+    for attempt in range(1, folder.attempt):
+        earlier = AttemptFolder(folder.root, folder.trial, attempt)
+        step, _ = last_step(earlier.spool, "")
+        steps += [] if step is None else [step]
+    for attempt, state in load(state_of(folder.root, folder.trial)).attempts.items():
+        if attempt < folder.attempt:
+            steps += [point.step for point in state.last.values()]
+    return max(steps, default=None)

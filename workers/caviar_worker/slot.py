@@ -50,6 +50,7 @@ from caviar_worker.room import is_full
 from caviar_worker.rungs import keep_rule
 from caviar_worker.scheduler import Away, Refused, Scheduler, WrongProtocol
 from caviar_worker.settings import WorkerSettings
+from caviar_worker.ship_state import passed
 from caviar_worker.trainers import installed, offers
 from caviar_worker.user import prepare_attempt
 from caviar_worker.welcome import wait_until_welcome
@@ -375,6 +376,7 @@ def _run(
                 "trainer": assignment.trainer.model_dump(mode="json"),
                 "checkpoints": str(folder.checkpoints),
                 "environ": environ,
+                "passed": passed(folder, assignment.passed),
             }
             conversation.ask(request)
             killer = _Killer(slot.settings, folder)

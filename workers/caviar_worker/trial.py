@@ -54,8 +54,9 @@ class Trial:
         climb: Climb | None = None,
         keep: int = 2,
         schedule: Iterable[Mapping[str, Any]] = (),
+        passed: int | None = None,
     ) -> None:
-        """``schedule``: as :class:`caviar_worker.live.Live` takes it."""
+        """``schedule`` and ``passed``: as :class:`caviar_worker.live.Live` takes them."""
         self.params = dict(params)
         """The values that it begins with; :meth:`live` says which are in effect."""
         self.number = number
@@ -77,7 +78,7 @@ class Trial:
         self._climb = climb
         self._keep = keep
         self._spool: int | None = None
-        self._live = Live(self.params, home, schedule)
+        self._live = Live(self.params, home, schedule, passed)
 
     @property
     def folder(self) -> Path:

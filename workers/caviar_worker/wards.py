@@ -32,7 +32,7 @@ from caviar.contract.panda import (
 )
 from caviar_worker import checkpoints, forks, spool
 from caviar_worker.files import read_json, write_json
-from caviar_worker.folders import AttemptFolder, held
+from caviar_worker.folders import AttemptFolder, attempts, held
 from caviar_worker.live import read_told
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
@@ -51,11 +51,11 @@ _LONGEST_PAUSE_S = 5.0
 
 def wards(root: Path) -> list[AttemptFolder]:
     """The attempts that train here and can be changed: they have read a live value or saved a checkpoint."""
-    return [
-        folder
-        for folder in held(root)
-        if not folder.finish.exists() and (_has_told(folder) or _has_checkpoint(folder))
-    ]
+    return [folder for folder in held(root) if not folder.finish.exists() and _is_ward(folder)]
+
+
+def _is_ward(folder: AttemptFolder) -> bool:
+    return _has_told(folder) or _has_checkpoint(folder)
 
 
 def _has_told(folder: AttemptFolder) -> bool:
@@ -179,7 +179,8 @@ class Teller:
         self._scheduler.close()
 
     def _once(self) -> float:
-        there = wards(self._settings.folder)
+        # Those too that have just ended: their last points.
+        there = [folder for folder in attempts(self._settings.folder) if _is_ward(folder)]
         self._told = {folder: self._told.get(folder, _Told()) for folder in there}
         now = time.monotonic()
         news = [ward for folder in there if (ward := self._news(folder, self._told[folder], now))]
@@ -203,11 +204,14 @@ class Teller:
             {step for _, step, _ in checkpoints.saved(folder.checkpoints, folder.attempt)}
         )
         state = (tuple(sorted(answers)), live, saved)
-        size = folder.spool.stat().st_size if folder.spool.exists() else 0
-        if state == told.state and (size <= told.known or now - told.at < _POINTS_S):
+        over = folder.finish.exists() or folder.delivered.exists()
+        piece = None
+        if over or now - told.at >= _POINTS_S:
+            piece = spool.read(folder.spool, told.known)
+        if state == told.state and (piece is None or piece.offset == told.known):
             return None
         metric = str(claim["assignment"]["metric"])
-        piece = spool.read(folder.spool, told.known)
+        piece = piece or spool.read(folder.spool, told.known)
         points = [
             (point.step, point.value if math.isfinite(point.value) else None)
             for point in piece.points

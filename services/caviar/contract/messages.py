@@ -254,6 +254,8 @@ class Assignment(Message):
     """None: it begins from nothing."""
     schedule: tuple[Change, ...] = ()
     """Values that change on the way, steps rising: what an earlier attempt was told, or a replay follows."""
+    passed: Step | None = None
+    """The last step that an earlier attempt is known to have reported."""
 
 
 class ClaimAnswer(Message):

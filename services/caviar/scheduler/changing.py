@@ -219,6 +219,8 @@ class Changing:
                 desk = self._desks.of_trial(ward.trial)
                 row = desk.row(ward.trial) if desk else None
                 if desk is None or row is None or row.state != "running":
+                    if self.wards.is_last_of(ward):
+                        known[ward.trial] = self.wards.heard(ward, report.incarnation)
                     continue
                 if (row.attempt, row.incarnation) != (ward.attempt, report.incarnation):
                     continue

@@ -119,7 +119,9 @@ class Counter:
         self._dispatcher.claimed(desk.study.resources.resource_class, now)
         self._wake.notify_all()
         changes = self._changing.changes(row) if row.origin or row.touched else ()
-        return ClaimAnswer(granted=True, assignment=desk.assignment(row, self._lease_s, changes))
+        passed = self._changing.wards.last_step(row.id)
+        assignment = desk.assignment(row, self._lease_s, changes, passed)
+        return ClaimAnswer(granted=True, assignment=assignment)
 
     def _out_of_turn(self, desk: Desk, row: TrialRow, now: float) -> ClaimAnswer | None:
         """The refusal of a trial whose team may not start one now, or while the slot is kept for another study.

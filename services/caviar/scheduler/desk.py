@@ -252,9 +252,13 @@ class Desk:
         return trainer.model_copy(update=code)
 
     def assignment(
-        self, row: TrialRow, lease_s: float, changes: Sequence[Change] = ()
+        self,
+        row: TrialRow,
+        lease_s: float,
+        changes: Sequence[Change] = (),
+        passed: int | None = None,
     ) -> Assignment:
-        """``changes``: the values that change on its way."""
+        """``changes`` and ``passed``: as in Assignment."""
         return Assignment(
             trial=row.id,
             study=self.record.id,
@@ -278,4 +282,5 @@ class Desk:
             checkpoints=self.study.checkpoints,
             origin=None if row.origin is None else Origin.model_validate(row.origin),
             schedule=tuple(changes),
+            passed=passed,
         )

@@ -36,6 +36,11 @@ class Wards:
     def find(self, trial: str) -> WardNow | None:
         return self._wards.get(trial)
 
+    def last_step(self, trial: str) -> int | None:
+        """The last step that was reported, as far as it is known."""
+        now = self._wards.get(trial)
+        return max((step for step, _ in now.points), default=None) if now is not None else None
+
     def of(self, incarnation: str) -> list[str]:
         """The trials that a host has reported."""
         return [trial for trial, now in list(self._wards.items()) if now.incarnation == incarnation]
@@ -57,6 +62,11 @@ class Wards:
             if len(now.points) > MOST_POINTS:
                 del now.points[: MOST_POINTS // 4]
         return now.known
+
+    def is_last_of(self, ward: Ward) -> bool:
+        """Whether it tells the last points of a training that has just ended."""
+        now = self._wards.get(ward.trial)
+        return now is not None and now.attempt == ward.attempt
 
     def running(self) -> list[str]:
         return [trial for trial, now in self._wards.items() if not now.over]
