@@ -146,5 +146,53 @@ def test_a_schedule_trains_a_fresh_trial_to_the_same_curve(table: Table) -> None
     assert again == once
 
 
+def test_two_that_were_forked_are_compared_at_equal_steps(table: Table) -> None:
+    """In the place of the original, where there is one slot: a copy that does worse goes back by rule."""
+    table.until_step(30)
+    asked = {"params": {"learning_rate": 1.0}, "steps": 20, "in_place": True, "keep": "better"}
+    table.caviar.post(f"{table.path(0)}/fork", asked)
+    wait_until(lambda: table.done()[0].child == 1, 30, "the copy is made")
+    wait_until(lambda: table.done(1), 60, "the nurse has compared them")
+    wait_until(lambda: table.done(1)[0].child == 2, 30, "the original goes on")
+    begun = table.trial(2)
+    assert begun.params["learning_rate"] == 0.01
+    assert begun.origin is not None
+    assert begun.origin.step == table.done()[0].step
+    effect = table.done()[0].effect
+    assert effect is not None
+    assert effect.word == "hurt"
+    assert "compared after 20 steps: hurt" in table.done(1)[0].why
+
+
+def test_a_model_is_spread_and_one_is_kept(table: Table) -> None:
+    """Its copies wait for slots, each with another learning rate; the one that is kept ends the others."""
+    table.until_step(10)
+    answer = table.caviar.post(f"{table.path(0)}/spread", {"children": 3, "why": "slots came free"})
+    assert answer.status_code == 202, answer.text
+    wait_until(lambda: [d.child for d in table.done()] == [1, 2, 3], 30, "three copies are made")
+    rates = {table.trial(number).params["learning_rate"] for number in (1, 2, 3)}
+    assert len(rates - {0.01}) == 3
+    assert all(1e-4 <= float(rate) <= 1.0 for rate in rates)
+    ended = table.caviar.post(f"{table.path(2)}/keep").json()
+    assert [each["number"] for each in ended] == [0, 1, 3]
+    table.until_step(15, 2)
+    wait_until(lambda: table.trial(0).state == "stopped", 30, "the original has ended")
+    assert [table.trial(number).state for number in (1, 3)] == ["cancelled"] * 2
+
+
+def test_a_checkpoint_that_is_not_kept_is_refused_with_those_that_are(table: Table) -> None:
+    """Nothing has happened to the training then."""
+    table.until_step(12)
+    shown = table.curve().checkpoints
+    assert shown[:2] == [0, 5]
+    table.caviar.post(f"{table.path(0)}/rollback", {"to_step": 7})
+    wait_until(lambda: table.done()[0].state == "applied", 30, "the checkpoint is laid aside")
+    table.until_step(8, 1)
+    refused = table.caviar.post(f"{table.path(1)}/rollback", {"to_step": 2})
+    assert refused.status_code == 409
+    assert "there are 5" in refused.json()["detail"]
+    table.until_step(20, 1)
+
+
 def _digest(weights: list[float]) -> str:
     return hashlib.sha256(json.dumps(weights).encode()).hexdigest()

@@ -6,6 +6,7 @@ A short trial that ended costs three calls: create the run, log everything, end 
 from __future__ import annotations
 
 import getpass
+import json
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
@@ -121,10 +122,13 @@ def _changes(folder: AttemptFolder) -> list[tuple[str, str]]:
     for order in (read_json(folder.orders) or {}).get("orders", []):
         about = done.get(order["number"])
         if about is not None and "refused" not in about:
-            when = "from the start" if about["step"] is None else f"after step {about['step']}"
-            what = f"{order['parameter']} {about['before']} -> {order['value']}"
-            text = f"{when}: {what} ({order['note']})"
-            found.append((f"{names.TAG_CHANGE}{order['number']}", text))
+            told = {
+                "after_step": about["step"],
+                order["parameter"]: [about["before"], order["value"]],
+                "by": order.get("by", ""),
+                "why": order.get("why", ""),
+            }
+            found.append((f"{names.TAG_CHANGE}{order['number']}", json.dumps(told)))
     return found
 
 

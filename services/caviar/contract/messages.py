@@ -173,6 +173,9 @@ class Origin(BaseModel):
     """The MLflow run that has kept the checkpoint: that of a trial which had ended."""
     keep: Literal["ask", "better"] = "ask"
     """What becomes of the two once they are compared."""
+    by: Annotated[str, Field(max_length=255)] = ""
+    why: Annotated[str, Field(max_length=500)] = ""
+    """Who forked it, and why."""
     in_place: bool = False
     """The other trial ended for it."""
     steps: Annotated[int, Field(ge=1, lt=2**63)] | None = None

@@ -53,8 +53,9 @@ class Order(Part):
     """the newest at or before this step; the newest of all where it is None."""
     in_place: bool = False
     """This trial ends for the fork."""
-    note: str = Field(default="", max_length=500)
-    """Who and why, for the run's tag."""
+    by: str = Field(default="", max_length=255)
+    why: str = Field(default="", max_length=500)
+    """For the run's tag."""
 
 
 class Ward(Part):

@@ -181,7 +181,8 @@ class Keeper:
             assert record.experiment_id is not None
             run_id = row.run_id or self._record.trial_run(record.experiment_id, row.id)
             if run_id is not None:
-                self._record.end(run_id, "FAILED", row.ended or time.time())
+                status = "FINISHED" if row.state == "done" else "FAILED"
+                self._record.end(run_id, status, row.ended or time.time())
             self._store.written_off(row.id, run_id)
         counts = self._store.counts(record.id)
         if any(counts[state] for state in OPEN) or self._store.unshipped(record.id):

@@ -263,6 +263,8 @@ class Changing:
             in_place=asked.in_place,
             steps=asked.steps,
             keep=asked.keep,
+            by=asked.by[:255],
+            why=asked.why[:500],
         )
         made = self._store.interventions.fork(
             asked,
@@ -492,12 +494,12 @@ def _unread(number: int, name: str, others: bool) -> str:
 
 
 def _order(row: InterventionRow) -> Order:
-    why = f"{row.by}: {row.why}" if row.why else row.by
     return Order(
         number=row.number,
         parameter=row.parameter,
         value=row.value,
         step=row.wanted_step,
         in_place=row.in_place,
-        note=why[:500],
+        by=row.by[:255],
+        why=row.why[:500],
     )

@@ -65,3 +65,20 @@ def test_attempts_and_names_of_the_time_after_the_backup_are_not_used_again(tmp_
     record = fleet.store.study(ended)
     assert record is not None
     assert (record.state, record.rebuilt) == ("stopped", 0)
+
+
+def test_a_study_that_was_over_waits_for_no_run_of_before_the_backup(tmp_path: Path) -> None:
+    """Its worker may have told the MLflow that was, and has nothing of the trial any more: it is closed without."""
+    host = Machine("host", slots=1)
+    fleet = Fleet(tmp_path / "caviar.db", host)
+    study = fleet.submit("trials: 1")
+    fleet.take(host)
+    assert fleet.end(host, host.held[0], "done") == "accepted"
+    fleet.pass_time(1)
+    assert fleet.store.lost_for_good(study) == []
+    backup = tmp_path / "backup.db"
+    with closing(sqlite3.connect(tmp_path / "caviar.db")) as connection:
+        connection.execute("VACUUM INTO ?", (str(backup),))
+    assert restore(fleet, tmp_path, backup) == (0, 0)
+    fleet = Fleet(tmp_path / "caviar.db", host)
+    assert [row.state for row in fleet.store.lost_for_good(study)] == ["done"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, and_, func, insert, not_, or_, select, update
 
 from caviar.adapters.sql.moves import NEXT
 from caviar.adapters.sql.rows import PriorRow, StudyRecord, TrialRow
@@ -101,14 +101,19 @@ def came_back(connection: Connection, now: float) -> tuple[int, int]:
     the next hundred, and new trials have names of their own, as after a rebuild (``contract.names.trial_id``).
 
     Trials that had ended and were not complete in MLflow are trained again: their worker may have shipped them since,
-    into the MLflow that was, and have nothing of them any more. A round that rests on one stays.
+    into the MLflow that was, and have nothing of them any more. A round that rests on one stays. Where their study was
+    over, they are not: nobody waits for their runs any more, so that its own can be completed.
     """
     going = studies.c.state.not_in(ENDED)
     known = connection.execute(update(studies).where(going).values(rebuilt=studies.c.rebuilt + 1))
-    unrecorded = and_(
-        trials.c.state.in_(LEARNT_FROM),
-        trials.c.shipped.is_(False),
-        trials.c.study_id.in_(select(studies.c.id).where(going)),
+    untold = and_(trials.c.state.in_(LEARNT_FROM), trials.c.shipped.is_(False))
+    of_the_going = trials.c.study_id.in_(select(studies.c.id).where(going))
+    unrecorded = and_(untold, of_the_going)
+    last = select(trials.c.id, trials.c.attempt).where(untold, not_(of_the_going)).subquery()
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.trial_id == last.c.id, attempts.c.attempt == last.c.attempt)
+        .values(outcome="lost", detail="a backup was restored")
     )
     again = or_(trials.c.state == "running", unrecorded)
     newest = select(trials.c.id, trials.c.attempt).where(again).subquery()
