@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from caviar.contract import messages
+from caviar.contract import messages, panda
 from caviar.contract.messages import Message, Ticket
 from caviar.contract.protocol import OLDEST, PROTOCOL, refusal
 
@@ -44,7 +44,7 @@ EVERY = [
 
 
 def read(kind: str, message: object) -> Message:
-    model: type[Message] = getattr(messages, kind)
+    model: type[Message] = getattr(messages, kind, None) or getattr(panda, kind)
     return model.model_validate_json(json.dumps(message))
 
 
@@ -84,7 +84,11 @@ def with_more(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     named = {key: with_more(each) for key, each in value.items()}
-    free = not value or not all(key.isidentifier() for key in value) or set(value) & {"x", "size"}
+    free = (
+        not value
+        or not all(key.isidentifier() for key in value)
+        or set(value) & {"x", "size", "learning_rate"}
+    )
     return named if free else named | {"later": {"what": [1, None]}}
 
 

@@ -60,6 +60,40 @@ def running(house: House) -> tuple[str, object]:
     return f"/studies/{ticket.study}/trials/{ticket.number}/stop", None
 
 
+BABYSAT = """
+name: babysat
+mode: panda
+metric: {name: loss, goal: minimize}
+trainer: {function: "parabola:train"}
+space:
+  x: {type: float, low: 0.1, high: 1.0, live: true}
+nurse: {parameter: x, steps: 100}
+"""
+
+
+def babysat(what: str, body: object) -> Prepared:
+    """A path below a training of alpha's that can be changed, or below its study."""
+
+    def prepare(house: House) -> tuple[str, object]:
+        text = {"text": BABYSAT}
+        study = house.call("POST", "/studies", "alpha/submitter", text).json()["id"]
+        ticket, _ = house.run_one()
+        ward = {"trial": ticket.trial, "attempt": 1, "live": {"x": 0.5}, "checkpoints": [4]}
+        report = {"host": "host-1", "incarnation": "one", "wards": [ward]}
+        assert house.worker("wards", report).status_code == 200
+        return f"/studies/{study}/" + (what if what == "nurse" else f"trials/0/{what}"), body
+
+    return prepare
+
+
+def ended_well(house: House) -> tuple[str, object]:
+    study = house.submit("alpha/submitter")
+    ticket, nonce = house.run_one()
+    finish = {"trial": ticket.trial, "attempt": 1, "nonce": nonce, "outcome": "done", "value": 1.0}
+    assert house.worker("finish", finish).status_code == 200
+    return f"/studies/{study}/trials/{ticket.number}/panda", {}
+
+
 def aside(house: House) -> tuple[str, object]:
     house.set_aside("host-9", "it burns")
     return "/workers/trust", {"host": "host-9"}
@@ -95,6 +129,22 @@ CHANGES: dict[tuple[str, str], tuple[str, Prepared]] = {
         on_study("/trials", {"params": {"x": 0.5}}),
     ),
     ("POST", "/studies/{study_id}/trials/{number}/stop"): ("trial.stop", running),
+    ("POST", "/studies/{study_id}/trials/{number}/set"): (
+        "trial.set",
+        babysat("set", {"params": {"x": 0.25}, "why": "plateau"}),
+    ),
+    ("POST", "/studies/{study_id}/trials/{number}/rollback"): (
+        "trial.rollback",
+        babysat("rollback", {"to_step": 4}),
+    ),
+    ("POST", "/studies/{study_id}/trials/{number}/fork"): ("trial.fork", babysat("fork", {})),
+    ("POST", "/studies/{study_id}/trials/{number}/spread"): (
+        "trial.spread",
+        babysat("spread", {"children": 2}),
+    ),
+    ("POST", "/studies/{study_id}/trials/{number}/keep"): ("trial.keep", babysat("keep", None)),
+    ("POST", "/studies/{study_id}/trials/{number}/panda"): ("trial.panda", ended_well),
+    ("POST", "/studies/{study_id}/nurse"): ("nurse.switch", babysat("nurse", {"on": False})),
     ("POST", "/studies/{study_id}/rounds/{number}/undo"): ("round.undo", moved),
     ("POST", "/studies/{study_id}/rounds/{number}/branch"): (
         "round.branch",

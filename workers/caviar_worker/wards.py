@@ -120,7 +120,7 @@ class Listener:
         if told is None:
             return _UNKNOWN_S
         self._take(there, told)
-        return 0.0
+        return _LOOK_S  # what ends does so at its next step, and is told to until then
 
     def _take(self, there: dict[str, AttemptFolder], told: Orders) -> None:
         for trial, orders in told.orders.items():

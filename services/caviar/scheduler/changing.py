@@ -343,7 +343,7 @@ class Changing:
             root = roots.get(number, number)
             others = [
                 row
-                for row in desk.open.values()
+                for _, row in sorted(desk.open.items())
                 if row.number != number and roots.get(row.number, row.number) == root
             ]
             why = f"trial {number} is kept"
