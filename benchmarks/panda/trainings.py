@@ -11,6 +11,7 @@ where it is much too large. A reported step is a few minibatches; 300 of them ta
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -125,7 +126,7 @@ def _layers(sizes: Sequence[int]) -> Callable[[np.random.Generator], Weights]:
 
     def draw(rng: np.random.Generator) -> Weights:
         weights: list[Floats] = []
-        for into, out in zip(sizes[:-1], sizes[1:], strict=True):
+        for into, out in itertools.pairwise(sizes):
             weights += [rng.normal(size=(into, out)) * np.sqrt(2.0 / into), np.zeros(out)]
         return tuple(weights)
 
