@@ -5,7 +5,7 @@
 
 Every training runs at its best fixed learning rate and at 0.1, 0.3, 3 and 10 times that. Where nothing is changed, it
 is asked about changes that never were, at seven places of each curve. At steps 40, 80 and 150 the learning rate
-is multiplied and divided by 10; the truth is what the unchanged twin does from the same checkpoint, and six more twins
+is multiplied and divided by 10; the truth is what the unchanged twin does from the same checkpoint, and four more twins
 with other minibatches say what is chance. A verdict is asked for after 5, 10, 20, 40 and 80 steps.
 """
 
@@ -14,13 +14,14 @@ from __future__ import annotations
 import argparse
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from trainings import TRAININGS, Training
+from trainings import TRAININGS, Floats, Training
 
+from caviar.panda import verdict
 from caviar.panda.verdict import Effect, compare, effect
 
 RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
@@ -30,7 +31,7 @@ CHANGES = (40, 80, 150)
 FACTORS = (10.0, 0.1)
 LOOKS = (5, 10, 20, 40, 80)
 HORIZON = 80
-OTHERS = 6
+OTHERS = 4
 """Unchanged twins with other minibatches."""
 CLEAR, WORTH = 4.0, 0.05
 """Clearly better or worse: by so many standard deviations of the unchanged twins, and by so much of their loss."""
@@ -60,6 +61,19 @@ class Change:
         return int(math.copysign(clear, gap))
 
 
+def remembered(misses: Callable[..., float]) -> Callable[..., float]:
+    """The reports before a change are asked about again and again: at each look, for each factor."""
+    known: dict[tuple[bytes, int, int], float] = {}
+
+    def found(curve: Floats, reports: int, first: int = 1) -> float:
+        key = curve.tobytes(), reports, first
+        if key not in known:
+            known[key] = misses(curve, reports, first)
+        return known[key]
+
+    return found
+
+
 def points(losses: Iterable[float], first: int = 1) -> list[tuple[int, float]]:
     return list(enumerate(losses, first))
 
@@ -69,13 +83,15 @@ def sound(losses: Sequence[float]) -> bool:
     return bool(np.isfinite(losses).all()) and max(losses) < 20 * losses[0]
 
 
-def trained(training: Training, rate: float, seed: int) -> tuple[list[float], list[Change]]:
+def trained(
+    training: Training, rate: float, seed: int, places: Sequence[int]
+) -> tuple[list[float], list[Change]]:
     """A whole training where nothing is changed, and the changes from its checkpoints."""
     learning_rate = rate * training.best
     state, losses, kept = training.start(seed), [], {}
     for step in range(1, training.steps + 1):
         losses.append(state.step(learning_rate))
-        if step in CHANGES:
+        if step in places:
             kept[step] = state.copy()
     changes = []
     for at, checkpoint in kept.items():
@@ -168,7 +184,7 @@ def judged(rows: dict[str, Counter[str]], heading: str) -> None:
     print()
 
 
-def verdict(words: Sequence[int], effects: Sequence[Effect], truth: int) -> str:
+def judgement(words: Sequence[int], effects: Sequence[Effect], truth: int) -> str:
     word = last_word(words)
     return "right" if word == truth else "wrong" if word else effects[-1].word
 
@@ -187,7 +203,7 @@ def changed(changes: Sequence[Change]) -> None:
         if not truth:
             unclear.update([effects[-1].word])
             continue
-        found = verdict(words, effects, truth)
+        found = judgement(words, effects, truth)
         first = last_word(words[::-1])
         firsts.update(["right" if first == truth else "wrong" if first else "silent"])
         way = "times 10" if change.factor > 1 else "divided by 10"
@@ -224,10 +240,8 @@ def side_by_side(changes: Sequence[Change]) -> None:
             return [ask(history + points(a[:k], at + 1), points(b[:k], at + 1)) for k in looks]
 
         if change.factor > 1:
-            for other in range(1, OTHERS + 1, 2):
-                words = said(
-                    found(change.twins[other], change.twins[other + 1 if other < OTHERS else 0])
-                )
+            for other in range(1, OTHERS, 2):
+                words = said(found(change.twins[other], change.twins[other + 1]))
                 pairs, falses, single = (
                     pairs + 1,
                     falses + any(words),
@@ -237,7 +251,7 @@ def side_by_side(changes: Sequence[Change]) -> None:
         if truth:
             effects = found(change.twins[0], change.changed)
             way = "times 10" if change.factor > 1 else "divided by 10"
-            word = verdict(said(effects), effects, truth)
+            word = judgement(said(effects), effects, truth)
             rows.setdefault("all", Counter())[word] += 1
             rows[way][word] += 1
     print(
@@ -251,23 +265,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How sure a verdict on a change is.")
     parser.add_argument("--seeds", default="0-4", help="first-last")
     parser.add_argument("--only", help="trainings, by comma")
+    parser.add_argument(
+        "--table", choices=["unchanged", "changed", "beside"], help="one of the three"
+    )
     wanted = parser.parse_args()
     first, last = (int(part) for part in wanted.seeds.split("-"))
+    verdict.misses = remembered(verdict.misses)
     runs: dict[str, list[list[float]]] = {}
     changes: list[Change] = []
+    at = () if wanted.table == "unchanged" else CHANGES
     for training in TRAININGS:
         if wanted.only is None or training.name in wanted.only.split(","):
-            found = [
-                trained(training, rate, seed) for rate in RATES for seed in range(first, last + 1)
-            ]
+            seeds = range(first, last + 1)
+            found = [trained(training, rate, seed, at) for rate in RATES for seed in seeds]
             runs[training.name] = [losses for losses, _ in found]
             changes += [change for _, some in found for change in some]
-    print("\n## Nothing changed\n")
-    unchanged(runs)
-    print("\n## Changed by 10 times\n", flush=True)
-    changed(changes)
-    print("## Side by side\n", flush=True)
-    side_by_side(changes)
+    if wanted.table in (None, "unchanged"):
+        print("\n## Nothing changed\n")
+        unchanged(runs)
+    if wanted.table in (None, "changed"):
+        print("\n## Changed by 10 times\n", flush=True)
+        changed(changes)
+    if wanted.table in (None, "beside"):
+        print("## Side by side\n", flush=True)
+        side_by_side(changes)
 
 
 if __name__ == "__main__":

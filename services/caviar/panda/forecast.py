@@ -47,6 +47,20 @@ class Ahead:
     """The standard deviation of ``expected`` against what is then reported."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Covariance:
+    """Of what is known, shape (n, n); of that with the mean of what comes, (n,); and of that mean."""
+
+    known: Floats
+    cross: Floats
+    late: float
+
+    @classmethod
+    def of(cls, all_: Floats, known: int) -> _Covariance:
+        cross = all_[:known, known:].mean(axis=1)
+        return cls(all_[:known, :known], cross, float(all_[known:, known:].mean()))
+
+
 def late(reports: int) -> int:
     """How many of so many reports are the last half."""
     return (reports + 1) // 2
@@ -73,39 +87,37 @@ def ahead(curve: Floats, reports: int, first: int = 1) -> Ahead:
     time = np.log(places / places[0])
     time /= time[known - 1]
     lines = np.stack([np.ones_like(time), time], axis=1)
-    lines_late = lines[known:].mean(axis=0)
+    line_late, lines = lines[known:].mean(axis=0), lines[:known]
     low = np.minimum(time[:, None], time[None])
     high = np.maximum(time[:, None], time[None])
-    bent = 2.0 * low**2 * (3.0 * high - low)
+    bent = _Covariance.of(2.0 * low**2 * (3.0 * high - low), known)
     apart = np.abs(places[:, None] - places[None])
-    white = np.eye(len(places))
+    waves = [(wave, _Covariance.of(np.exp(-apart / memory), known)) for wave, memory in WAVES]
+    white = np.eye(known)
 
     found = np.empty((len(BENDS) * len(WAVES), 4))
-    for row, (bend, (wave, memory)) in enumerate(product(BENDS, WAVES)):
-        smooth = bend * bent + wave * np.exp(-apart / memory)
-        covariance = smooth + white
-        root = np.linalg.cholesky(covariance[:known, :known])
-        coming_with = covariance[:known, known:].mean(axis=1)
-        columns = [
-            lines[:known],
-            values[:, None],
-            coming_with[:, None],
-            smooth[:known, [known - 1]],
-        ]
-        whitened = solve_triangular(root, np.concatenate(columns, axis=1), lower=True)
+    for row, (bend, (wave, waved)) in enumerate(product(BENDS, waves)):
+        smooth = bend * bent.known + wave * waved.known
+        coming_with = bend * bent.cross + wave * waved.cross
+        root = np.linalg.cholesky(smooth + white)
+        columns = [lines, values[:, None], coming_with[:, None], smooth[:, -1:]]
+        whitened = solve_triangular(
+            root, np.concatenate(columns, axis=1), lower=True, check_finite=False
+        )
         x, y, c, now = whitened[:, :2], whitened[:, 2], whitened[:, 3], whitened[:, 4]
         inner = np.linalg.inv(x.T @ x)
         line = inner @ (x.T @ y)
         rest = y - x @ line
         squares = max(float(rest @ rest), ROUNDING**2)
-        open_ = lines_late - x.T @ c
-        variance = covariance[known:, known:].mean() - c @ c + open_ @ inner @ open_
+        open_ = line_late - x.T @ c
+        coming_by_itself = bend * bent.late + wave * waved.late + 1.0 / coming
+        variance = max(float(coming_by_itself - c @ c + open_ @ inner @ open_), ROUNDING)
         likelihood = -np.log(np.diag(root)).sum() + 0.5 * math.log(np.linalg.det(inner))
         found[row] = (
             likelihood - 0.5 * (known - 2) * math.log(squares),
-            lines[known - 1] @ line + now @ rest,
-            lines_late @ line + c @ rest,
-            squares / (known - 2) * max(float(variance), ROUNDING),
+            lines[-1] @ line + now @ rest,
+            line_late @ line + c @ rest,
+            squares / (known - 2) * variance,
         )
     weights = np.exp(found[:, 0] - found[:, 0].max())
     weights /= weights.sum()

@@ -45,8 +45,8 @@ FAR_APART: Final = 1.7
 """and of so many between two curves side by side."""
 SCATTER, SCATTER_ALONE = 2.0, 3.5
 """Two curves wander apart further than the scatter of each says: by so much, with a history to ask and without."""
-WITHIN: Final = 1.645
-"""Spreads to both sides for a 90% interval."""
+WITHIN: Final = 2.0
+"""Spreads to both sides for a 90% interval: the misses have longer tails than a normal distribution."""
 FLAT: Final = 1e-6
 """Of the largest value: what is below it is not noise."""
 AT_ONCE: Final = 0.6
