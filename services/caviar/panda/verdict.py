@@ -40,11 +40,10 @@ FAR: Final = 2.5
 EARLY, FAR_EARLY = 10, 4.0
 """of so many below ten reports, where a change of the learning rate has just shaken the curve,"""
 FAR_BEYOND: Final = 6.0
-"""of so many beyond the reach,"""
-FAR_APART: Final = 1.7
-"""and of so many between two curves side by side."""
-SCATTER, SCATTER_ALONE = 2.0, 3.5
-"""Two curves wander apart further than the scatter of each says: by so much, with a history to ask and without."""
+"""and of so many beyond the reach."""
+APART, APART_ALONE = 0.92, 2.4
+"""Two unchanged curves wander apart less than a forecast misses and more than the scatter of each says. What is usual is
+the geometric mean of the two, by the square root of the first; without a history the scatter, by the second."""
 WITHIN: Final = 2.0
 """Spreads to both sides for a 90% interval: the misses have longer tails than a normal distribution."""
 FLAT: Final = 1e-6
@@ -156,7 +155,7 @@ def compare(a: Points, b: Points, since: int, goal: Goal, name: str = "the metri
     ends = late(len(pairs))
     ended = float(without[-ends:].mean())
     scatter = math.hypot(_scatter(without), _scatter(with_it))
-    spread, fall = SCATTER_ALONE * scatter, 0.0
+    spread, fall = APART_ALONE * scatter, 0.0
     if len(history) >= BEFORE:
         width = gap * math.ceil(min(len(pairs), len(history) / REACH) / MOST)
         old = _even(history, history[-1][0], width, signed)
@@ -164,8 +163,8 @@ def compare(a: Points, b: Points, since: int, goal: Goal, name: str = "the metri
         if reach >= AFTER:
             then = ahead(old, reach)
             usual = math.sqrt(2.0) * then.spread * misses(old, reach)
-            spread, fall = math.sqrt(usual * SCATTER * scatter), then.level - ended
-    found = _Change(ended - float(with_it[-ends:].mean()), spread, fall, FAR_APART, len(pairs))
+            spread, fall = math.sqrt(APART * usual * scatter), then.level - ended
+    found = _Change(ended - float(with_it[-ends:].mean()), spread, fall, FAR, len(pairs))
     return _effect(found, name, goal, scale, gap, max(1, pairs[-1][0] - since))
 
 
