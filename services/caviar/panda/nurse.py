@@ -4,7 +4,7 @@
 
 1. The loss is not finite, or far above where it began: back to a checkpoint before that, with a third of the value.
 2. At the start, races (see ``races``): the first 1% of the planned length with values ten times apart, up while that
-   helps, else down; then the first 4% with a third of the winner, while that is as good. A learning rate ten times
+   helps, else down; then the first 6% with a third of the winner, while that is as good. A learning rate ten times
    too low never looks wrong by itself, it is only slow: nothing but a race shows it.
 3. The loss rises from where it was: back to where it was best, with a third of the value.
 4. The loss stands still: a third of the value for 4% of the length, kept if that helped, taken back if not.
@@ -26,13 +26,13 @@ from itertools import accumulate
 from statistics import fmean, stdev
 from typing import Any, Literal
 
-from caviar.panda.races import Kind, Race, Runner, quarter, runner
+from caviar.panda.races import SAME, Kind, Race, Runner, quarter, runner
 from caviar.studies.spec import Goal
 
 CUT = 3.0
 FEWEST = 3
 """Reports in a window, at least."""
-RACES: tuple[tuple[Kind, float], ...] = (("jump", 0.01), ("refine", 0.04))
+RACES: tuple[tuple[Kind, float], ...] = (("jump", 0.01), ("refine", 0.06))
 """Windows as shares of the planned length, as all that follows."""
 EARLY = 0.05
 """A race for the start begins before this; later a nurse that comes late only tries whether higher is better."""
@@ -40,7 +40,7 @@ RISE = 0.04
 """The window whose mean is compared with that of earlier ones, and ..."""
 RISEN = 0.02
 """... by which share of all that was gained it must be worse, beyond the noise."""
-STILL = 0.08
+STILL = 0.1
 TRY = 0.04
 PAUSE = 0.12
 """Least distance from one act on a curve that rises or stands still to the next."""
@@ -318,7 +318,7 @@ def _risen(memory: Memory, view: _View) -> Decision:
         return memory, None
     now = fmean(recent)
     noise = max(stdev(recent), stdev(view.window(at - width, at)))
-    if now < best + max(noise, RISEN * (view.losses[0] - best)):
+    if now <= best + max(noise, RISEN * (view.losses[0] - best), SAME * abs(best)):
         return memory, None
     rose = f"the metric went from {view.metric(best)} to {view.metric(now)}"
     if view.step - at <= view.room:
@@ -340,8 +340,8 @@ def _still(memory: Memory, view: _View) -> Decision:
         return memory, None
     if min(len(now), len(before)) < FEWEST or fmean(now) < fmean(before):
         return memory, None
-    gained = view.losses[0] - fmean(before)
-    if gained < 10 * runner(view.value, now).error:
+    level = fmean(before)
+    if view.losses[0] - level <= max(10 * runner(view.value, now).error, SAME * abs(level)):
         return memory, None
     return _try(memory, view, TRY, f"no progress for {2 * width} steps")
 

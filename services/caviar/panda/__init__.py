@@ -1,0 +1,1 @@
+"""Babysitting one model while it trains: what a change of its hyperparameters did. Pure."""
