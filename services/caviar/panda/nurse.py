@@ -1,75 +1,93 @@
-"""The nurse: rules that watch one training on one slot and change one parameter of it, within limits."""
+"""The nurse: rules that watch one training on one slot and change one of its live parameters, within limits.
+
+``decide`` is asked after every report and answers with at most one act. Its rules, the first that applies:
+
+1. The loss is not finite, or far above where it began: back to a checkpoint before that, with a third of the value.
+2. At the start, races (see ``races``): the first 1% of the planned length with values ten times apart, up while that
+   helps, else down; then the first 6% with a third of the winner, while that is as good. A learning rate ten times
+   too low never looks wrong by itself, it is only slow: nothing but a race shows it.
+3. The loss rises from where it was: back to where it was best, with a third of the value.
+4. The loss stands still: a third of the value for 4% of the length, kept if that helped, taken back if not.
+5. At 80% and at 90% of the length the same: noise that was the price of speed is not needed any more. Not earlier: a
+   lower learning rate looks better at once, as the noise falls, and loses later, as it is slower.
+
+A population of one, after Jaderberg et al., "Population based training of neural networks" (2017): a checkpoint and a
+perturbed value, but each against the same training's own past. The factors were chosen on the trainings of
+``benchmarks/panda``, on other seeds than those that are reported.
+"""
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from statistics import fmean
-from typing import Literal
+from dataclasses import asdict, dataclass, replace
+from itertools import accumulate
+from statistics import fmean, stdev
+from typing import Any, Literal
 
+from caviar.panda.races import SAME, Kind, Race, Runner, quarter, runner
 from caviar.studies.spec import Goal
 
-Point = tuple[int, float]
-
-FACTOR = 3.0
-"""A race tries the value times and divided by this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    at: float
-    window: float
-    ways: tuple[int, ...]
-    factor: float = 3.0
-    ahead: bool = False
-
-
-STAGES = (
-    Stage(0.0, 0.01, (1, -1), 10.0),
-    Stage(0.0, 0.04, (-1, 1)),
-    Stage(0.80, 0.03, (-1,), 3.0, True),
-    Stage(0.90, 0.03, (-1,), 3.0, True),
-)
-PACE = 0.0
-GAIN = 0.02
+CUT = 3.0
+FEWEST = 3
+"""Reports in a window, at least."""
+RACES: tuple[tuple[Kind, float], ...] = (("jump", 0.01), ("refine", 0.06))
+"""Windows as shares of the planned length, as all that follows."""
+EARLY = 0.05
+"""A race for the start begins before this; later a nurse that comes late only tries whether higher is better."""
+RISE = 0.04
+"""The window whose mean is compared with that of earlier ones, and ..."""
+RISEN = 0.02
+"""... by which share of all that was gained it must be worse, beyond the noise."""
+STILL = 0.1
+TRY = 0.04
+PAUSE = 0.12
+"""Least distance from one act on a curve that rises or stands still to the next."""
+LATE = (0.8, 0.9)
+LATE_TRY = 0.03
 QUIET = 0.1
-RESERVE = 0.0
-LEAST = 3
-"""Fewest reported steps in a window."""
-MARGIN = 1.0
-SAME = 0.005
-KILL = 3.0
+"""How long a value that a person set is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
+    """What the user allows: ``parameter`` within ``low`` to ``high`` (positive), and steps trained in vain of at most
+    ``waste`` times the planned length. Raises ValueError where these make no sense."""
+
     low: float
     high: float
     parameter: str = "learning_rate"
     goal: Goal = "minimize"
     waste: float = 0.3
 
+    def __post_init__(self) -> None:
+        if not 0 < self.low < self.high < math.inf:
+            raise ValueError("the limits must be 0 < low < high")
+        if not 0 <= self.waste < math.inf:
+            raise ValueError("waste must be 0 or more")
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    points: Sequence[Point]
+    """What is known now.
+
+    ``points``: (step, metric) as reported, of the line that is alive, steps rising; gains are counted from the first
+    one, best of all at step 0. ``params``: the values in effect. ``checkpoints``: the steps of those kept on this line.
+    ``planned``: the length in steps; ``trained``: all steps trained, those of abandoned lines too.
+    """
+
+    points: Sequence[tuple[int, float]]
     params: Mapping[str, float]
     checkpoints: Sequence[int]
     planned: int
     trained: int
 
-    @property
-    def step(self) -> int:
-        return self.points[-1][0]
-
-    @property
-    def wasted(self) -> int:
-        return self.trained - self.step
-
 
 @dataclass(frozen=True, slots=True)
 class Act:
+    """``set``: ``params`` from the next step on. ``rollback``: back to the checkpoint at ``to_step``, then that."""
+
     kind: Literal["set", "rollback"]
     params: Mapping[str, float]
     reason: str
@@ -77,296 +95,273 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
-    value: float
-    level: float
-    noise: float
-    half: float = math.inf
-
-
-@dataclass(frozen=True, slots=True)
-class Race:
-    start: int
-    window: int
-    tried: tuple[Try, ...] = ()
-    pace: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Memory:
+    """What the nurse knows from before. ``value`` is the one that it set, or found, last: another one is a person's.
+
+    ``races`` and ``late`` count those begun or passed over; ``acted``: the step of the last act on this line;
+    ``quiet``: the step before which nothing but a divergence matters; ``ceiling``: the least value that diverged.
+    """
+
     value: float | None = None
     race: Race | None = None
-    stage: int = 0
-    quiet_until: int = 0
-    ceiling: float = math.inf
-    rescued: tuple[int, ...] = ()
+    races: int = 0
+    late: int = 0
+    acted: int = 0
+    quiet: int = 0
+    ceiling: float | None = None
+    rescues: int = 0
+
+    @property
+    def needs(self) -> int | None:
+        """The step of a checkpoint that must be kept for now."""
+        return self.race.start if self.race else None
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "race": self.race.to_json() if self.race else None}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Memory:
+        race = data["race"]
+        return cls(**{**data, "race": Race.from_json(race) if race else None})
 
 
-def decide(limits: Limits, memory: Memory, look: Look) -> tuple[Memory, Act | None]:
+Decision = tuple[Memory, Act | None]
+
+
+def decide(limits: Limits, memory: Memory, look: Look) -> Decision:
+    """What to do after the report that is the last of ``look.points``: mostly None.
+
+    To be asked once after each report while the nurse is switched on, and after an act only when that is in effect.
+    Takes time linear in the number of points. Never leaves ``limits``: neither by a value nor by steps trained in vain.
+    """
     if not look.points:
         return memory, None
-    sign = 1.0 if limits.goal == "minimize" else -1.0
-    losses = [(step, sign * value) for step, value in look.points]
-    value = look.params[limits.parameter]
-    if memory.value is None:
-        memory = replace(memory, value=value)
-    elif not math.isclose(value, memory.value, rel_tol=1e-6):
-        quiet = look.step + math.ceil(QUIET * look.planned)
-        memory = replace(memory, value=value, race=None, quiet_until=quiet)
-    if diverged(losses):
-        return _rescue(limits, memory, look, losses)
+    view = _View(limits, look)
+    memory = _noticed(memory, view)
+    if view.diverged:
+        return _rescue(memory, view)
     if memory.race is not None:
-        if look.step < memory.race.start + memory.race.window:
-            return _hopeless(limits, memory, memory.race, look, losses)
-        return _judge(limits, memory, memory.race, look, losses)
-    if look.step < memory.quiet_until:
+        return _follow(memory, memory.race, view)
+    if view.step < memory.quiet:
         return memory, None
-    memory, act = _risen(limits, memory, look, losses)
-    if act:
-        return memory, act
-    return _open(limits, memory, look, losses)
+    if memory.races < len(RACES):
+        return _start_race(memory, view)
+    for rule in (_risen, _still, _late):
+        memory, act = rule(memory, view)
+        if act is not None or memory.race is not None:
+            return memory, act
+    return memory, None
 
 
-def diverged(losses: Sequence[Point]) -> bool:
-    last = losses[-1][1]
-    if not math.isfinite(last):
-        return True
-    start, best = losses[0][1], min(loss for _, loss in losses)
-    recent = [loss for _, loss in losses[-3:]]
-    return len(losses) > 5 and min(recent) > start + 3 * (start - best) + 2.0 * abs(start)
+class _View:
+    """``limits`` and ``look`` in the words of the rules: losses, of which less is better."""
+
+    def __init__(self, limits: Limits, look: Look) -> None:
+        self.limits, self.look = limits, look
+        self.sign = -1.0 if limits.goal == "maximize" else 1.0
+        self.value = look.params[limits.parameter]
+        finite = [(step, x) for step, x in look.points if math.isfinite(x)]
+        self.steps = [step for step, _ in finite]
+        self.losses = [self.sign * x for _, x in finite]
+        self.step = look.points[-1][0]
+        wasted = look.trained - self.step
+        self.room = math.floor(limits.waste * look.planned + 1e-9) - wasted
+        self.lower = self.value / CUT
+
+    def share(self, part: float) -> int:
+        return max(1, round(part * self.look.planned))
+
+    def window(self, after: int, to: int) -> list[float]:
+        """The losses of steps beyond ``after`` up to ``to``."""
+        return self.losses[bisect_right(self.steps, after) : bisect_right(self.steps, to)]
+
+    @property
+    def diverged(self) -> bool:
+        """Not finite, or three times farther above the start than it ever came below, and three times as large."""
+        if not math.isfinite(self.look.points[-1][1]):
+            return True
+        first, best = self.losses[0], min(self.losses)
+        bound = first + 3 * (first - best) + 2 * abs(first)
+        return len(self.losses) > FEWEST and min(self.losses[-FEWEST:]) > bound
+
+    def name(self, value: float) -> str:
+        return f"{self.limits.parameter} {value:.3g}"
+
+    def metric(self, loss: float) -> str:
+        return f"{self.sign * loss:.4g}" if math.isfinite(loss) else "given up"
+
+    def set(self, value: float, reason: str) -> Act:
+        return Act("set", {self.limits.parameter: value}, reason)
+
+    def back(self, to: int, value: float, reason: str) -> Act:
+        """Back to the checkpoint at ``to``; without it, or room to waste that much, only the value."""
+        if to not in self.look.checkpoints or self.step - to > self.room:
+            return self.set(value, reason)
+        return Act("rollback", {self.limits.parameter: value}, reason, to)
 
 
-RISE = 0.04
+def _noticed(memory: Memory, view: _View) -> Memory:
+    """A value that is not the nurse's is a person's: no races from here on, and a while of quiet."""
+    if memory.race is not None and memory.race.start > view.step:
+        memory = replace(memory, race=None)
+    if memory.value is None:
+        return replace(memory, value=view.value)
+    if math.isclose(view.value, memory.value, rel_tol=1e-6):
+        return memory
+    quiet = view.step + view.share(QUIET)
+    return replace(
+        memory, value=view.value, race=None, races=len(RACES), acted=view.step, quiet=quiet
+    )
 
 
-def _risen(
-    limits: Limits, memory: Memory, look: Look, losses: Sequence[Point]
-) -> tuple[Memory, Act | None]:
-    """Worse than it was: back to where it was best, with a lower value."""
-    width = max(LEAST, round(RISE * look.planned))
-    values = [loss for _, loss in losses]
-    steps = [step for step, _ in losses]
-    value = look.params[limits.parameter]
-    cut = value / FACTOR
-    if len(values) < 3 * width or cut < limits.low or memory.stage < 2:
+def _rescue(memory: Memory, view: _View) -> Decision:
+    """Back before the divergence, farther each time that it comes again."""
+    memory = replace(memory, ceiling=min(memory.ceiling or math.inf, view.value))
+    if memory.race is not None and memory.race.runners:
+        return _next(memory, memory.race.add(Runner(view.value, math.inf)), view)
+    kept = [c for c in view.look.checkpoints if c < view.step and view.step - c <= view.room]
+    cut = max(view.limits.low, view.lower)
+    finite = math.isfinite(view.look.points[-1][1])
+    if cut >= view.value or not (kept or finite):
         return memory, None
-    now = fmean(values[-width:])
-    room = math.floor((limits.waste - RESERVE) * look.planned) - look.wasted
-    kept = set(look.checkpoints)
-    sums = [0.0]
-    for v in values:
-        sums.append(sums[-1] + v)
+    far = max(FEWEST, view.share(0.02)) * 2**memory.rescues
+    back = max((c for c in kept if c <= view.step - far), default=min(kept, default=-1))
+    what = "far worse than where it began" if finite else "not finite"
+    way = f"back to step {back} with" if kept else "on with"
+    reason = f"the metric is {what} at step {view.step}: {way} {view.name(cut)}"
+    memory = replace(memory, value=cut, race=None, acted=max(back, 0), rescues=memory.rescues + 1)
+    return memory, view.back(back, cut, reason)
+
+
+def _start_race(memory: Memory, view: _View) -> Decision:
+    """The value in effect has run its window when this opens the race."""
+    kind, part = RACES[memory.races]
+    starts = [c for c in view.look.checkpoints if c <= view.step - view.share(part)]
+    starts = [c for c in starts if len(view.window(c, view.step)) >= FEWEST]
+    if not starts:
+        return memory, None
+    start = 0 if memory.races and 0 in starts else max(starts)
+    window = view.step - start
+    memory = replace(memory, races=memory.races + 1)
+    if start > view.share(EARLY):
+        kind, memory = "raise", replace(memory, races=len(RACES))
+    elif window > 2 * max(view.share(part), FEWEST):
+        return memory, None
+    before = view.losses[max(0, bisect_right(view.steps, start) - 1)]
+    race = Race(kind, start, window, before)
+    return _next(memory, race.add(runner(view.value, view.window(start, view.step))), view)
+
+
+def _follow(memory: Memory, race: Race, view: _View) -> Decision:
+    """A value is in a race: wait for its window to end, give it up at the half where it is far behind."""
+    passed = view.step - race.start
+    window = view.window(race.start, view.step)
+    if passed >= race.window and len(window) > 1:
+        return _next(memory, race.add(runner(view.value, window)), view)
+    half = race.window / 2
+    before = view.steps[-2] - race.start if len(view.steps) > 1 else 0
+    if (
+        race.kind in ("jump", "refine")
+        and before < half <= passed
+        and len(window) >= FEWEST
+        and race.hopeless(quarter(window))
+    ):
+        return _next(memory, race.add(Runner(view.value, math.inf)), view)
+    return memory, None
+
+
+def _next(memory: Memory, race: Race, view: _View) -> Decision:
+    """The next value of a race, or its end. Whatever is begun leaves room for the way back."""
+    high = min(view.limits.high, 0.999 * (memory.ceiling or math.inf))
+    value = race.following(view.limits.low, high)
+    if value is not None and (view.step - race.start) + race.window <= view.room:
+        best = race.best()
+        reason = (
+            f"a race from step {race.start}: {view.name(value)} for {race.window} steps,"
+            f" with {best.value:.3g} the metric came to {view.metric(best.level)}"
+        )
+        memory = replace(memory, race=race, value=value)
+        return memory, view.back(race.start, value, reason)
+    best = race.best()
+    memory = replace(memory, race=None, value=best.value)
+    if math.isclose(view.value, best.value, rel_tol=1e-6):
+        return memory, None
+    others = ", ".join(
+        f"{view.metric(r.level)} with {r.value:.3g}" for r in race.runners if r is not best
+    )
+    if race.kind == "try":
+        reason = (
+            f"{view.name(view.value)} did not help ({others}, {view.metric(best.level)} before)"
+        )
+        reason += f": taken back, to step {race.start}"
+    else:
+        reason = f"{view.name(best.value)} did best from step {race.start}"
+        reason += f": {view.metric(best.level)}, {others}"
+    return memory, view.back(race.start, best.value, reason)
+
+
+def _risen(memory: Memory, view: _View) -> Decision:
+    """Worse than it was since the last act: back to the best window since then, or at least lower from here on."""
+    width = view.share(RISE)
+    recent = view.window(view.step - width, view.step)
+    if view.lower < view.limits.low or len(recent) < FEWEST:
+        return memory, None
+    sums = [0.0, *accumulate(view.losses)]
     best, at = math.inf, -1
-    for place in range(width, len(values) - width):
-        if steps[place] in kept:
-            level = (sums[place + 1] - sums[place + 1 - width]) / width
+    for kept in view.look.checkpoints:
+        low, high = bisect_right(view.steps, kept - width), bisect_right(view.steps, kept)
+        if memory.acted + width <= kept < view.step - width and high - low >= FEWEST:
+            level = (sums[high] - sums[low]) / (high - low)
             if level < best:
-                best, at = level, place
+                best, at = level, kept
     if at < 0:
         return memory, None
-    window = values[at + 1 - width : at + 1]
-    noise = max(_noise(window), _noise(values[-width:])) * math.sqrt(width)
-    if now < best + max(RISEN * noise, GAIN * (values[0] - best)) or look.step - steps[at] > room:
+    now = fmean(recent)
+    noise = max(stdev(recent), stdev(view.window(at - width, at)))
+    if now <= best + max(noise, RISEN * (view.losses[0] - best), SAME * abs(best)):
         return memory, None
-    memory = replace(memory, value=cut)
-    reason = f"risen {best:.4g} -> {now:.4g}"
-    return memory, Act("rollback", {limits.parameter: cut}, reason, steps[at])
-
-
-RISEN = 1.0
-
-
-def _rescue(
-    limits: Limits, memory: Memory, look: Look, losses: Sequence[Point]
-) -> tuple[Memory, Act | None]:
-    value = look.params[limits.parameter]
-    ceiling = min(memory.ceiling, value)
-    memory = replace(memory, ceiling=ceiling)
-    if memory.race is not None and memory.race.tried:
-        return _next(limits, memory, _with(memory.race, Try(value, math.inf, 0.0)), look)
-    room = math.floor(limits.waste * look.planned) - look.wasted
-    reach = max(LEAST, round(0.02 * look.planned)) * 2 ** len(memory.rescued)
-    kept = [c for c in look.checkpoints if look.step - c <= room and c < look.step]
-    if not kept or value <= limits.low:
+    rose = f"the metric went from {view.metric(best)} to {view.metric(now)}"
+    if view.step - at <= view.room:
+        reason = f"{rose}: back to step {at} with {view.name(view.lower)}"
+        memory = replace(memory, value=view.lower, acted=at)
+        return memory, view.back(at, view.lower, reason)
+    if view.step - memory.acted < view.share(PAUSE):
         return memory, None
-    back = max([c for c in kept if c <= look.step - reach], default=min(kept))
-    cut = max(limits.low, value / FACTOR)
-    word = "not finite" if not math.isfinite(losses[-1][1]) else "far above where it began"
-    reason = f"{word} at step {look.step}: back to step {back} with {limits.parameter} {_text(cut)}"
-    memory = replace(memory, value=cut, race=None, rescued=(*memory.rescued, look.step))
-    return memory, Act("rollback", {limits.parameter: cut}, reason, back)
+    memory = replace(memory, value=view.lower, acted=view.step)
+    return memory, view.set(view.lower, f"{rose}: {view.name(view.lower)} from here on")
 
 
-def _open(
-    limits: Limits, memory: Memory, look: Look, losses: Sequence[Point]
-) -> tuple[Memory, Act | None]:
-    planned = look.planned
-    while memory.stage < len(STAGES):
-        stage = STAGES[memory.stage]
-        window = max(LEAST, round(stage.window * planned))
-        if look.step < stage.at * planned + (0 if stage.ahead else window):
-            return memory, None
-        if stage.ahead:
-            if look.step not in look.checkpoints:
-                return memory, None
-            race = Race(look.step, window)
-            return _ahead(limits, memory, race, look, losses)
-        starts = [c for c in look.checkpoints if stage.at * planned <= c <= look.step - window]
-        if starts:
-            start = min(starts)
-            race = Race(start, look.step - start)
-            if race.window > 2 * window:
-                memory = replace(memory, stage=memory.stage + 1)
-                continue
-            return _judge(limits, replace(memory, race=race), race, look, losses)
+def _still(memory: Memory, view: _View) -> Decision:
+    """No better than one window ago, after it has learned something: at the start a loss may stand still for long."""
+    width = view.share(STILL)
+    now = view.window(view.step - width, view.step)
+    before = view.window(view.step - 2 * width, view.step - width)
+    if view.step - memory.acted < view.share(PAUSE) or view.step > LATE[-1] * view.look.planned:
         return memory, None
-    return memory, None
-
-
-def _ahead(
-    limits: Limits, memory: Memory, race: Race, look: Look, losses: Sequence[Point]
-) -> tuple[Memory, Act | None]:
-    """The current value's level as it would be in the middle of the second half of the next window."""
-    start, width = race.start, race.window
-    value = look.params[limits.parameter]
-    lower = value / STAGES[memory.stage].factor
-    room = math.floor((limits.waste - RESERVE) * look.planned) - look.wasted
-    memory = replace(memory, stage=memory.stage + 1)
-    if lower < limits.low or width > room or start + width > look.planned:
+    if min(len(now), len(before)) < FEWEST or fmean(now) < fmean(before):
         return memory, None
-    last = [loss for step, loss in losses if step > start - width]
-    level, noise = fmean(last), _noise(last)
-    race = replace(race, pace=_pace(start - width, start, losses, level))
-    level -= PACE * race.pace * math.log((start + 0.75 * width) / (start - 0.5 * width))
-    race = _with(race, Try(value, level, noise))
-    memory = replace(memory, race=race, value=lower)
-    return memory, Act("set", {limits.parameter: lower}, f"a try of {_text(lower)} for {width}")
-
-
-def _noise(last: Sequence[float]) -> float:
-    pairs = list(zip(last, last[1:], strict=False))
-    return math.sqrt(sum((b - a) ** 2 for a, b in pairs) / 2 / max(1, len(pairs)) / len(last))
-
-
-def _pace(start: int, end: int, losses: Sequence[Point], level: float) -> float:
-    early = [x for x in losses if start / 3 <= x[0] <= start * 2 / 3]
-    if not early:
-        return 0.0
-    middle = fmean(math.log(max(1, step)) for step, _ in early)
-    fall = fmean(loss for _, loss in early) - level
-    return max(0.0, fall / (math.log(end) - middle))
-
-
-def _hopeless(
-    limits: Limits, memory: Memory, race: Race, look: Look, losses: Sequence[Point]
-) -> tuple[Memory, Act | None]:
-    if (
-        not race.tried
-        or race.tried[0].half == math.inf
-        or race.window < 6
-        or look.step != race.start + race.window // 2
-    ):
+    level = fmean(before)
+    if view.losses[0] - level <= max(10 * runner(view.value, now).error, SAME * abs(level)):
         return memory, None
-    best = winner(race, look.planned)
-    half = _half(race, losses)
-    if half > best.half + max(KILL * best.noise, tie(race, best)):
-        tried = Try(look.params[limits.parameter], math.inf, 0.0)
-        return _next(limits, memory, _with(race, tried), look)
-    return memory, None
+    return _try(memory, view, TRY, f"no progress for {2 * width} steps")
 
 
-def _half(race: Race, losses: Sequence[Point]) -> float:
-    window = [
-        loss
-        for step, loss in losses
-        if race.start + race.window // 4 < step <= race.start + race.window // 2
-    ]
-    return fmean(window) if window else math.inf
-
-
-def _judge(
-    limits: Limits, memory: Memory, race: Race, look: Look, losses: Sequence[Point]
-) -> tuple[Memory, Act | None]:
-    window = [loss for step, loss in losses if step > race.start]
-    last = window[len(window) // 2 :]
-    level = fmean(last)
-    tried = Try(look.params[limits.parameter], level, _noise(last), _half(race, losses))
-    if not race.tried and race.start:
-        race = replace(race, pace=_pace(race.start, look.step, losses, level))
-    return _next(limits, memory, _with(race, tried), look)
-
-
-def _with(race: Race, tried: Try) -> Race:
-    return replace(race, tried=(*race.tried, tried))
-
-
-def tie(race: Race, best: Try) -> float:
-    return SAME * abs(best.level)
-
-
-def behind(race: Race, planned: int, low: float, high: float) -> float:
-    """What ``low`` falls behind ``high`` until the end: loss = a - pace ln(sum of learning rates)."""
-    if not race.start:
-        return 0.0
-    left = planned - race.start
-    return race.pace * math.log((race.start + left) / (race.start + left * low / high))
-
-
-def winner(race: Race, planned: int) -> Try:
-    best = race.tried[0]
-    for other in race.tried[1:]:
-        margin = MARGIN * math.hypot(best.noise, other.noise)
-        if other.value > best.value:
-            if race.start:
-                margin -= behind(race, planned, best.value, other.value)
-            else:
-                margin = -tie(race, best)
-        else:
-            margin += PACE * behind(race, planned, other.value, best.value) + tie(race, best)
-        if other.level < best.level - margin:
-            best = other
-    return best
-
-
-def _next(limits: Limits, memory: Memory, race: Race, look: Look) -> tuple[Memory, Act | None]:
-    best = winner(race, look.planned)
-    if race.tried[0].half == math.inf and race.start:  # ahead
-        memory = replace(memory, race=None, value=best.value)
-        if best is not race.tried[0]:
-            return memory, None
-        reason = f"taken back: {race.tried[1].level:.4g} vs {best.level:.4g} pace {race.pace:.3g}"
-        return memory, Act("rollback", {limits.parameter: best.value}, reason, race.start)
-    stage = STAGES[memory.stage]
-    current = race.tried[0]
-    room = math.floor((limits.waste - RESERVE) * look.planned) - look.wasted
-    here = look.params[limits.parameter]
-    cost = look.step - race.start
-    if best is current:
-        ways = stage.ways
-    else:
-        ways = (1,) if best.value > current.value else (-1,)
-    tried = {t.value for t in race.tried}
-    candidates = [
-        c
-        for way in ways
-        for c in [best.value * stage.factor**way]
-        if not any(math.isclose(c, t, rel_tol=1e-6) for t in tried)
-        and limits.low <= c <= limits.high
-        and c < memory.ceiling * 0.999
-    ]
-    if candidates and cost + race.window <= room:
-        value = candidates[0]
-        reason = f"a try of {_text(value)} from step {race.start} for {race.window} steps"
-        memory = replace(memory, race=race, value=value)
-        return memory, Act("rollback", {limits.parameter: value}, reason, race.start)
-    memory = replace(memory, race=None, value=best.value, stage=memory.stage + 1)
-    if math.isclose(here, best.value, rel_tol=1e-6):
+def _late(memory: Memory, view: _View) -> Decision:
+    if memory.late >= len(LATE) or view.step < LATE[memory.late] * view.look.planned:
         return memory, None
-    reason = f"{_text(best.value)} did best from step {race.start}: " + ", ".join(
-        f"{_text(t.value)}:{t.level:.4g}~{t.noise:.2g}" for t in race.tried
-    )
-    return memory, Act("rollback", {limits.parameter: best.value}, reason, race.start)
+    decision, act = _try(memory, view, LATE_TRY, "near the end")
+    return (replace(decision, late=memory.late + 1) if act else decision), act
 
 
-def _text(value: float) -> str:
-    return f"{value:.3g}"
+def _try(memory: Memory, view: _View, part: float, why: str) -> Decision:
+    """A lower value from here on, to be compared with the window before: nothing is wasted if it helps."""
+    width = view.share(part)
+    last = view.window(view.step - width, view.step)
+    able = view.step in view.look.checkpoints and width <= view.room and len(last) >= FEWEST
+    if not able or view.lower < view.limits.low or view.step + width > view.look.planned:
+        return memory, None
+    now = replace(runner(view.value, last), level=fmean(last))
+    race = Race("try", view.step, width, now.level, (now,))
+    memory = replace(memory, race=race, value=view.lower, acted=view.step)
+    reason = f"{why}: {view.name(view.lower)} for {width} steps"
+    return memory, view.set(view.lower, reason)
