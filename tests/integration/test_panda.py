@@ -110,10 +110,8 @@ def test_going_back_restores_the_weights_to_the_bit(table: Table) -> None:
     assert child.params["learning_rate"] == 0.01
     wait_until(lambda: table.trial(0).state == "stopped", 30, "the other one has ended")
     assert "goes on as trial 1" in table.trial(0).error
-    kept = next(
-        (table.host.settings.folder / "checkpoints" / f"{table.study}-1" / "0").glob("*/state.json")
-    )
-    there = json.loads(kept.read_text())["weights"]
+    begun = table.host.settings.folder / "checkpoints" / f"{table.study}-1" / "0" / str(at)
+    there = json.loads((begun / "state.json").read_text())["weights"]
     assert _digest(weights) == _digest(there)
 
 
@@ -180,18 +178,19 @@ def test_a_model_is_spread_and_one_is_kept(table: Table) -> None:
     assert [table.trial(number).state for number in (1, 3)] == ["cancelled"] * 2
 
 
-def test_a_checkpoint_that_is_not_kept_is_refused_with_those_that_are(table: Table) -> None:
-    """Nothing has happened to the training then."""
-    table.until_step(12)
-    shown = table.curve().checkpoints
-    assert shown[:2] == [0, 5]
-    table.caviar.post(f"{table.path(0)}/rollback", {"to_step": 7})
-    wait_until(lambda: table.done()[0].state == "applied", 30, "the checkpoint is laid aside")
-    table.until_step(8, 1)
-    refused = table.caviar.post(f"{table.path(1)}/rollback", {"to_step": 2})
-    assert refused.status_code == 409
-    assert "there are 5" in refused.json()["detail"]
-    table.until_step(20, 1)
+def test_one_can_go_back_further_after_having_gone_back(table: Table) -> None:
+    """What the original kept up to there came along."""
+    table.until_step(32)
+    table.caviar.post(f"{table.path(0)}/rollback", {"to_step": 27})
+    wait_until(lambda: table.done()[0].child == 1, 30, "another takes its place")
+    table.until_step(30, 1)
+    assert table.curve(1).checkpoints[:6] == [0, 5, 10, 15, 20, 25]
+    table.caviar.post(f"{table.path(1)}/rollback", {"to_step": 12})
+    wait_until(lambda: table.done(1)[0].child == 2, 30, "another takes its place")
+    table.until_step(15, 2)
+    begun = table.trial(2).origin
+    assert begun is not None
+    assert begun.step == 10
 
 
 def _digest(weights: list[float]) -> str:

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -85,10 +85,33 @@ def save(
             text = f"The disk is full: the checkpoint of step {step} was not kept."
             raise NoRoom(text) from error
         raise
-    for number, _, old in list(saved(root, attempt))[keep:]:
-        if number > 0:  # what it began with is what it can always go back to
-            shutil.rmtree(old, ignore_errors=True)
+    kept = list(saved(root, attempt))
+    for place in surplus([at for _, at, _ in kept], keep):
+        shutil.rmtree(kept[place][2], ignore_errors=True)
     return Checkpoint(step, final, value)
+
+
+def surplus(steps: Sequence[int], keep: int) -> list[int]:
+    """Which places of ``steps``, the newest first, are to go, so that at most ``keep`` stay.
+
+    The newer half stays as it is. Of the older ones those go first whose neighbours are close for how far back they
+    are, so that one can go back far, in steps that grow with the distance; the oldest stays.
+    """
+    left = list(range(len(steps)))
+    dense = (keep + 1) // 2
+    gone = []
+    while len(left) > keep:
+        if keep <= 2:
+            gone.append(left.pop())
+            continue
+        inner = range(dense, len(left) - 1)
+
+        def closeness(at: int) -> float:
+            back = max(1, steps[left[0]] - steps[left[at]])
+            return abs(steps[left[at - 1]] - steps[left[at + 1]]) / back
+
+        gone.append(left.pop(min(inner, key=closeness)))
+    return gone
 
 
 def newest(root: Path, attempt: int) -> Checkpoint | None:

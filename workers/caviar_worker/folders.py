@@ -19,7 +19,7 @@
 <root>/runs/<trial>.json                   what of the trial is in MLflow already
 <root>/checkpoints/<trial>/<attempt>/<step>/
 <root>/copies/<trial>.json                 the newest checkpoint that was copied off the host
-<root>/forks/<key>/<attempt>/<step>/        a checkpoint that is laid aside for another trial to begin with
+<root>/forks/<key>/<step>/                  checkpoints that are laid aside for another trial to begin with
 <root>/over/<trial>.json                   the trial is over: its last checkpoint is to be kept, or copies removed
 <root>/bundles/<digest>/                   the code that studies brought along, as it was unpacked
 <root>/home                                the home of the user that trials run as, where they have one

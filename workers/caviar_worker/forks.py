@@ -1,9 +1,10 @@
 """Checkpoints that are laid aside for a trial that begins where another one was.
 
-<root>/forks/<key>/<attempt>/<step>/    linked there while the other trial runs, so that no newer one pushes it out
+<root>/forks/<key>/<step>/              linked there while the other trial runs, so that no newer one pushes it out
 <root>/checkpoints/<trial>/0/<step>/    the forked trial's own: attempt 0 is what it began with
 
-Both moves are renames of whole folders: after a kill it lies in one place or the other, and asking again is harmless.
+All that the other one kept up to that step comes along, so that a training that went back can go back further. Both
+moves are renames of whole folders: after a kill it lies in one place or the other, and asking again is harmless.
 """
 
 from __future__ import annotations
@@ -22,62 +23,60 @@ class NoCheckpoint(Exception):
 
 
 def lay_aside(folder: AttemptFolder, key: str, step: int | None) -> int:
-    """Keep the newest checkpoint at or before ``step`` (of all where it is None) under ``key``. Its step.
+    """Keep what there is at or before ``step`` (all of it where that is None) under ``key``. The newest step of it.
 
     Raises NoCheckpoint, and OSError where the disk is full.
     """
     home = forks_of(folder.root) / key
-    laid = _laid(home)
-    if laid is not None:
-        return laid[1]
+    if home.exists():
+        return _newest(home)
     found = list(checkpoints.saved(folder.checkpoints, folder.attempt))
+    draft = home.with_name(f".{key}")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
     for attempt, at, path in found:
-        if step is not None and at > step:
+        if (step is not None and at > step) or (draft / str(at)).exists():
             continue
-        if not checkpoints.verified(path, attempt, at):
-            continue
-        draft = home.with_name(f".{key}")
-        shutil.rmtree(draft, ignore_errors=True)
-        (draft / str(attempt)).mkdir(parents=True)
-        try:
-            checkpoints.link(path, draft / str(attempt) / str(at), attempt, at)
-        except (FileNotFoundError, checkpoints.NotPlain):
-            shutil.rmtree(draft, ignore_errors=True)
-            continue  # pushed out this moment
+        begun = any(draft.iterdir())  # those behind the newest are verified when they are loaded
+        if begun or checkpoints.verified(path, attempt, at):
+            begin_with(path, attempt, at, draft / str(at))
+    if any(draft.iterdir()):
         draft.rename(home)
-        return at
+        return _newest(home)
+    shutil.rmtree(draft)
     kept = ", ".join(str(at) for at in sorted({at for _, at, _ in found}))
     if not kept:
         raise NoCheckpoint("the training has saved no checkpoint yet: trial.save_checkpoint()")
     raise NoCheckpoint(f"no checkpoint at or before step {step} is kept: there are {kept}")
 
 
+def begin_with(source: Path, attempt: int, step: int, to: Path) -> bool:
+    """Link a checkpoint of attempt ``attempt`` to ``to``, as one that a trial begins with. False where it just went."""
+    try:
+        checkpoints.link(source, to, attempt, step)
+    except (FileNotFoundError, checkpoints.NotPlain):
+        shutil.rmtree(to, ignore_errors=True)
+        return False
+    manifest = json.loads((to / MANIFEST).read_bytes()) | {"attempt": 0}
+    (to / MANIFEST).unlink()  # it is linked too: the other's must stay as it is
+    (to / MANIFEST).write_text(json.dumps(manifest))
+    (to / MANIFEST).chmod(0o644)  # the trial may run as another user, who reads it
+    to.chmod(0o755)
+    return True
+
+
 def adopt(root: Path, trial: str, key: str) -> bool:
-    """Make what lies under ``key`` the checkpoint that ``trial`` begins with. False where it is gone."""
-    home = checkpoints_of(root, trial) / "0"
-    if _laid(home.parent) is not None:
+    """Make what lies under ``key`` the checkpoints that ``trial`` begins with. False where there is nothing."""
+    home = checkpoints_of(root, trial)
+    if any(home.glob("[0-9]*/[0-9]*")):
         return True
-    laid = _laid(forks_of(root) / key)
-    if laid is None:
+    laid = forks_of(root) / key
+    if not laid.exists():
         return False
-    attempt, step = laid
-    own = home / str(step)
-    source = forks_of(root) / key / str(attempt) / str(step)
-    if not checkpoints.verified(source, attempt, step):
-        return False
-    manifest = json.loads((source / MANIFEST).read_bytes()) | {"attempt": 0}
-    draft = own.with_name(f".draft-{step}")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.parent.mkdir(parents=True, exist_ok=True)
-    for folder in (draft.parent.parent, draft.parent):
-        folder.chmod(0o755)  # the trial may run as another user, who reads them
-    checkpoints.link(source, draft, attempt, step)
-    draft.chmod(0o755)
-    (draft / MANIFEST).unlink()  # it is linked too: the other's must stay as it is
-    (draft / MANIFEST).write_text(json.dumps(manifest))
-    (draft / MANIFEST).chmod(0o644)
-    draft.rename(own)
-    shutil.rmtree(forks_of(root) / key, ignore_errors=True)
+    home.mkdir(parents=True, exist_ok=True)
+    for folder in (home, laid):
+        folder.chmod(0o755)
+    laid.rename(home / "0")
     return True
 
 
@@ -90,8 +89,5 @@ def remove(root: Path, key: str) -> None:
     shutil.rmtree(forks_of(root) / key, ignore_errors=True)
 
 
-def _laid(home: Path) -> tuple[int, int] | None:
-    """(attempt, step) of what lies there."""
-    for path in home.glob("[0-9]*/[0-9]*"):
-        return int(path.parent.name), int(path.name)
-    return None
+def _newest(home: Path) -> int:
+    return max(int(path.name) for path in home.iterdir())

@@ -16,6 +16,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.tracking import MlflowClient
 
 from caviar_worker.checkpoints import MANIFEST, Checkpoint, numbers_of, read_manifest, verified
+from caviar_worker.forks import begin_with
 from caviar_worker.room import free, reserve
 
 
@@ -76,8 +77,8 @@ class Store:
         self._bring_files(draft, where, attempt, step)
         return there
 
-    def fetch_kept(self, home: Path) -> Checkpoint:
-        """Bring the one checkpoint that a run has kept, ``<place>/...``, to ``home/<attempt>/<step>``, verified.
+    def fetch_kept(self, home: Path) -> None:
+        """Bring the one checkpoint that a run has kept, ``<place>/...``, to ``home/<step>``, for a trial to begin with.
 
         Raises Unusable as ``fetch``.
         """
@@ -88,15 +89,13 @@ class Store:
             self._download(f"{self._place}/{MANIFEST}", draft)
             attempt, step = numbers_of(draft / self._place / MANIFEST)
             self._bring_files(draft, self._place, attempt, step)
-            final = home / str(attempt) / str(step)
-            final.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(final, ignore_errors=True)
-            (draft / self._place).rename(final)
+            shutil.rmtree(home, ignore_errors=True)
+            home.mkdir()
+            begin_with(draft / self._place, attempt, step, home / str(step))
         except (ValueError, FileNotFoundError) as error:
             raise Unusable(str(error)) from None
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-        return Checkpoint(step, final)
 
     def _bring_files(self, draft: Path, where: str, attempt: int, step: int) -> None:
         there = draft / where

@@ -1,7 +1,7 @@
 """The trainings of this host that can be changed: what the service asks of them, and what came of it.
 
-Two threads of the agent. ``Listener`` waits for what is asked and writes it down for the training; ``Teller`` tells what
-the training has answered, read, saved and reported. Neither is needed for a trial to be counted right.
+Two threads of the agent. ``Listener`` waits for what is asked and writes it down for the training; ``Teller`` tells
+what the training has answered, read, saved and reported. Neither is needed for a trial to be counted right.
 """
 
 from __future__ import annotations

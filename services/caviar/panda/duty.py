@@ -32,8 +32,10 @@ class _Case:
     """What she knows of one study between two looks."""
 
     memory: Memory
-    seen: tuple[str, int] = ("", -1)
-    """The trial, and how many of its points she has looked at."""
+    trial: str = ""
+    seen: int = 0
+    """How many of the points of that trial's line she has looked at."""
+    acted: bool = False
     ended: dict[str, int] = field(default_factory=dict)
     """Trials that are over, with the steps that they trained."""
 
@@ -150,25 +152,43 @@ class Duty:
         ward = self._changing.wards.find(row.id)
         if ward is None or ward.attempt != row.attempt or nursing.parameter not in ward.live:
             return
-        if case.seen == (row.id, len(ward.points)):
-            return
-        case.seen = row.id, len(ward.points)
-        look = Look(
-            points=self._line(row),
-            params=_numbers(ward.live),
-            checkpoints=ward.checkpoints,
-            planned=nursing.steps,
-            trained=self._trained(one.record, case, row, len(ward.points)),
-        )
+        line = self._line(row)
+        if case.trial != row.id:
+            case.trial, case.seen = row.id, max(0, len(line) - len(ward.points))
+        if case.acted:  # what was reported until the training read the new value says nothing of it
+            case.acted, at = False, self._applied(row.id)
+            case.seen = max(case.seen, sum(step <= at for step, _ in line))
         limits = Limits(
             nursing.low, nursing.high, nursing.parameter, one.study.metric.goal, nursing.waste
         )
-        after, act = decide(limits, case.memory, look)
-        if act is not None and not self._act(one, row, act):
-            return
+        trained = self._trained(one.record, case, row, len(ward.points))
+        after, act = case.memory, None
+        while case.seen < len(line) and act is None:
+            case.seen += 1
+            look = Look(
+                points=line[: case.seen],
+                params=_numbers(ward.live),
+                checkpoints=ward.checkpoints,
+                planned=nursing.steps,
+                trained=trained,
+            )
+            after, act = decide(limits, after, look)
+        if act is not None:
+            if not self._act(one, row, act):
+                return
+            case.acted = True
         if after != case.memory:
             case.memory = after
             self._store.interventions.set_nurse(study_id, memory=after.to_json())
+
+    def _applied(self, trial: str) -> int:
+        """The step after which the last value that was set took effect."""
+        steps = [
+            each.step if each.step is not None else -1
+            for each in self._store.interventions.of_trial(trial)
+            if each.kind == "set" and each.state == "applied"
+        ]
+        return max(steps, default=-1)
 
     def _act(self, one: Babysat, row: TrialRow, act: Act) -> bool:
         """Ask for it. False where that cannot be."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from caviar_worker import checkpoints, fetching
+from caviar_worker.checkpoints import surplus
 from caviar_worker.copies import Copies
 from caviar_worker.files import read_json
 from caviar_worker.folders import AttemptFolder, checkpoints_of, copies_of
@@ -209,3 +211,24 @@ def test_a_whole_checkpoint_is_linked(tmp_path: Path) -> None:
     checkpoints.link(path, tmp_path / "linked", 1, 2)
     assert checkpoints.verified(tmp_path / "linked", 1, 2)
     assert (tmp_path / "linked" / "deep" / "w").samefile(path / "deep" / "w")
+
+
+def test_the_older_ones_that_are_kept_lie_further_apart() -> None:
+    """So one can go back far: after a thousand checkpoints twenty are left, the first among them."""
+    kept: list[int] = []
+    for step in range(1000):
+        kept.insert(0, step)
+        gone = {kept[place] for place in surplus(kept, 20)}
+        kept = [each for each in kept if each not in gone]
+    assert len(kept) == 20
+    assert kept[:10] == list(range(999, 989, -1))
+    assert kept[-1] == 0
+    gaps = [newer - older for newer, older in pairwise(kept)]
+    assert max(gaps) < 500
+    assert sum(gap > 20 for gap in gaps) >= 4
+
+
+def test_of_two_the_newest_two_stay() -> None:
+    """As many as the study says, whatever came before."""
+    assert surplus([9, 8, 7, 6], 2) == [3, 2]
+    assert surplus([9], 2) == []
