@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from caviar.contract.panda import CurveView, InterventionView, ScheduleView
+from caviar.contract.panda import CurveView, InterventionView, NurseView, ScheduleView
 from caviar.contract.views import Submission, TrialView
 from tests.support import wait_until
 from tests.support.desk import Desk
@@ -191,6 +191,52 @@ def test_one_can_go_back_further_after_having_gone_back(table: Table) -> None:
     begun = table.trial(2).origin
     assert begun is not None
     assert begun.step == 10
+
+
+NURSED = (
+    STUDY.replace("learning_rate: 0.01,", "learning_rate: 0.0005,")
+    + """
+nurse: {parameter: learning_rate, steps: 300}
+"""
+)
+
+
+def test_the_nurse_finds_that_a_learning_rate_is_too_low(
+    short_path: Path, redis_server: RedisServer
+) -> None:
+    """She tries higher ones, from a checkpoint, and says why; switched off she acts no more."""
+    code = write_walk(short_path / "code")
+    with (
+        service(short_path, redis_server, lease_s=6.0) as caviar,
+        worker_host(short_path, redis_server, Desk(url=caviar.url), slots=1) as host,
+    ):
+        study = caviar.scheduler.submit(Submission(text=NURSED, folder=str(code))).id
+        host.start()
+
+        def seen() -> NurseView:
+            return NurseView.model_validate(caviar.get(f"/studies/{study}/nurse").json())
+
+        wait_until(lambda: len(seen().acts) >= 2, 60, "the nurse has acted")
+        acts = seen().acts
+        assert acts[0].by == "nurse"
+        assert acts[0].kind == "rollback"
+        assert acts[0].params == {"learning_rate": pytest.approx(0.005)}
+        assert "a race from step" in acts[0].why
+        off = NurseView.model_validate(caviar.post(f"/studies/{study}/nurse", {"on": False}).json())
+        assert not off.on
+
+        def asked() -> bool:
+            return any(act.state == "asked" for act in seen().acts)
+
+        wait_until(lambda: not asked(), 30, "what she had asked for is done")
+        count = len(seen().acts)
+        table = Table(caviar, host, code, study)
+        newest = max(act.child or 0 for act in seen().acts)
+        table.until_step((table.curve(newest).points or [(0, 0)])[-1][0] + 60, newest)
+        assert len(seen().acts) == count
+        said = seen()
+        assert said.trained > said.wasted > 0
+        assert "She acted" in said.report
 
 
 def _digest(weights: list[float]) -> str:
