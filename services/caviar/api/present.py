@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, astuple
 
@@ -106,7 +106,7 @@ class Presenter:
             best = _best(standing(self._store, record, study))
             known = {
                 "strategy": study.strategy,
-                "budget": study.budget.trials,
+                "budget": _shown_budget(study, counts),
                 "best": best and (best.confirmed.mean if best.confirmed else best.value),
                 "goal": study.metric.goal,
             }
@@ -177,7 +177,7 @@ class Presenter:
             goal=study.metric.goal,
             strategy=study.strategy,
             mode=study.mode,
-            budget=study.budget.trials,
+            budget=_shown_budget(study, counts),
             counts={str(state): count for state, count in counts.items()},
             best=_best(standing(self._store, record, study)),
             constraints=[str(constraint) for constraint in study.constraints],
@@ -274,6 +274,13 @@ class Presenter:
             output=row.output if with_output else "",
             run_id=row.run_id,
         )
+
+
+def _shown_budget(study: Study, counts: Mapping[TrialState, int]) -> int:
+    """Trials. Those that a babysat study may still fork say nothing of how far it is."""
+    if study.mode == "panda":
+        return max(study.planned_trials, sum(counts.values()))
+    return study.budget.trials
 
 
 def edited_of(record: StudyRecord) -> tuple[object, ...]:

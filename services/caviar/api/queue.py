@@ -53,7 +53,7 @@ def queue_routes(access: Access, store: Store, outlook: Outlook) -> APIRouter:
             for each in snapshot.studies
             if each.record.team == team and each.record.state not in ENDED
         ]
-        left = sum(max(0, each.study.budget.trials - each.created) for each in own)
+        left = sum(max(0, each.study.planned_trials - each.created) for each in own)
         quota = now.quota
         return [
             QuotaUse(name="slots", used=now.running, limit=quota.slots),

@@ -90,3 +90,5 @@ class Quote(Projection):
     """``slot_hours`` of the team's of this month, in [0, ...); None where they are not limited."""
     notes: tuple[str, ...] = ()
     """What would hold it back: a quota, no worker of its class."""
+    advice: str = ""
+    """Whether many models or one that is babysat fit what there is; empty where the study does as advised."""

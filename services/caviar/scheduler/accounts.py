@@ -139,7 +139,7 @@ class Accounts:
     def refuse_study(self, team: str, desks: Iterable[Desk], trials: int) -> None:
         """``desks``: of the studies that have not ended. Raises NotAllowed where one more is beyond the quota."""
         own = [desk for desk in desks if desk.record.team == team]
-        left = sum(max(0, desk.study.budget.trials - desk.next_number) for desk in own)
+        left = sum(max(0, desk.study.planned_trials - desk.next_number) for desk in own)
         refuse_study(team, self.quota(team), len(own), left, trials)
 
 

@@ -224,7 +224,7 @@ class Desk:
         ended = len(self.results) + len(again)
         if not ended or not slots:
             return None
-        missing = self.study.budget.trials - ended
+        missing = max(0, self.study.planned_trials - ended)
         return math.ceil(missing / slots) * (self.spent_s + sum(again)) / ended
 
     def _stop(self, row: TrialRow) -> StopRule | None:

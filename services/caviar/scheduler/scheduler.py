@@ -58,7 +58,6 @@ from caviar.scheduler.starting import start_of
 from caviar.scheduler.tickets import SendTicket, Tickets
 from caviar.search import Round, first_round
 from caviar.studies.life import ENDED
-from caviar.studies.nursing import STRETCHES
 from caviar.studies.spec import load_study, refuse_missing
 from caviar.teams import DEFAULT_TEAM, Pass
 
@@ -188,7 +187,7 @@ class Scheduler:
                     if unfinished.state == "paused":
                         self.resume(unfinished.id)
                     return Submitted(id=unfinished.id, resumed=True, warnings=warnings)
-            self._refuse_study(team, study.budget.trials)
+            self._refuse_study(team, study.planned_trials)
             if (held_back := self._accounts.held_back(team)) is not None:
                 warnings.append(f"It waits: {held_back}.")
             record = self._store.add_study(
@@ -329,9 +328,9 @@ class Scheduler:
         Raises NotAllowed where one more is beyond the team's quota.
         """
         team = team or origin.team
-        budget = load_study(origin.source, origin.filename).budget
+        trials = load_study(origin.source, origin.filename).planned_trials
         with self._lock:
-            self._refuse_study(team, budget.trials)
+            self._refuse_study(team, trials)
             record, study = ledger.branch(self._store, origin, number, name, user, team)
             self._desks.open(record, study)
             self._wake.notify_all()
@@ -351,7 +350,7 @@ class Scheduler:
         """
         team = team or origin.team
         with self._lock:
-            self._refuse_study(team, STRETCHES)
+            self._refuse_study(team, 1)
             record, study, kept = going_on.go_on(self._store, origin, row, name, user, team)
             self._desks.open(record, study)
             self._wake.notify_all()

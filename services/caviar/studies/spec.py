@@ -139,11 +139,14 @@ class Study:
         return Settings(self.metric.goal, self.strategy, self.seed, self.search_trials)
 
     @property
+    def planned_trials(self) -> int:
+        """What it starts by itself: its budget, or of a babysat study the one training. Forks come on top."""
+        return 1 if self.mode == "panda" else self.budget.trials
+
+    @property
     def search_trials(self) -> int:
         """What is left of the budget for the search: the rest is for the leaders' new seeds, or for forks."""
-        if self.mode == "panda":
-            return 1
-        return self.budget.trials - reserved(self.budget.trials, self.confirm)
+        return self.planned_trials - reserved(self.budget.trials, self.confirm)
 
 
 @lru_cache(maxsize=1024)

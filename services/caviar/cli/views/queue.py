@@ -131,7 +131,10 @@ def quote_view(quote: Quote) -> RenderableType:
         line("learned from", f"{count(quote.learned_from, 'trial')}{source}")
     for column in table.columns:
         column.no_wrap = False
-    return stacked(table, *(Text(f"! {clean(note)}", style="yellow") for note in quote.notes))
+    told = [Text(f"! {clean(note)}", style="yellow") for note in quote.notes]
+    if quote.advice:
+        told.append(Text(clean(quote.advice)))
+    return stacked(table, *told)
 
 
 QUOTA_WORDS = {

@@ -44,9 +44,9 @@ class Earlier:
 def to_start(study: Study) -> int:
     """Trials that a study would start: its budget, or less where a grid has fewer points."""
     if study.strategy != "grid":
-        return study.budget.trials
+        return study.planned_trials
     points = grid_lattice(study.space, study.search_settings.budget).size
-    return min(study.search_trials, points) + study.budget.trials - study.search_trials
+    return min(study.search_trials, points) + study.planned_trials - study.search_trials
 
 
 def case_of(
@@ -67,7 +67,7 @@ def case_of(
         kept = _pasts(study, other, 1 + max((each.source for each in past), default=0))
         past += kept
     confirmed = sum(row.kind == "confirm" for row in rows) + sum(r.confirms for r in running)
-    again = min(left, max(0, study.budget.trials - study.search_trials - confirmed))
+    again = min(left, max(0, study.planned_trials - study.search_trials - confirmed))
     if last is None:
         first, last = _whole_of(earlier)
     return Case(

@@ -18,6 +18,7 @@ from caviar.scheduler.outlook.prospects import Prospect, prospects
 from caviar.scheduler.outlook.snapshot import Snapshot, StudyNow
 from caviar.scheduler.quotas import refuse_study
 from caviar.search import Round, first_round
+from caviar.studies.advice import which
 from caviar.studies.life import ENDED, LEARNT_FROM
 from caviar.studies.spec import Study, load_study
 
@@ -250,7 +251,15 @@ def _quote(known: Projection, trials: int, here: Prospect, snapshot: Snapshot, n
         ends_s=here.ends_s,
         quota_share=hours / limit if hours is not None and limit else None,
         notes=tuple(notes),
+        advice=_advice(here.now.study, known, trials, snapshot),
     )
+
+
+def _advice(study: Study, known: Projection, trials: int, snapshot: Snapshot) -> str:
+    slots = snapshot.at(study.resources.resource_class).slots
+    each = known.slot_hours / trials if known.slot_hours is not None and trials else None
+    mode, why = which(slots, trials, each, study.budget.hours)
+    return why if mode != study.mode and study.mode == "caviar" else ""
 
 
 def _refusal(study: Study, team: str, snapshot: Snapshot) -> str:
@@ -260,10 +269,10 @@ def _refusal(study: Study, team: str, snapshot: Snapshot) -> str:
         for each in snapshot.studies
         if each.record.team == team and each.record.state not in ENDED
     ]
-    left = sum(max(0, each.study.budget.trials - each.created) for each in own)
+    left = sum(max(0, each.study.planned_trials - each.created) for each in own)
     try:
         quota = snapshot.teams[team].quota
-        refuse_study(team, quota, len(own), left, study.budget.trials)
+        refuse_study(team, quota, len(own), left, study.planned_trials)
     except NotAllowed as error:
         return f"It would be refused: {error}"
     return ""

@@ -135,7 +135,7 @@ def study_now(desk: Desk, fleet: Fleet, now: float, unclaimed: bool = False) -> 
     back = len(desk.by_state["queued"])
     dispatched = len(desk.by_state["dispatched"])
     searches = desk.may_create()
-    reserved = desk.study.budget.trials - desk.study.search_trials
+    reserved = desk.study.planned_trials - desk.study.search_trials
     new = to_start(desk.study) - desk.next_number if searches else reserved - len(desk.again)
     new = max(0, new)
     settled = all(row.kind == "confirm" for row in desk.open.values())
