@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import httpx2
 import pytest
 from mlflow.tracking import MlflowClient
 
+from caviar.adapters.sql import Store, open_engine
+from caviar.bootstrap import rebuild_store
 from caviar.contract import names
 from caviar.contract.messages import Origin
 from caviar.contract.panda import CurveView
@@ -64,6 +67,22 @@ def until_step(team: Team, study: str, step: int, number: int = 0) -> None:
     )
 
 
+def books(url: str, study: str) -> list[Any]:
+    """What the store says of the trainings and of what was done to them, but for times that MLflow does not have."""
+    engine = open_engine(url)
+    store = Store(engine)
+    trials = [
+        (row.number, row.kind, row.params, row.seed, row.origin, row.touched)
+        for row in store.trials(study)
+    ]
+    done = [
+        replace(row, asked=0.0, answered=0.0, wanted_step=None, effect=None)
+        for row in store.interventions.of_study(study)
+    ]
+    engine.dispose()
+    return [trials, sorted(done, key=lambda row: (row.trial, row.number))]
+
+
 def test_mlflow_shows_what_was_done_and_what_was_abandoned(team: Team, short_path: Path) -> None:
     """The value by step beside the loss, a tag for each change, and the stretch that was taken back, marked."""
     code = write_walk(short_path / "code")
@@ -101,6 +120,9 @@ def test_mlflow_shows_what_was_done_and_what_was_abandoned(team: Team, short_pat
     assert (origin.number, origin.in_place, origin.why) == (0, True, "it hurt")
     assert runs[0].data.tags[names.TAG_ABANDONED] == f"after step {origin.step}"
     assert [run.info.status for run in runs] == ["KILLED", "FINISHED"]
+    rebuilt = f"sqlite:///{short_path / 'again.db'}"
+    rebuild_store(rebuilt, team.mlflow_url, missing=False, tell=lambda _line: None)
+    assert books(rebuilt, study) == books(f"sqlite:///{team.database}", study)
     history = client.get_metric_history(runs[1].info.run_id, "loss")
     assert min(each.step for each in history) == origin.step + 1  # type: ignore[operator]
 

@@ -6,7 +6,6 @@ A short trial that ended costs three calls: create the run, log everything, end 
 from __future__ import annotations
 
 import getpass
-import json
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from caviar import __version__
 from caviar.contract import names
+from caviar.contract.ending import TrialChange
 from caviar.contract.messages import Assignment, ShipTarget
 from caviar_worker import ship_state, spool
 from caviar_worker.files import read_json, read_tail
@@ -122,13 +122,15 @@ def _changes(folder: AttemptFolder) -> list[tuple[str, str]]:
     for order in (read_json(folder.orders) or {}).get("orders", []):
         about = done.get(order["number"])
         if about is not None and "refused" not in about:
-            told = {
-                "after_step": about["step"],
-                order["parameter"]: [about["before"], order["value"]],
-                "by": order.get("by", ""),
-                "why": order.get("why", ""),
-            }
-            found.append((f"{names.TAG_CHANGE}{order['number']}", json.dumps(told)))
+            told = TrialChange.to_tag(
+                order["parameter"],
+                about["before"],
+                order["value"],
+                about["step"],
+                order.get("by", ""),
+                order.get("why", ""),
+            )
+            found.append((f"{names.TAG_CHANGE}{order['number']}", told))
     return found
 
 

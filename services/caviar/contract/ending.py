@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from caviar.contract.messages import Curve, Number
+from caviar.contract.messages import Curve, Number, ParameterValue, Step
 
 MOST_TEXT = 7_500
 """Characters of a tag; MLflow takes 8,000."""
@@ -21,6 +22,36 @@ class Entry(BaseModel):
     # What a search keeps for itself may be infinite, or no number.
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
     v: Literal[1] = 1
+
+
+class TrialChange(BaseModel):
+    """A value that was set while a trial trained; the parameter's own name is the key of before and after."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    after_step: Step | None
+    by: str = Field(default="", max_length=255)
+    why: str = Field(default="", max_length=500)
+
+    @classmethod
+    def to_tag(
+        cls,
+        parameter: str,
+        before: ParameterValue | None,
+        value: ParameterValue,
+        step: int | None,
+        by: str,
+        why: str,
+    ) -> str:
+        told = {"after_step": step, parameter: [before, value], "by": by, "why": why}
+        return json.dumps(told)
+
+    def change(self) -> tuple[str, tuple[ParameterValue | None, ParameterValue]]:
+        """The parameter, and its values before and after. Raises ValueError where that is not what stands there."""
+        match list((self.model_extra or {}).items()):
+            case [(str(name), [before, (bool() | int() | float() | str()) as value])]:
+                if before is None or isinstance(before, (bool, int, float, str)):
+                    return name, (before, value)
+        raise ValueError("no change of one parameter")
 
 
 class TrialEnd(Entry):

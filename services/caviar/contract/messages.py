@@ -173,6 +173,7 @@ class Origin(BaseModel):
     """The MLflow run that has kept the checkpoint: that of a trial which had ended."""
     keep: Literal["ask", "better"] = "ask"
     """What becomes of the two once they are compared."""
+    kind: Literal["rollback", "fork"] = "fork"
     by: Annotated[str, Field(max_length=255)] = ""
     why: Annotated[str, Field(max_length=500)] = ""
     """Who forked it, and why."""

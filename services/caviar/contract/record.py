@@ -16,7 +16,7 @@ from pydantic import Field
 
 from caviar.contract.access import TeamName
 from caviar.contract.ending import Entry, Whole
-from caviar.contract.messages import Digest, Identifier, Number, ParameterValue
+from caviar.contract.messages import Digest, Identifier, Number, Origin, ParameterValue
 from caviar.contract.queue import Place, Priority
 from caviar.contract.views import Importance, Note, StudyState, TrialKind
 
@@ -48,6 +48,7 @@ class TrialWithoutRun(Entry):
     params: dict[str, ParameterValue]
     seed: Whole
     repeats: Whole | None = None
+    origin: Origin | None = None
     created: Seconds
     ended: Seconds | None = None
 

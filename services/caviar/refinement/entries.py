@@ -8,6 +8,7 @@ from caviar.adapters.mlflow import Record
 from caviar.adapters.sql import RoundRow, Store, StudyRecord, TrialRow
 from caviar.contract import names
 from caviar.contract.ending import TrialEnd
+from caviar.contract.messages import Origin
 from caviar.contract.record import RECORD, Prior, RoundEntry, StudyEntry, TrialWithoutRun
 from caviar.contract.views import Importance, Note, TrialState
 from caviar.studies.life import ENDED, OPEN
@@ -88,7 +89,7 @@ def _without_run(store: Store, record: StudyRecord) -> list[TrialWithoutRun]:
     if record.state in ENDED:
         rows = [row for row in store.trials(record.id, ("cancelled",)) if row.run_id is None]
     else:
-        points = [row for row in store.trials(record.id, OPEN) if row.kind == "added"]
+        points = [row for row in store.trials(record.id, OPEN) if row.kind in ("added", "fork")]
         rows = [row for row in points if row.run_id is None]
     return [
         TrialWithoutRun(
@@ -101,6 +102,7 @@ def _without_run(store: Store, record: StudyRecord) -> list[TrialWithoutRun]:
             params=row.params,
             seed=row.seed,
             repeats=row.repeats,
+            origin=None if row.origin is None else Origin.model_validate(row.origin),
             created=row.created,
             ended=row.ended,
         )

@@ -263,6 +263,7 @@ class Changing:
             in_place=asked.in_place,
             steps=asked.steps,
             keep=asked.keep,
+            kind="rollback" if asked.kind == "rollback" else "fork",
             by=asked.by[:255],
             why=asked.why[:500],
         )

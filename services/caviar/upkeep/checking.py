@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from caviar.adapters.mlflow_books import Seen
-from caviar.adapters.sql import TrialRow
+from caviar.adapters.sql import InterventionRow, TrialRow
 from caviar.contract import names
-from caviar.contract.ending import TrialEnd
-from caviar.contract.messages import Identifier
+from caviar.contract.ending import TrialChange, TrialEnd
+from caviar.contract.messages import Identifier, Origin
+from caviar.contract.panda import Kind
 from caviar.contract.record import RoundEntry, StudyEntry
 from caviar.contract.views import TrialKind, TrialState
 from caviar.errors import CaviarError, InputError
@@ -121,6 +123,9 @@ def read_trial(run: Seen, entry: StudyEntry, study: Study) -> TrialRow:
     if names.TAG_REPEATS in run.tags:
         repeats = _whole(run.tags, names.TAG_REPEATS, study.budget.trials - 1)
     kind: TrialKind = "search" if names.TAG_ADDED not in run.tags else "added"
+    origin = _origin(run)
+    if origin is not None and origin.fork is not None:
+        kind = "fork"
     state, end = _ending(run)
     started = run.start_ms / 1000
     return TrialRow(
@@ -153,7 +158,84 @@ def read_trial(run: Seen, entry: StudyEntry, study: Study) -> TrialRow:
         repeats=repeats,
         violation=violation(study.constraints, end.metrics),
         curve=list(end.curve),
+        origin=None if origin is None else origin.model_dump(mode="json"),
+        touched=any(key.startswith(names.TAG_CHANGE) for key in run.tags),
     )
+
+
+def read_changes(run: Seen, row: TrialRow) -> list[InterventionRow]:
+    """What was set while the trial trained, from its run's tags. Raises Damaged."""
+    found = []
+    for key, text in run.tags.items():
+        if not key.startswith(names.TAG_CHANGE):
+            continue
+        try:
+            told = TrialChange.model_validate_json(text)
+            number = _whole({key: key.removeprefix(names.TAG_CHANGE)}, key, MOST_ATTEMPT)
+            parameter, (before, value) = told.change()
+        except (ValidationError, ValueError):
+            raise Damaged(f"its tag {key} is no change of a value") from None
+        asked = _asked(row, number, "set", told.by, told.why)
+        found.append(
+            replace(asked, parameter=parameter, before=before, value=value, step=told.after_step)
+        )
+    return found
+
+
+def read_fork(child: TrialRow, parent: TrialRow) -> InterventionRow | None:
+    """What was asked of ``parent`` for ``child`` to begin there."""
+    origin = Origin.model_validate(child.origin)
+    trial, _, number = (origin.fork or "").rpartition("-f")
+    if trial != parent.id or not number.isdecimal():
+        return None
+    asked = _asked(parent, int(number), origin.kind, origin.by, origin.why)
+    return replace(
+        asked,
+        step=origin.step,
+        steps=origin.steps,
+        in_place=origin.in_place,
+        keep=origin.keep,
+        child=child.number,
+    )
+
+
+def _asked(row: TrialRow, number: int, kind: Kind, by: str, why: str) -> InterventionRow:
+    """MLflow does not have when it was asked: the trial's start stands for it."""
+    at = row.started or row.created
+    return InterventionRow(
+        trial_id=row.id,
+        number=number,
+        study_id=row.study_id,
+        trial=row.number,
+        kind=kind,
+        state="applied",
+        parameter=None,
+        before=None,
+        value=None,
+        params={},
+        step=None,
+        wanted_step=None,
+        steps=None,
+        in_place=False,
+        keep="ask",
+        by=by,
+        why=why,
+        asked=at,
+        answered=at,
+        reason="",
+        child=None,
+        effect=None,
+    )
+
+
+def _origin(run: Seen) -> Origin | None:
+    text = run.tags.get(names.TAG_ORIGIN)
+    if text is None:
+        return None
+    try:
+        return Origin.model_validate_json(text)
+    except ValidationError as error:
+        raise Damaged(f"where it begins cannot be read: {_first(error)}") from None
 
 
 def _ending(run: Seen) -> tuple[TrialState, TrialEnd]:

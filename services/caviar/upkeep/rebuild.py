@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Engine
 
 from caviar.adapters.mlflow_books import Books, Missing, Seen
-from caviar.adapters.sql import PriorRow, StudyRecord, TrialRow
+from caviar.adapters.sql import InterventionRow, PriorRow, StudyRecord, TrialRow
 from caviar.adapters.sql.restoring import Restoring, restoring
 from caviar.contract import names
 from caviar.contract.record import RECORD, ROUND, RoundEntry, StudyEntry
@@ -28,7 +28,14 @@ from caviar.contract.upkeep import PassedOver, Rebuilt, RebuiltStudy
 from caviar.errors import NotAllowed
 from caviar.studies.life import ENDED, FINAL, LEARNT_FROM
 from caviar.studies.spec import Study
-from caviar.upkeep.checking import Damaged, read_round, read_study, read_trial
+from caviar.upkeep.checking import (
+    Damaged,
+    read_changes,
+    read_fork,
+    read_round,
+    read_study,
+    read_trial,
+)
 
 Tell = Callable[[str], None]
 """Gets a line of progress."""
@@ -81,6 +88,8 @@ class _Back:
     study: Study
     tell: Tell
     passed: list[PassedOver] = field(default_factory=list)
+    done: dict[tuple[str, int], InterventionRow] = field(default_factory=dict)
+    """What was done to trainings while they ran, by trial and number."""
 
     def write(self, writer: Restoring) -> RebuiltStudy:
         ledger, runs = self._rounds()
@@ -102,7 +111,7 @@ class _Back:
             for number, prior in enumerate(self.entry.priors)
         ]
         record = self._record(rebuilt)
-        writer.write(record, ledger, runs, rows, known, lost)
+        writer.write(record, ledger, runs, rows, known, lost, list(self.done.values()))
         counts: dict[str, int] = {}
         for row in rows:
             counts[row.state] = counts.get(row.state, 0) + 1
@@ -203,7 +212,23 @@ class _Back:
                     found[number][1], f"it repeats trial {row.repeats}, which is not there"
                 )
                 del rows[number]
+        self._interventions({number: (row, found[number][1]) for number, row in rows.items()})
         return rows
+
+    def _interventions(self, trials: dict[int, tuple[TrialRow, Seen]]) -> None:
+        for row, run in trials.values():
+            try:
+                changes = read_changes(run, row)
+            except Damaged as error:
+                self._pass_over(run, str(error))
+                continue
+            self.done |= {(each.trial_id, each.number): each for each in changes}
+        for row, _ in trials.values():
+            if row.kind == "fork" and row.origin is not None:
+                parent = trials.get(row.origin.get("number", -1))
+                asked = None if parent is None else read_fork(row, parent[0])
+                if asked is not None:
+                    self.done[asked.trial_id, asked.number] = asked
 
     def _pass_over(self, run: Seen, reason: str) -> None:
         self.passed.append(PassedOver(run_id=run.run_id, what=run.name, reason=reason))
@@ -261,6 +286,7 @@ class _Back:
                     shipped=False,
                     kind=trial.kind,
                     repeats=trial.repeats,
+                    origin=None if trial.origin is None else trial.origin.model_dump(mode="json"),
                 )
             )
         return rows

@@ -9,8 +9,16 @@ from typing import Any
 from sqlalchemy import Connection, Engine, and_, func, insert, not_, or_, select, update
 
 from caviar.adapters.sql.moves import NEXT
-from caviar.adapters.sql.rows import PriorRow, StudyRecord, TrialRow
-from caviar.adapters.sql.tables import attempts, priors, rounds, studies, teams, trials
+from caviar.adapters.sql.rows import InterventionRow, PriorRow, StudyRecord, TrialRow
+from caviar.adapters.sql.tables import (
+    attempts,
+    interventions,
+    priors,
+    rounds,
+    studies,
+    teams,
+    trials,
+)
 from caviar.contract.names import ATTEMPTS
 from caviar.contract.record import RoundEntry
 from caviar.studies.life import ENDED, LEARNT_FROM, OPEN
@@ -37,8 +45,9 @@ class Restoring:
         rows: Sequence[TrialRow],
         known: Sequence[PriorRow],
         lost: Sequence[TrialRow],
+        done: Sequence[InterventionRow],
     ) -> None:
-        """A study with its rounds (``runs``: index -> run), trials and results from elsewhere.
+        """A study with its rounds (``runs``: index -> run), trials, results from elsewhere and what was ``done`` to them.
 
         ``lost`` are those of its trials whose last attempt nobody holds any more.
         """
@@ -60,6 +69,7 @@ class Restoring:
         )
         self._insert(trials, (_values(row) | {"changed": row.number + 1} for row in rows))
         self._insert(priors, map(_values, known))
+        self._insert(interventions, map(_values, done))
         self._insert(
             attempts,
             (
@@ -143,7 +153,7 @@ def came_back(connection: Connection, now: float) -> tuple[int, int]:
     return known.rowcount, back.rowcount
 
 
-def _values(row: StudyRecord | TrialRow | PriorRow) -> dict[str, Any]:
+def _values(row: StudyRecord | TrialRow | PriorRow | InterventionRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in type(row).__slots__}
 
 
