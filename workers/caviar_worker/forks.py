@@ -85,9 +85,5 @@ def laid_aside(root: Path) -> list[str]:
     return sorted(path.name for path in forks_of(root).glob("[a-z0-9]*"))
 
 
-def remove(root: Path, key: str) -> None:
-    shutil.rmtree(forks_of(root) / key, ignore_errors=True)
-
-
 def _newest(home: Path) -> int:
     return max(int(path.name) for path in home.iterdir())

@@ -9,16 +9,19 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from caviar.contract.panda import forked_from
 from caviar_worker import ship_state
 from caviar_worker.files import write_json
 from caviar_worker.folders import (
     attempts,
     checkpoints_of,
     copies_of,
+    forks_of,
     over_of,
     state_of,
     trials_kept,
 )
+from caviar_worker.forks import laid_aside
 
 MOST = 100
 """Trials asked about at once; the others' turn comes when these are gone."""
@@ -29,12 +32,16 @@ def leftovers(root: Path) -> tuple[str, ...]:
     here = {folder.trial for folder in attempts(root)}
     copied = (path.stem for path in (root / "copies").glob("[a-z0-9]*.json"))
     kept = {*trials_kept(root), *copied} - here
-    return tuple(sorted(t for t in kept if not over_of(root, t).exists()))[:MOST]
+    waiting = sorted(t for t in kept if not over_of(root, t).exists())
+    return (*laid_aside(root), *waiting)[:MOST]
 
 
 def remove(root: Path, trials: Iterable[str]) -> None:
     """Remove what is left of trials that are over; copies off the host are removed by their own process."""
     for trial in set(trials) & set(leftovers(root)):
+        if forked_from(trial) is not None:
+            shutil.rmtree(forks_of(root) / trial, ignore_errors=True)
+            continue
         if copies_of(root, trial).exists():
             run_id = ship_state.load(state_of(root, trial)).run_id
             over_of(root, trial).parent.mkdir(exist_ok=True, mode=0o700)

@@ -101,7 +101,7 @@ class Live:
         if name not in self._values:
             known = ", ".join(sorted(self._values))
             raise KeyError(f"{name!r} is no parameter of this trial. It has {known}.")
-        if self._reports == 0:
+        if not self._read:  # no step has begun yet
             self._take_over()
         first = name not in self._read
         self._gaps[name] = max(

@@ -107,6 +107,12 @@ def fork_key(trial: str, number: int) -> str:
     return f"{trial}-f{number}"
 
 
+def forked_from(key: str) -> str | None:
+    """The trial of which something lies under ``key``; None where it is no such key."""
+    trial, _, number = key.rpartition("-f")
+    return trial if trial and number.isdecimal() else None
+
+
 def values_after(
     start: Mapping[str, ParameterValue], changes: Iterable[Change], step: int | None
 ) -> dict[str, ParameterValue]:

@@ -25,9 +25,13 @@ class CaviarCallback(Callback):
     A checkpoint holds the weights and the state of the optimizer, as Keras writes them: no pickle.
     """
 
-    def __init__(self, trial: Trial, *, every: int = 1) -> None:
-        """``every``: epochs between checkpoints."""
+    def __init__(
+        self, trial: Trial, *, every: int = 1, live: Mapping[str, str] | None = None
+    ) -> None:
+        """``every``: epochs between checkpoints. ``live``: attributes of the optimizer and the parameters that they
+        follow as it trains, ``{"learning_rate": "learning_rate"}``."""
         super().__init__()
+        self._live = dict(live or {})
         self._course = Course(trial, every)
         self._begun = False
 
@@ -59,6 +63,8 @@ class CaviarCallback(Callback):
                 "call fit(..., initial_epoch=caviar.initial_epoch)."
             )
         self._begun = True
+        for attribute, parameter in self._live.items():
+            setattr(self.model.optimizer, attribute, self._course.trial.live(parameter))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         if self._course.report(epoch, logs or {}):

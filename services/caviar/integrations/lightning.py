@@ -7,6 +7,7 @@ trainer.fit(model, data, ckpt_path=caviar.ckpt_path, weights_only=True)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from caviar.integrations.course import Course
+from caviar.integrations.torch import follow
 
 if TYPE_CHECKING:
     from caviar_worker import Trial
@@ -27,9 +29,13 @@ class CaviarCallback(Checkpoint):
     A ``Checkpoint``, so that Lightning calls it after all others, and makes none of its own in the working directory.
     """
 
-    def __init__(self, trial: Trial, *, every: int = 1) -> None:
-        """``every``: epochs between checkpoints."""
+    def __init__(
+        self, trial: Trial, *, every: int = 1, live: Mapping[str, str] | None = None
+    ) -> None:
+        """``every``: epochs between checkpoints. ``live``: options of all optimizers and the parameters that they
+        follow as it trains, ``{"lr": "learning_rate"}``."""
         super().__init__()
+        self._live = dict(live or {})
         self._course = Course(trial, every)
         self._validated = False
 
@@ -54,6 +60,10 @@ class CaviarCallback(Checkpoint):
                 "There is a checkpoint, and fit() begins anew: call "
                 "fit(..., ckpt_path=caviar.ckpt_path, weights_only=True)."
             )
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        for optimizer in trainer.optimizers:
+            follow(self._course.trial, optimizer, **self._live)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._validated = not trainer.sanity_checking

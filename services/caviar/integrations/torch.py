@@ -1,6 +1,7 @@
 """A plain PyTorch loop that goes on where it was, on whichever device it runs.
 
 for epoch in epochs(trial, 40, model=model, optimizer=optimizer):
+    follow(trial, optimizer, lr="learning_rate")  # where it may be changed as it trains
     ...
     trial.report(epoch, val_accuracy=accuracy)
 """
@@ -50,6 +51,20 @@ def epochs(trial: Trial, number: int, *, every: int = 1, **parts: Any) -> Iterat
             course.save(epoch, lambda folder: _save(folder / _FILE, parts))
         if stop:
             return
+
+
+def follow(trial: Trial, optimizer: Any, **live: str) -> None:
+    """Give the optimizer the values that are in effect: each of its options the parameter that ``live`` names.
+
+    Call it in every epoch, or every step: a change takes effect then. Raises KeyError for what is no parameter of the
+    trial, or no option of the optimizer.
+    """
+    for option, parameter in live.items():
+        value = trial.live(parameter)
+        for group in optimizer.param_groups:
+            if option not in group:
+                raise KeyError(f"{type(optimizer).__name__} has no option {option!r}.")
+            group[option] = value
 
 
 def _save(path: Path, parts: dict[str, Any]) -> None:

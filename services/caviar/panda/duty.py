@@ -105,7 +105,8 @@ class Duty:
         theirs, mine = self._curve(other), self._curve(row.id)
         step = origin.step or 0
         if origin.in_place:
-            line = [point for point in theirs if point[0] <= step] + mine
+            line = [point for point in theirs if point[0] <= step]
+            line += [point for point in mine if point[0] > step]
             found = effect(line, step, goal, name, until=due)
         else:
             upto = [[p for p in curve if p[0] <= due] for curve in (theirs, mine)]
@@ -219,7 +220,8 @@ class Duty:
             if before is None or origin.step is None:
                 break
             at = origin.step
-            line = [point for point in self._curve(before.id) if point[0] <= at] + line
+            first = line[0][0] if line else math.inf  # some report the checkpoint's own step again
+            line = [p for p in self._curve(before.id) if p[0] <= at and p[0] < first] + line
             row = before
         return line
 

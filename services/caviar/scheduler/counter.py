@@ -18,6 +18,8 @@ from caviar.contract.messages import (
     HelloAnswer,
     StopRule,
 )
+from caviar.contract.names import study_of
+from caviar.contract.panda import forked_from
 from caviar.scheduler.accounts import Accounts
 from caviar.scheduler.changing import Changing
 from caviar.scheduler.desk import Desk
@@ -231,7 +233,13 @@ class Counter:
 
     def _is_over(self, trial: str) -> bool:
         """Whether nobody will train it again. Of a trial that is not known, nobody knows."""
-        row = self._row(trial, self._desks.of_trial(trial))
+        desk = self._desks.of_trial(trial)
+        if (
+            of := forked_from(trial)
+        ) is not None:  # what was laid aside for a fork goes with the study
+            known = self._store.study(study_of(of)) if desk is None else None
+            return known is not None and known.state in ENDED
+        row = self._row(trial, desk)
         return row is not None and row.state in FINAL
 
     def _running(self, held: Held, desk: Desk | None) -> TrialRow | None:

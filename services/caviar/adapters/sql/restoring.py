@@ -47,7 +47,7 @@ class Restoring:
         lost: Sequence[TrialRow],
         done: Sequence[InterventionRow],
     ) -> None:
-        """A study with its rounds (``runs``: index -> run), trials, results from elsewhere and what was ``done`` to them.
+        """A study with its rounds (``runs``: index -> run), trials, results from elsewhere, what was ``done`` to it.
 
         ``lost`` are those of its trials whose last attempt nobody holds any more.
         """

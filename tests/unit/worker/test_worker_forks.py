@@ -1,0 +1,89 @@
+"""Checkpoints that are laid aside for another trial, and that it begins with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from caviar_worker import checkpoints, forks, leftovers
+from caviar_worker.folders import AttemptFolder, checkpoints_of, forks_of
+
+KEY = "study-0-f1"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> AttemptFolder:
+    """A trial with checkpoints at 0, 5 and 10, the newest of its second attempt."""
+    folder = AttemptFolder(tmp_path, "study-0", 2)
+    for attempt, step in ((1, 0), (1, 5), (2, 10)):
+        save(folder, attempt, step)
+    return folder
+
+
+def save(folder: AttemptFolder, attempt: int, step: int) -> None:
+    def fill(to: Path) -> None:
+        (to / "weights").write_text(f"of step {step}")
+
+    checkpoints.save(folder.checkpoints, attempt, step, fill, keep=9)
+
+
+def begins(root: Path, trial: str) -> list[tuple[int, str]]:
+    found = checkpoints.saved(checkpoints_of(root, trial), 1)
+    assert all(number == 0 and checkpoints.verified(path, 0, step) for number, step, path in found)
+    found = checkpoints.saved(checkpoints_of(root, trial), 1)
+    return [(step, (path / "weights").read_text()) for _, step, path in found]
+
+
+def test_it_begins_with_the_newest_up_to_the_step_and_all_before(folder: AttemptFolder) -> None:
+    """Who went back can go back further."""
+    assert forks.lay_aside(folder, KEY, 7) == 5
+    assert forks.adopt(folder.root, "study-1", KEY)
+    assert begins(folder.root, "study-1") == [(5, "of step 5"), (0, "of step 0")]
+
+
+def test_asked_again_it_gives_the_same_answer(folder: AttemptFolder) -> None:
+    """Whatever the training has saved meanwhile; and taking it twice is harmless."""
+    assert forks.lay_aside(folder, KEY, None) == 10
+    save(folder, 2, 15)
+    assert forks.lay_aside(folder, KEY, None) == 10
+    assert forks.adopt(folder.root, "study-1", KEY)
+    assert forks.adopt(folder.root, "study-1", KEY)
+    assert begins(folder.root, "study-1")[0] == (10, "of step 10")
+
+
+def test_the_originals_stay_as_they_are(folder: AttemptFolder) -> None:
+    """Files are shared, manifests are not; and what the original drops stays with the other."""
+    forks.lay_aside(folder, KEY, 5)
+    forks.adopt(folder.root, "study-1", KEY)
+    assert checkpoints.verified(folder.checkpoints / "1" / "5", 1, 5)
+    save(folder, 2, 20)
+    for _, _, path in list(checkpoints.saved(folder.checkpoints, 2))[1:]:
+        forks.shutil.rmtree(path)
+    assert begins(folder.root, "study-1")[0] == (5, "of step 5")
+
+
+def test_without_one_there_it_says_which_there_are(tmp_path: Path) -> None:
+    """Or that there is none at all."""
+    folder = AttemptFolder(tmp_path, "study-0", 1)
+    with pytest.raises(forks.NoCheckpoint, match="has saved no checkpoint yet"):
+        forks.lay_aside(folder, KEY, None)
+    save(folder, 1, 10)
+    with pytest.raises(forks.NoCheckpoint, match="before step 7 is kept: there are 10"):
+        forks.lay_aside(folder, KEY, 7)
+    assert not forks_of(tmp_path).joinpath(KEY).exists()
+    assert not forks.adopt(tmp_path, "study-1", KEY)
+
+
+def test_a_damaged_newest_one_is_passed_over(folder: AttemptFolder) -> None:
+    """The one before it is whole."""
+    (folder.checkpoints / "2" / "10" / "weights").write_text("spoiled")
+    assert forks.lay_aside(folder, KEY, None) == 5
+
+
+def test_what_nobody_took_goes_with_the_study(folder: AttemptFolder) -> None:
+    """The host asks about it as about other leftovers, and removes it when it hears that the study is over."""
+    forks.lay_aside(folder, KEY, None)
+    assert KEY in leftovers.leftovers(folder.root)
+    leftovers.remove(folder.root, [KEY])
+    assert forks.laid_aside(folder.root) == []
