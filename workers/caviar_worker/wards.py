@@ -32,7 +32,7 @@ from caviar.contract.panda import (
 )
 from caviar_worker import checkpoints, forks, spool
 from caviar_worker.files import read_json, write_json
-from caviar_worker.folders import AttemptFolder, attempts, held
+from caviar_worker.folders import AttemptFolder, held
 from caviar_worker.live import read_told
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
@@ -41,6 +41,8 @@ log = logging.getLogger("caviar.worker")
 
 _LOOK_S = 0.1
 """Between two looks at what the trainings of this host have written."""
+_SCAN_S = 0.5
+"""Between two looks for trainings that can be changed."""
 _POINTS_S = 0.5
 """Between two reports where there are only new points."""
 _UNKNOWN_S = 60.0
@@ -107,7 +109,7 @@ class Listener:
         """One question. Seconds to wait until the next."""
         there = {folder.trial: folder for folder in wards(self._settings.folder)}
         if not there:
-            return _LOOK_S * 2
+            return _SCAN_S
         known = {}
         for trial, folder in there.items():
             answered = answers_of(folder)
@@ -173,16 +175,21 @@ class Teller:
         self._ended = ended
         self._scheduler = Scheduler(settings.url, settings.token)
         self._told: dict[AttemptFolder, _Told] = {}
+        self._look_again = 0.0
 
     def run(self) -> None:
         run_for_ever(self._once, self._ended)
         self._scheduler.close()
 
     def _once(self) -> float:
-        # Those too that have just ended: their last points.
-        there = [folder for folder in attempts(self._settings.folder) if _is_ward(folder)]
-        self._told = {folder: self._told.get(folder, _Told()) for folder in there}
         now = time.monotonic()
+        if now >= self._look_again:  # thousands may wait to be shipped: not at every turn
+            self._look_again = now + _SCAN_S
+            for folder in wards(self._settings.folder):
+                self._told.setdefault(folder, _Told())
+        # Those too that have just ended: their last points.
+        there = [folder for folder in self._told if folder.claim.exists()]
+        self._told = {folder: self._told[folder] for folder in there}
         news = [ward for folder in there if (ward := self._news(folder, self._told[folder], now))]
         if not news:
             return _LOOK_S

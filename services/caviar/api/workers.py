@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from fastapi.exceptions import RequestValidationError
@@ -41,16 +42,42 @@ from caviar.contract.protocol import HEADER, refusal
 from caviar.scheduler import Scheduler
 from caviar.teams import Pass
 
-LOOK_S = 0.1
-"""Between two looks for those who wait until something is asked of their trainings."""
+LOOK_S = 0.5
+"""Between two looks for those who wait until something is asked of their trainings; what is asked wakes them."""
 Body = TypeVar("Body", bound=Message)
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Waiters:
+    """Those who wait in the event loop for what other threads do."""
+
+    def __init__(self) -> None:
+        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+
+    @contextmanager
+    def waiting(self) -> Iterator[asyncio.Event]:
+        """An event that is set whenever something may have changed."""
+        me = asyncio.get_running_loop(), asyncio.Event()
+        self._waiting.add(me)
+        try:
+            yield me[1]
+        finally:
+            self._waiting.discard(me)
+
+    def wake(self) -> None:
+        """From any thread."""
+        for loop, event in tuple(self._waiting):
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(event.set)
 
 
 def worker_routes(
     scheduler: Scheduler, access: Access, metrics: Metrics, is_ending: Callable[[], bool]
 ) -> list[Route]:
     """Every route wants a worker's token. Who waits is answered when the server ends, as ``is_ending`` says."""
+
+    waiters = Waiters()
+    scheduler.changing.tell = waiters.wake
 
     def claim(request: ClaimRequest) -> ClaimAnswer:
         answer = scheduler.claim(request)
@@ -78,15 +105,18 @@ def worker_routes(
         return Route(f"/api/v1/worker/{path}", endpoint, methods=["POST"])
 
     async def orders(request: Request) -> Response:
-        """Answered when there is something to do: a host that waits costs a look every tenth of a second."""
+        """Answered when there is something to do."""
         await served(access, request)
         waiting = _validated(Waiting, await request.body())
         until = time.monotonic() + WAIT_S
-        while True:
-            found = scheduler.changing.orders(waiting)
-            if found is not None or time.monotonic() > until or is_ending():
-                return _json(found or Orders(), waiting.v)
-            await asyncio.sleep(LOOK_S)
+        with waiters.waiting() as asked:
+            while True:
+                found = scheduler.changing.orders(waiting)
+                if found is not None or time.monotonic() > until or is_ending():
+                    return _json(found or Orders(), waiting.v)
+                asked.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(asked.wait(), LOOK_S)
 
     async def shipped(request: Request) -> Response:
         await served(access, request)

@@ -73,6 +73,8 @@ class Changing:
         """By trial, what is asked and not answered."""
         self._replaced: dict[str, str] = {}
         """Trials that end for another, and in which words."""
+        self.tell: Callable[[], None] = lambda: None
+        """Called when hosts have something new to do."""
 
     def load(self) -> None:
         """What was open when the service stopped."""
@@ -177,6 +179,7 @@ class Changing:
     ) -> InterventionRow:
         asked = self._store.interventions.ask(row, kind, by=by, why=why, **about)  # type: ignore[arg-type]
         self._open[row.id] = {**self._open.get(row.id, {}), asked.number: asked}
+        self.tell()
         return asked
 
     def _refuse_more(self, row: TrialRow, more: int) -> None:
@@ -287,6 +290,7 @@ class Changing:
             )
             if row.host is not None:
                 self._gate.keep(row.host, child.id, self._clock())
+            self.tell()
 
     def _take(self, desk: Desk, identifier: str) -> None:
         row = self._store.trial(identifier)
@@ -327,8 +331,10 @@ class Changing:
             if desk is None or row is None:
                 return None
             self._replaced[trial] = why
+            ended = self._desks.stop_trial(desk, row)
             self._wake.notify_all()
-            return self._desks.stop_trial(desk, row)
+            self.tell()
+            return ended
 
     def keep(self, study_id: str, number: int) -> list[TrialRow]:
         """End all others of the family: what goes on from the same checkpoint, and what that was of.
