@@ -22,8 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from caviar.api import workers
 from caviar.api.rates import Rates
-from caviar.contract import messages
+from caviar.contract import messages, panda
+from caviar.contract.views import Submission
+from tests.support import wait_until
 from tests.support.real_api import STUDY, TOKEN, WORKER_TOKEN, Serving, serving
 
 CHECKS = (
@@ -40,6 +43,8 @@ WORKER_ROUTES = {
     "hello": (messages.Hello, messages.HelloAnswer),
     "run": (messages.RunRequest, messages.RunAnswer),
     "shipped": (messages.Shipped, None),
+    "wards": (panda.Report, panda.ReportAnswer),
+    "orders": (panda.Waiting, panda.Orders),
 }
 PATH = "/api/v1/worker/"
 
@@ -56,6 +61,7 @@ class Caller:
 
 def fuzz(folder: Path, requests: int, seed: int, database: str | None = None) -> bool:
     """Whether nothing was found. What was is printed."""
+    workers.WAIT_S = 0.02  # nobody is kept waiting here who has nothing to do
     with serving(folder, database, Rates(1e6, 1e6)) as service:
         seeded = seed_studies(service)
         description = described(service, seeded)
@@ -118,11 +124,42 @@ def counted(service: Serving) -> Counter[str]:
 
 def seed_studies(service: Serving) -> list[str]:
     """One that runs and has trials, one that waits, one that is over."""
+    by_hand = babysat(service)
     running = service.submit("running", trials=100_000)
     service.train(running, 5)
     over = service.submit("over", trials=2)
     service.scheduler.stop(over)
-    return [running, service.submit("waiting"), over]
+    return [by_hand, running, service.submit("waiting"), over]
+
+
+def babysat(service: Serving) -> str:
+    """A training that can be changed."""
+    text = STUDY.format(name="babysat", trials=1000).replace("high: 1.0", "high: 1.0, live: true")
+    study = service.scheduler.submit(Submission(text=f"{text}mode: panda\n")).id
+    service.scheduler.hello(messages.Hello(host="babysitter", incarnation="one", slots=1))
+    wait_until(lambda: [each for each in service.tickets if each.study == study], why="a ticket")
+    ticket = next(each for each in service.tickets if each.study == study)
+    claim = messages.ClaimRequest(
+        trial=ticket.trial,
+        attempt=ticket.attempt,
+        nonce="a-nonce-of-the-worker",
+        host="babysitter",
+        incarnation="one",
+        slot=0,
+        changes=True,
+    )
+    assert service.scheduler.claim(claim).granted
+    ward = panda.Ward(
+        trial=ticket.trial,
+        attempt=ticket.attempt,
+        live={"x": 0.5},
+        checkpoints=(0, 5),
+        points=tuple((step, 1.0 / (step + 1)) for step in range(9)),
+        end=900,
+    )
+    report = panda.Report(host="babysitter", incarnation="one", wards=(ward,))
+    service.scheduler.changing.report(report)
+    return study
 
 
 def described(service: Serving, studies: list[str]) -> dict[str, Any]:
@@ -146,6 +183,9 @@ def described(service: Serving, studies: list[str]) -> dict[str, Any]:
     schemas["Submission"]["properties"]["text"] = or_one_of(text, texts)
     schemas["NewTrial"]["properties"]["params"] = or_one_of(
         schemas["NewTrial"]["properties"]["params"], [{"x": 0.5}, {"x": "0.25"}, {}]
+    )
+    schemas["SetRequest"]["properties"]["params"] = or_one_of(
+        schemas["SetRequest"]["properties"]["params"], [{"x": 0.25}, {"x": 7}]
     )
     found["paths"].update(worker_paths(schemas, studies))
     return found
