@@ -42,8 +42,8 @@ EARLY, FAR_EARLY = 10, 4.0
 FAR_BEYOND: Final = 6.0
 """and of so many beyond the reach."""
 APART, APART_ALONE = 0.92, 2.4
-"""Two unchanged curves wander apart less than a forecast misses and more than the scatter of each says. What is usual is
-the geometric mean of the two, by the square root of the first; without a history the scatter, by the second."""
+"""Two unchanged curves wander apart by less than a forecast misses and by more than the scatter of each says. What is
+usual is the geometric mean of both, times the root of the first; without a history the scatter, times the second."""
 WITHIN: Final = 2.0
 """Spreads to both sides for a 90% interval: the misses have longer tails than a normal distribution."""
 FLAT: Final = 1e-6
