@@ -1,6 +1,6 @@
 """How sure a verdict on a change is, on real trainings where the truth is known.
 
-    python benchmarks/panda/verdict.py                # seeds 0 to 4: the tables of docs/babysitting.md, some 12 minutes
+    python benchmarks/panda/verdict.py                # seeds 0 to 4: the tables of docs/babysitting.md, some 15 minutes
     python benchmarks/panda/verdict.py --seeds 100-102 --only digits/mlp,cancer/mlp
 
 Every training runs at its best fixed learning rate and at 0.1, 0.3, 3 and 10 times that. Where nothing is changed, it

@@ -35,15 +35,15 @@ BEYOND: Final = 2
 """It may take a word back, or say one where the gap is huge, for so many for each that it is made from."""
 MOST: Final = 40
 """Where the reach is longer than so many reports, neighbours are averaged."""
-FAR: Final = 2.5
+FAR: Final = 2.75
 """A gap of so many usual misses is an effect,"""
 EARLY, FAR_EARLY = 10, 4.0
 """of so many below ten reports, where a change of the learning rate has just shaken the curve,"""
-FAR_BEYOND: Final = 6.0
+FAR_BEYOND: Final = 10.0
 """and of so many beyond the reach."""
-APART, APART_ALONE = 0.92, 2.4
-"""Two unchanged curves wander apart less than a forecast misses and more than the scatter of each says. What is usual is
-the geometric mean of the two, by the square root of the first; without a history the scatter, by the second."""
+APART, APART_ALONE = 0.76, 2.2
+"""Two unchanged curves wander apart by less than a forecast misses and by more than the scatter of each says. What is
+usual is the geometric mean of both, times the root of the first; without a history the scatter, times the second."""
 WITHIN: Final = 2.0
 """Spreads to both sides for a 90% interval: the misses have longer tails than a normal distribution."""
 FLAT: Final = 1e-6
