@@ -3,8 +3,8 @@
     python benchmarks/panda/nurse.py                        # seeds 0 to 4, some minutes
     python benchmarks/panda/nurse.py --only digits/mlp --seeds 100-109
 
-Each training starts with its best fixed learning rate divided by ten, times ten, and as it is. The final loss is the mean
-of the last 5% of the reported steps at the planned length. With "alone" for the same start without the nurse,
+Each training starts with its best fixed learning rate divided by ten, times ten, and as it is. The final loss is the
+mean of the last 5% of the reported steps at the planned length. With "alone" for the same start without the nurse,
 
     gap closed = (alone - nursed) / (alone - best fixed)
 

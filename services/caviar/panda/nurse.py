@@ -36,12 +36,15 @@ RACES: tuple[tuple[Kind, float], ...] = (("jump", 0.01), ("refine", 0.06))
 """Windows as shares of the planned length, as all that follows."""
 EARLY = 0.05
 """A race for the start begins before this; later a nurse that comes late only tries whether higher is better."""
-RISE = 0.04
+RISE = 0.03
 """The window whose mean is compared with that of earlier ones, and ..."""
 RISEN = 0.02
 """... by which share of all that was gained it must be worse, beyond the noise."""
 STILL = 0.1
+"""The windows, one after the other, between which a curve that stands still makes no progress."""
 TRY = 0.04
+RESERVE = 0.05
+"""Left for other needs when a curve that stands still gets its try: a rollback, the tries near the end."""
 PAUSE = 0.12
 """Least distance from one act on a curve that rises or stands still to the next."""
 LATE = (0.8, 0.9)
@@ -166,7 +169,7 @@ class _View:
         self.step = look.points[-1][0]
         wasted = look.trained - self.step
         self.room = math.floor(limits.waste * look.planned + 1e-9) - wasted
-        self.lower = self.value / CUT
+        self.lower = min(self.value / CUT, limits.high)
 
     def share(self, part: float) -> int:
         return max(1, round(part * self.look.planned))
@@ -201,8 +204,13 @@ class _View:
 
 
 def _noticed(memory: Memory, view: _View) -> Memory:
-    """A value that is not the nurse's is a person's: no races from here on, and a while of quiet."""
-    if memory.race is not None and memory.race.start > view.step:
+    """A value that is not the nurse's is a person's: no races from here on, and a while of quiet.
+
+    A person may also have rolled back, or have switched the nurse off for a while: a race is over then.
+    """
+    memory = replace(memory, acted=min(memory.acted, view.step))
+    race = memory.race
+    if race is not None and not race.start <= view.step <= race.start + 2 * race.window:
         memory = replace(memory, race=None)
     if memory.value is None:
         return replace(memory, value=view.value)
@@ -261,7 +269,7 @@ def _follow(memory: Memory, race: Race, view: _View) -> Decision:
     half = race.window / 2
     before = view.steps[-2] - race.start if len(view.steps) > 1 else 0
     if (
-        race.kind in ("jump", "refine")
+        race.kind != "try"
         and before < half <= passed
         and len(window) >= FEWEST
         and race.hopeless(quarter(window))
@@ -316,9 +324,9 @@ def _risen(memory: Memory, view: _View) -> Decision:
                 best, at = level, kept
     if at < 0:
         return memory, None
-    now = fmean(recent)
+    now, gained, same = fmean(recent), view.losses[0] - best, SAME * abs(best)
     noise = max(stdev(recent), stdev(view.window(at - width, at)))
-    if now <= best + max(noise, RISEN * (view.losses[0] - best), SAME * abs(best)):
+    if gained <= same or now <= best + max(noise, RISEN * gained, same):
         return memory, None
     rose = f"the metric went from {view.metric(best)} to {view.metric(now)}"
     if view.step - at <= view.room:
@@ -342,6 +350,8 @@ def _still(memory: Memory, view: _View) -> Decision:
         return memory, None
     level = fmean(before)
     if view.losses[0] - level <= max(10 * runner(view.value, now).error, SAME * abs(level)):
+        return memory, None
+    if view.room < view.share(TRY + RESERVE):
         return memory, None
     return _try(memory, view, TRY, f"no progress for {2 * width} steps")
 
