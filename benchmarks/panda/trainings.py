@@ -292,7 +292,8 @@ TRAININGS: tuple[Training, ...] = (
     Training("diabetes/mlp", 0.002, cache(lambda: _regression("diabetes", 300, (32, 16)))),
     Training("cancer/mlp", 0.002, cache(lambda: _classifier("breast_cancer", 300, (16,), 0.2))),
 )
-"""``best`` is what ``python benchmarks/panda/trainings.py`` finds."""
+"""``best`` is what ``python benchmarks/panda/trainings.py --seeds 100-100`` finds. Over seeds 100 to 104 two of them
+are lower, digits/factors at 0.002 and diabetes/mlp at 0.001: there the loss is less by 1.7% and 0.9%."""
 
 
 def by_name(name: str) -> Training:
