@@ -260,6 +260,13 @@ def test_its_memory_survives_a_restart_at_any_step() -> None:
     assert Memory.from_json(json.loads(text)) == memory
 
 
+def test_in_the_middle_of_a_race_it_knows_the_best_value_so_far() -> None:
+    """So that switching it off then does not leave a mere try in effect."""
+    race = Race("jump", 0, 3, 1.0, (Runner(0.1, 0.5), Runner(1.0, math.inf)))
+    assert Memory(value=0.01, race=race).standing == 0.1
+    assert Memory(value=0.01).standing == 0.01
+
+
 def test_a_training_of_few_reports_is_left_alone() -> None:
     """Three reports make a window: with ten in all there is no room for a race."""
     assert nurse_through(valley, 0.01, LIMITS, planned=10, every=1).acts == []
