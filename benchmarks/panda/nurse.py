@@ -2,9 +2,10 @@
 
     python benchmarks/panda/nurse.py                        # seeds 0 to 4, some minutes
     python benchmarks/panda/nurse.py --only digits/mlp --seeds 100-109
+    python benchmarks/panda/nurse.py --unseen               # trainings that nothing about the nurse was chosen on
 
-Each training starts with its best fixed learning rate divided by ten, times ten, and as it is. The final loss is the mean
-of the last 5% of the reported steps at the planned length. With "alone" for the same start without the nurse,
+Each training starts with its best fixed learning rate divided by ten, times ten, and as it is. The final loss is the
+mean of the last 5% of the reported steps at the planned length. With "alone" for the same start without the nurse,
 
     gap closed = (alone - nursed) / (alone - best fixed)
 
@@ -19,19 +20,44 @@ import argparse
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from statistics import fmean, median, stdev
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the matrices are small: threads only wait
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from trainings import TRAININGS, Training, final, run
+from trainings import TRAININGS, Training, _classifier, _regression, by_name, final, run
 
 from caviar.panda.nurse import Act, Limits, Look, Memory, decide
 
 LIMITS = Limits(low=1e-6, high=10.0)
 EVERY = 0.01
 """A checkpoint after each such share of the planned length."""
+
+UNSEEN = (
+    Training("wine/mlp", 0.02, cache(lambda: _classifier("wine", 110, (16,)))),
+    Training(
+        "cancer/softmax",
+        0.1,
+        cache(lambda: _classifier("breast_cancer", 300, (), 0.05)),
+        momentum=0.0,
+    ),
+    Training(
+        "digits/deep", 0.01, cache(lambda: _classifier("digits", 1200, (64, 32, 32), 0.1)), batch=32
+    ),
+    Training(
+        "diabetes/linear, 1000 steps",
+        0.001,
+        cache(lambda: _regression("diabetes", 300, ())),
+        steps=1000,
+    ),
+    replace(by_name("digits/mlp"), name="digits/mlp, 1000 steps", best=0.05, steps=1000),
+    replace(
+        by_name("digits/convolution"), name="digits/convolution, 100 steps", best=0.05, steps=100
+    ),
+)
+"""Others, and other lengths. The best fixed learning rates are of 1, 2 and 5 times powers of ten, on seeds 100, 101."""
 
 
 @dataclass(frozen=True)
@@ -152,11 +178,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How well the nurse does.")
     parser.add_argument("--seeds", default="0-4", help="first-last")
     parser.add_argument("--only", help="one training")
+    parser.add_argument("--unseen", action="store_true", help="the trainings of UNSEEN instead")
     wanted = parser.parse_args()
     first, last = (int(part) for part in wanted.seeds.split("-"))
     rows = [
         measured(training, factor, range(first, last + 1))
-        for training in TRAININGS
+        for training in (UNSEEN if wanted.unseen else TRAININGS)
         if wanted.only in (None, training.name)
         for factor in (0.1, 10.0, 1.0)
     ]

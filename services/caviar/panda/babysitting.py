@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
@@ -27,6 +28,8 @@ from caviar.scheduler.wards import WardNow
 from caviar.studies.nursing import Nursing
 from caviar.studies.spec import Study, load_study
 
+LOOKS = (1, 5, 10, 20, 40, 80)
+"""Reports after a change at which it is looked at: each look may be wrong, so there are few, further and further apart."""
 NURSE = "nurse"
 """Who she is in the books."""
 DAY_S = 86_400.0
@@ -41,6 +44,8 @@ class Babysitting:
         """``clock`` gives seconds since the epoch."""
         self._store = store
         self._clock = clock
+        self._looks: dict[tuple[str, int], tuple[int, EffectView]] = {}
+        """Which of the looks the last one was, by trial and intervention, and what it said."""
         self._changing = scheduler.changing
 
     def set(
@@ -180,42 +185,50 @@ class Babysitting:
         if each.effect is not None:
             return EffectView.model_validate(each.effect)
         ward = self._changing.wards.find(row.id)
-        if ward is None:
+        child = self._child(row, each) if each.kind != "set" else None
+        if ward is None or (each.kind != "set" and child is None):
             return None
-        goal, name = study.metric.goal, study.metric.name
-        if each.kind == "set":
-            steps = [
-                other.step if other.step is not None else -1
-                for other in rows
-                if other.kind == "set" and other.state == "applied"
-            ]
-            at = each.step if each.step is not None else -1
-            found = effect(
-                _curve(ward),
-                at,
-                goal,
-                name,
-                until=min((step for step in steps if step > at), default=None),
-                since=max((step for step in steps if step < at), default=None),
-            )
-        else:
-            child = self._child(row, each)
-            if child is None or each.step is None:
-                return None
-            found = compare(_curve(ward), _curve(child), each.step, goal, name)
-        view = effect_view(found)
-        if ward.over and (each.kind == "set" or self._is_over(row, each)):
-            about = view.model_dump(mode="json")
+        at = each.step if each.step is not None else -1
+        after = sum(step > at for step, _ in (child or ward).points)
+        look = bisect_right(LOOKS, after)
+        known = self._looks.get((row.id, each.number))
+        if known is None or known[0] < look:
+            found = self._judged(study, ward, child, at, rows)
+            known = self._looks[row.id, each.number] = (look, effect_view(found))
+        if (child or ward).over or look == len(LOOKS):
+            about = known[1].model_dump(mode="json")
             self._store.interventions.note_effect(row.id, each.number, about)
-        return view
+            self._looks.pop((row.id, each.number), None)
+        return known[1]
+
+    @staticmethod
+    def _judged(
+        study: Study,
+        ward: WardNow,
+        child: WardNow | None,
+        at: int,
+        rows: Sequence[InterventionRow],
+    ) -> Effect:
+        goal, name = study.metric.goal, study.metric.name
+        if child is not None:
+            return compare(_curve(ward), _curve(child), at, goal, name)
+        steps = [
+            other.step if other.step is not None else -1
+            for other in rows
+            if other.kind == "set" and other.state == "applied"
+        ]
+        return effect(
+            _curve(ward),
+            at,
+            goal,
+            name,
+            until=min((step for step in steps if step > at), default=None),
+            since=max((step for step in steps if step < at), default=None),
+        )
 
     def _child(self, row: TrialRow, each: InterventionRow) -> WardNow | None:
         found = None if each.child is None else self._store.numbered(row.study_id, each.child)
         return None if found is None else self._changing.wards.find(found.id)
-
-    def _is_over(self, row: TrialRow, each: InterventionRow) -> bool:
-        child = self._child(row, each)
-        return child is not None and child.over
 
 
 def _nursing(record: StudyRecord) -> Nursing:

@@ -9,7 +9,7 @@ import logging
 import math
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
@@ -148,7 +148,10 @@ class Duty:
             known = Memory() if memory is None else Memory.from_json(memory)
             case = self._cases[study_id] = _Case(known)
         row = _the_one(one.running)
-        if not on or row is None or one.waits or self._changing.is_asked(row.id):
+        if row is None or one.waits or self._changing.is_asked(row.id):
+            return
+        if not on:
+            self._stand_down(one, row, case)
             return
         ward = self._changing.wards.find(row.id)
         if ward is None or ward.attempt != row.attempt or nursing.parameter not in ward.live:
@@ -181,6 +184,21 @@ class Duty:
         if after != case.memory:
             case.memory = after
             self._store.interventions.set_nurse(study_id, memory=after.to_json())
+
+    def _stand_down(self, one: Babysat, row: TrialRow, case: _Case) -> None:
+        """She was switched off: where that was in the middle of a race, the best value so far stays."""
+        memory, nursing = case.memory, one.study.nurse
+        if memory.race is None or nursing is None:
+            return
+        ward = self._changing.wards.find(row.id)
+        now = ward.live.get(nursing.parameter) if ward is not None else None
+        if memory.standing is not None and now is not None and now != memory.standing:
+            why = "switched off in the middle of a race: the best value so far"
+            params = {nursing.parameter: memory.standing}
+            if not self._act(one, row, Act("set", params, why)):
+                return
+        case.memory = replace(memory, race=None, value=memory.standing)
+        self._store.interventions.set_nurse(one.record.id, memory=case.memory.to_json())
 
     def _applied(self, trial: str) -> int:
         """The step after which the last value that was set took effect."""

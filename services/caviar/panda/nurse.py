@@ -20,109 +20,34 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 from statistics import fmean, stdev
-from typing import Any, Literal
 
+from caviar.panda.chart import FEWEST, Act, Limits, Look, Memory, View
 from caviar.panda.races import SAME, Kind, Race, Runner, quarter, runner
-from caviar.studies.spec import Goal
 
-CUT = 3.0
-FEWEST = 3
-"""Reports in a window, at least."""
+__all__ = ["Act", "Limits", "Look", "Memory", "decide"]
+
 RACES: tuple[tuple[Kind, float], ...] = (("jump", 0.01), ("refine", 0.06))
 """Windows as shares of the planned length, as all that follows."""
 EARLY = 0.05
 """A race for the start begins before this; later a nurse that comes late only tries whether higher is better."""
-RISE = 0.04
+RISE = 0.03
 """The window whose mean is compared with that of earlier ones, and ..."""
 RISEN = 0.02
 """... by which share of all that was gained it must be worse, beyond the noise."""
 STILL = 0.1
+"""The windows, one after the other, between which a curve that stands still makes no progress."""
 TRY = 0.04
+RESERVE = 0.05
+"""Left for other needs when a curve that stands still gets its try: a rollback, the tries near the end."""
 PAUSE = 0.12
 """Least distance from one act on a curve that rises or stands still to the next."""
 LATE = (0.8, 0.9)
 LATE_TRY = 0.03
 QUIET = 0.1
 """How long a value that a person set is left alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the user allows: ``parameter`` within ``low`` to ``high`` (positive), and steps trained in vain of at most
-    ``waste`` times the planned length. Raises ValueError where these make no sense."""
-
-    low: float
-    high: float
-    parameter: str = "learning_rate"
-    goal: Goal = "minimize"
-    waste: float = 0.3
-
-    def __post_init__(self) -> None:
-        if not 0 < self.low < self.high < math.inf:
-            raise ValueError("the limits must be 0 < low < high")
-        if not 0 <= self.waste < math.inf:
-            raise ValueError("waste must be 0 or more")
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What is known now.
-
-    ``points``: (step, metric) as reported, of the line that is alive, steps rising; gains are counted from the first
-    one, best of all at step 0. ``params``: the values in effect. ``checkpoints``: the steps of those kept on this line.
-    ``planned``: the length in steps; ``trained``: all steps trained, those of abandoned lines too.
-    """
-
-    points: Sequence[tuple[int, float]]
-    params: Mapping[str, float]
-    checkpoints: Sequence[int]
-    planned: int
-    trained: int
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """``set``: ``params`` from the next step on. ``rollback``: back to the checkpoint at ``to_step``, then that."""
-
-    kind: Literal["set", "rollback"]
-    params: Mapping[str, float]
-    reason: str
-    to_step: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What the nurse knows from before. ``value`` is the one that it set, or found, last: another one is a person's.
-
-    ``races`` and ``late`` count those begun or passed over; ``acted``: the step of the last act on this line;
-    ``quiet``: the step before which nothing but a divergence matters; ``ceiling``: the least value that diverged.
-    """
-
-    value: float | None = None
-    race: Race | None = None
-    races: int = 0
-    late: int = 0
-    acted: int = 0
-    quiet: int = 0
-    ceiling: float | None = None
-    rescues: int = 0
-
-    @property
-    def needs(self) -> int | None:
-        """The step of a checkpoint that must be kept for now."""
-        return self.race.start if self.race else None
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "race": self.race.to_json() if self.race else None}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Memory:
-        race = data["race"]
-        return cls(**{**data, "race": Race.from_json(race) if race else None})
 
 
 Decision = tuple[Memory, Act | None]
@@ -136,7 +61,7 @@ def decide(limits: Limits, memory: Memory, look: Look) -> Decision:
     """
     if not look.points:
         return memory, None
-    view = _View(limits, look)
+    view = View(limits, look)
     memory = _noticed(memory, view)
     if view.diverged:
         return _rescue(memory, view)
@@ -153,56 +78,14 @@ def decide(limits: Limits, memory: Memory, look: Look) -> Decision:
     return memory, None
 
 
-class _View:
-    """``limits`` and ``look`` in the words of the rules: losses, of which less is better."""
+def _noticed(memory: Memory, view: View) -> Memory:
+    """A value that is not the nurse's is a person's: no races from here on, and a while of quiet.
 
-    def __init__(self, limits: Limits, look: Look) -> None:
-        self.limits, self.look = limits, look
-        self.sign = -1.0 if limits.goal == "maximize" else 1.0
-        self.value = look.params[limits.parameter]
-        finite = [(step, x) for step, x in look.points if math.isfinite(x)]
-        self.steps = [step for step, _ in finite]
-        self.losses = [self.sign * x for _, x in finite]
-        self.step = look.points[-1][0]
-        wasted = look.trained - self.step
-        self.room = math.floor(limits.waste * look.planned + 1e-9) - wasted
-        self.lower = self.value / CUT
-
-    def share(self, part: float) -> int:
-        return max(1, round(part * self.look.planned))
-
-    def window(self, after: int, to: int) -> list[float]:
-        """The losses of steps beyond ``after`` up to ``to``."""
-        return self.losses[bisect_right(self.steps, after) : bisect_right(self.steps, to)]
-
-    @property
-    def diverged(self) -> bool:
-        """Not finite, or three times farther above the start than it ever came below, and three times as large."""
-        if not math.isfinite(self.look.points[-1][1]):
-            return True
-        first, best = self.losses[0], min(self.losses)
-        bound = first + 3 * (first - best) + 2 * abs(first)
-        return len(self.losses) > FEWEST and min(self.losses[-FEWEST:]) > bound
-
-    def name(self, value: float) -> str:
-        return f"{self.limits.parameter} {value:.3g}"
-
-    def metric(self, loss: float) -> str:
-        return f"{self.sign * loss:.4g}" if math.isfinite(loss) else "given up"
-
-    def set(self, value: float, reason: str) -> Act:
-        return Act("set", {self.limits.parameter: value}, reason)
-
-    def back(self, to: int, value: float, reason: str) -> Act:
-        """Back to the checkpoint at ``to``; without it, or room to waste that much, only the value."""
-        if to not in self.look.checkpoints or self.step - to > self.room:
-            return self.set(value, reason)
-        return Act("rollback", {self.limits.parameter: value}, reason, to)
-
-
-def _noticed(memory: Memory, view: _View) -> Memory:
-    """A value that is not the nurse's is a person's: no races from here on, and a while of quiet."""
-    if memory.race is not None and memory.race.start > view.step:
+    A person may also have rolled back, or have switched the nurse off for a while: a race is over then.
+    """
+    memory = replace(memory, acted=min(memory.acted, view.step))
+    race = memory.race
+    if race is not None and not race.start <= view.step <= race.start + 2 * race.window:
         memory = replace(memory, race=None)
     if memory.value is None:
         return replace(memory, value=view.value)
@@ -214,7 +97,7 @@ def _noticed(memory: Memory, view: _View) -> Memory:
     )
 
 
-def _rescue(memory: Memory, view: _View) -> Decision:
+def _rescue(memory: Memory, view: View) -> Decision:
     """Back before the divergence, farther each time that it comes again."""
     memory = replace(memory, ceiling=min(memory.ceiling or math.inf, view.value))
     if memory.race is not None and memory.race.runners:
@@ -233,7 +116,7 @@ def _rescue(memory: Memory, view: _View) -> Decision:
     return memory, view.back(back, cut, reason)
 
 
-def _start_race(memory: Memory, view: _View) -> Decision:
+def _start_race(memory: Memory, view: View) -> Decision:
     """The value in effect has run its window when this opens the race."""
     kind, part = RACES[memory.races]
     starts = [c for c in view.look.checkpoints if c <= view.step - view.share(part)]
@@ -252,7 +135,7 @@ def _start_race(memory: Memory, view: _View) -> Decision:
     return _next(memory, race.add(runner(view.value, view.window(start, view.step))), view)
 
 
-def _follow(memory: Memory, race: Race, view: _View) -> Decision:
+def _follow(memory: Memory, race: Race, view: View) -> Decision:
     """A value is in a race: wait for its window to end, give it up at the half where it is far behind."""
     passed = view.step - race.start
     window = view.window(race.start, view.step)
@@ -261,7 +144,7 @@ def _follow(memory: Memory, race: Race, view: _View) -> Decision:
     half = race.window / 2
     before = view.steps[-2] - race.start if len(view.steps) > 1 else 0
     if (
-        race.kind in ("jump", "refine")
+        race.kind != "try"
         and before < half <= passed
         and len(window) >= FEWEST
         and race.hopeless(quarter(window))
@@ -270,7 +153,7 @@ def _follow(memory: Memory, race: Race, view: _View) -> Decision:
     return memory, None
 
 
-def _next(memory: Memory, race: Race, view: _View) -> Decision:
+def _next(memory: Memory, race: Race, view: View) -> Decision:
     """The next value of a race, or its end. Whatever is begun leaves room for the way back."""
     high = min(view.limits.high, 0.999 * (memory.ceiling or math.inf))
     value = race.following(view.limits.low, high)
@@ -300,7 +183,7 @@ def _next(memory: Memory, race: Race, view: _View) -> Decision:
     return memory, view.back(race.start, best.value, reason)
 
 
-def _risen(memory: Memory, view: _View) -> Decision:
+def _risen(memory: Memory, view: View) -> Decision:
     """Worse than it was since the last act: back to the best window since then, or at least lower from here on."""
     width = view.share(RISE)
     recent = view.window(view.step - width, view.step)
@@ -316,9 +199,9 @@ def _risen(memory: Memory, view: _View) -> Decision:
                 best, at = level, kept
     if at < 0:
         return memory, None
-    now = fmean(recent)
+    now, gained, same = fmean(recent), view.losses[0] - best, SAME * abs(best)
     noise = max(stdev(recent), stdev(view.window(at - width, at)))
-    if now <= best + max(noise, RISEN * (view.losses[0] - best), SAME * abs(best)):
+    if gained <= same or now <= best + max(noise, RISEN * gained, same):
         return memory, None
     rose = f"the metric went from {view.metric(best)} to {view.metric(now)}"
     if view.step - at <= view.room:
@@ -331,7 +214,7 @@ def _risen(memory: Memory, view: _View) -> Decision:
     return memory, view.set(view.lower, f"{rose}: {view.name(view.lower)} from here on")
 
 
-def _still(memory: Memory, view: _View) -> Decision:
+def _still(memory: Memory, view: View) -> Decision:
     """No better than one window ago, after it has learned something: at the start a loss may stand still for long."""
     width = view.share(STILL)
     now = view.window(view.step - width, view.step)
@@ -343,17 +226,19 @@ def _still(memory: Memory, view: _View) -> Decision:
     level = fmean(before)
     if view.losses[0] - level <= max(10 * runner(view.value, now).error, SAME * abs(level)):
         return memory, None
+    if view.room < view.share(TRY + RESERVE):
+        return memory, None
     return _try(memory, view, TRY, f"no progress for {2 * width} steps")
 
 
-def _late(memory: Memory, view: _View) -> Decision:
+def _late(memory: Memory, view: View) -> Decision:
     if memory.late >= len(LATE) or view.step < LATE[memory.late] * view.look.planned:
         return memory, None
     decision, act = _try(memory, view, LATE_TRY, "near the end")
     return (replace(decision, late=memory.late + 1) if act else decision), act
 
 
-def _try(memory: Memory, view: _View, part: float, why: str) -> Decision:
+def _try(memory: Memory, view: View, part: float, why: str) -> Decision:
     """A lower value from here on, to be compared with the window before: nothing is wasted if it helps."""
     width = view.share(part)
     last = view.window(view.step - width, view.step)

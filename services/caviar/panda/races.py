@@ -16,7 +16,7 @@ later. ``try`` has one lower value, forward from where the training is, against 
 WAYS: dict[Kind, tuple[float, ...]] = {
     "jump": (10.0, 1 / 10.0),
     "refine": (1 / 3.0,),
-    "raise": (10.0,),
+    "raise": (3.0,),
     "try": (),
 }
 """By which factors the value is changed: by each until that does not win any more, by one way only if it won."""

@@ -11,8 +11,8 @@ from caviar.studies.fields import Fields
 Mode = Literal["caviar", "panda"]
 """Many models in parallel, or one that is watched."""
 
-KEPT = 20
-"""Checkpoints that a babysat training keeps by default: so far back it can be taken."""
+KEPT = (20, 40)
+"""Checkpoints that a babysat training keeps by default: without a nurse, and with one, who goes back by herself."""
 STRETCHES = 100
 """Trials of a babysat study by default: the first, and each fork or rollback."""
 NURSE_KEYS = ("parameter", "steps", "low", "high", "waste")

@@ -126,9 +126,9 @@ def test_a_curve_that_rises_goes_back_to_where_it_was_best() -> None:
     _, act = decide(LIMITS, PAST_RACES, look(lambda s: 0.2 + abs(s - 60) / 100, 80))
     assert act is not None
     assert act.kind == "rollback"
-    assert act.to_step == 66
+    assert act.to_step == 63
     assert act.params == {"learning_rate": pytest.approx(0.1 / 3)}
-    assert act.reason.startswith("the metric went from 0.23")
+    assert act.reason.startswith("the metric went from 0.2233 to 0.36")
 
 
 def test_a_curve_that_rises_out_of_reach_is_at_least_slowed_down() -> None:
@@ -205,6 +205,23 @@ def test_a_change_by_a_person_ends_a_race() -> None:
     assert memory.races == len(RACES)
 
 
+@pytest.mark.parametrize("step", [30, 90])
+def test_a_race_that_nobody_watched_is_over(step: int) -> None:
+    """After a rollback by a person, or a time switched off, its windows say nothing any more."""
+    race = Race("try", 36, 12, 1.0, (Runner(0.3, 0.5),))
+    memory, act = decide(LIMITS, replace(PAST_RACES, race=race), look(lambda s: 1 - s / 400, step))
+    assert memory.race is None
+    assert act is None
+
+
+def test_a_person_s_value_above_the_limits_is_brought_within_them_by_a_cut() -> None:
+    """A third of it may still be too much."""
+    above = look(lambda s: math.nan if s == 41 else 1.0, 41, rate=9.0)
+    _, act = decide(LIMITS, replace(PAST_RACES, value=9.0), above)
+    assert act is not None
+    assert act.params == {"learning_rate": 1.0}
+
+
 def test_a_person_s_value_that_diverges_is_rescued_at_once() -> None:
     """Leaving alone does not mean to look on."""
     memory, _ = decide(LIMITS, PAST_RACES, look(flat, 120, rate=0.5))
@@ -217,7 +234,7 @@ def test_a_nurse_that_comes_late_tries_only_whether_higher_is_better() -> None:
     """And keeps it only if that is clear: noise that falls would make any lower value look good."""
     memory, act = decide(LIMITS, Memory(), look(lambda s: 1 - s / 1000, 150, rate=0.001))
     assert act is not None
-    assert act.params == {"learning_rate": pytest.approx(0.01)}
+    assert act.params == {"learning_rate": pytest.approx(0.003)}
     assert memory.race is not None
     assert memory.race.kind == "raise"
 
@@ -241,6 +258,13 @@ def test_its_memory_survives_a_restart_at_any_step() -> None:
     memory = Memory(0.01, race, races=1, ceiling=0.1)
     text = json.dumps(memory.to_json(), allow_nan=False)
     assert Memory.from_json(json.loads(text)) == memory
+
+
+def test_in_the_middle_of_a_race_it_knows_the_best_value_so_far() -> None:
+    """So that switching it off then does not leave a mere try in effect."""
+    race = Race("jump", 0, 3, 1.0, (Runner(0.1, 0.5), Runner(1.0, math.inf)))
+    assert Memory(value=0.01, race=race).standing == 0.1
+    assert Memory(value=0.01).standing == 0.01
 
 
 def test_a_training_of_few_reports_is_left_alone() -> None:
