@@ -141,8 +141,8 @@ class Checkpoints(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     keep: int = Field(default=2, ge=1, le=100)
-    """So many of a trial that is not over, on its host: the newer half as they come, the older further apart. In the store
-    of copies, the newest."""
+    """So many of a trial that is not over, on its host: the newer half as they come, the older further apart. In the
+    store of copies, the newest."""
     after: AfterTrial = "delete"
     """What becomes of the newest one when the trial has trained: ``keep`` puts it into its MLflow run."""
 
