@@ -43,7 +43,7 @@ _LOOK_S = 0.1
 """Between two looks at what the trainings of this host have written."""
 _SCAN_S = 0.5
 """Between two looks for trainings that can be changed."""
-_POINTS_S = 0.5
+_POINTS_S = 0.2
 """Between two reports where there are only new points."""
 _UNKNOWN_S = 60.0
 """So long a service is not asked again that does not know these calls."""

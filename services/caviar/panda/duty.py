@@ -55,10 +55,13 @@ class Duty:
 
     def stop(self) -> None:
         self._stop.set()
+        self._changing.heard.set()
         self._thread.join(timeout=10)
 
     def _run(self) -> None:
-        while not self._stop.wait(LOOK_S):
+        while not self._stop.is_set():
+            self._changing.heard.wait(LOOK_S)
+            self._changing.heard.clear()
             try:
                 self.turn()
             except Exception:

@@ -75,6 +75,8 @@ class Changing:
         """Trials that end for another, and in which words."""
         self.tell: Callable[[], None] = lambda: None
         """Called when hosts have something new to do."""
+        self.heard = threading.Event()
+        """Set when hosts have told something."""
 
     def load(self) -> None:
         """What was open when the service stopped."""
@@ -229,6 +231,7 @@ class Changing:
                     continue
                 known[ward.trial] = self.wards.heard(ward, report.incarnation)
                 self.answered(desk, row, ward.done)
+        self.heard.set()
         return ReportAnswer(known=known)
 
     def answered(self, desk: Desk, row: TrialRow, answers: Iterable[Done]) -> None:
