@@ -135,7 +135,8 @@ def seed_studies(service: Serving) -> list[str]:
 def babysat(service: Serving) -> str:
     """A training that can be changed."""
     text = STUDY.format(name="babysat", trials=1000).replace("high: 1.0", "high: 1.0, live: true")
-    study = service.scheduler.submit(Submission(text=f"{text}mode: panda\n")).id
+    nurse = "nurse: {parameter: x, steps: 100, low: 0.1}\n"
+    study = service.scheduler.submit(Submission(text=f"{text}mode: panda\n{nurse}")).id
     service.scheduler.hello(messages.Hello(host="babysitter", incarnation="one", slots=1))
     wait_until(lambda: [each for each in service.tickets if each.study == study], why="a ticket")
     ticket = next(each for each in service.tickets if each.study == study)

@@ -23,8 +23,13 @@ from caviar.contract.panda import (
 )
 from caviar.contract.views import GoOn, Submitted, TrialView
 from caviar.panda import Babysitting
+from caviar.panda.babysitting import nursing_of
 from caviar.scheduler import Scheduler
+from caviar.studies.nursing import Nursing
 from caviar.studies.spec import MAX_TRIALS
+
+
+HIRE = "`nurse: {parameter: learning_rate, steps: 300}` in the study file, with `mode: panda`."
 
 
 def panda_routes(
@@ -39,6 +44,12 @@ def panda_routes(
         if row is None:
             raise HTTPException(404, f"There is no trial {number} in study {record.id}.")
         return row
+
+    def nursed(record: StudyRecord) -> Nursing:
+        nursing = nursing_of(record)
+        if nursing is None:
+            raise HTTPException(404, f"Study {record.id} has no nurse. {HIRE}")
+        return nursing
 
     def told(request: Request, asked: InterventionView) -> InterventionView:
         note(request, after=asked.model_dump(mode="json", exclude_none=True))
@@ -122,15 +133,16 @@ def panda_routes(
     @nurse.get("")
     def see_nurse(record: LookedAt) -> NurseView:
         """What the nurse of a babysat study may do, has done, and her last day in words."""
-        return babysitting.nurse(record)
+        return babysitting.nurse(record, nursed(record))
 
     @nurse.post("", name="nurse.switch")
     def switch_nurse(request: Request, record: Owned, asked: NurseRequest) -> NurseView:
         """Switch the nurse on or off; what she asked for already is done."""
-        before = babysitting.nurse(record).on
+        nursing = nursed(record)
+        before = babysitting.nurse(record, nursing).on
         babysitting.switch_nurse(record, asked.on)
         note(request, before={"nurse": before}, after={"nurse": asked.on})
-        return babysitting.nurse(record)
+        return babysitting.nurse(record, nursing)
 
     whole = APIRouter()
     whole.include_router(router)

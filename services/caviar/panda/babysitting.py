@@ -21,7 +21,6 @@ from caviar.contract.panda import (
     SpreadRequest,
     values_of,
 )
-from caviar.errors import NotAllowed
 from caviar.panda.verdict import Effect, compare, effect
 from caviar.scheduler import Scheduler
 from caviar.scheduler.wards import WardNow
@@ -100,9 +99,8 @@ class Babysitting:
         """Raises NotAllowed: see :meth:`caviar.scheduler.changing.Changing.keep`."""
         return self._changing.keep(record.id, number)
 
-    def nurse(self, record: StudyRecord) -> NurseView:
-        """Raises NotAllowed where the study has none."""
-        nursing = _nursing(record)
+    def nurse(self, record: StudyRecord, nursing: Nursing) -> NurseView:
+        """What she may do, as ``nursing`` says, and what she did."""
         on, _ = self._store.interventions.nurse(record.id)
         rows = self._store.trials(record.id)
         by_number = {row.number: row for row in rows}
@@ -126,8 +124,6 @@ class Babysitting:
         )
 
     def switch_nurse(self, record: StudyRecord, on: bool) -> None:
-        """Raises NotAllowed where the study has none."""
-        _nursing(record)
         self._store.interventions.set_nurse(record.id, on=on)
 
     def interventions(self, record: StudyRecord, row: TrialRow) -> list[InterventionView]:
@@ -231,14 +227,9 @@ class Babysitting:
         return None if found is None else self._changing.wards.find(found.id)
 
 
-def _nursing(record: StudyRecord) -> Nursing:
-    nursing = load_study(record.source, record.filename).nurse
-    if nursing is None:
-        way_out = (
-            "`nurse: {parameter: learning_rate, steps: 300}` in the study file, with `mode: panda`."
-        )
-        raise NotAllowed(f"Study {record.id} has no nurse. {way_out}")
-    return nursing
+def nursing_of(record: StudyRecord) -> Nursing | None:
+    """The limits of the study's nurse; None where it has none."""
+    return load_study(record.source, record.filename).nurse
 
 
 def _steps(rows: Sequence[TrialRow], find: Callable[[str], WardNow | None]) -> tuple[int, int]:
