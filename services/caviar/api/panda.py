@@ -28,7 +28,6 @@ from caviar.scheduler import Scheduler
 from caviar.studies.nursing import Nursing
 from caviar.studies.spec import MAX_TRIALS
 
-
 HIRE = "`nurse: {parameter: learning_rate, steps: 300}` in the study file, with `mode: panda`."
 
 
