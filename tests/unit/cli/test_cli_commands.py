@@ -171,7 +171,7 @@ def test_a_point_of_ones_own(known: Service, capsys: Printed) -> None:
     params = {"learning_rate": 0.01, "hidden_units": 64}
     known.answers[route] = (201, {"params": params, "trial": 24, "value": None})
     assert main(["trial", "add", "digits-mlp", "learning_rate=0.01"]) == 0
-    assert known.requests[-1][3] == {"params": {"learning_rate": "0.01"}, "value": None}
+    assert known.requests[-1][3] == {"params": {"learning_rate": "0.01"}}
     out = capsys.readouterr().out
     assert "trains it next, as trial 24" in out
     assert "hidden_units" in out
