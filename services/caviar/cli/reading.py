@@ -56,9 +56,8 @@ def show(given: str, as_json: bool) -> int:
     return _print(as_json, study, picture)
 
 
-def watch(given: str, as_json: bool) -> int:
-    with Client(find_service()) as client:
-        study = follow(client, client.resolve(given), console(stderr=as_json))
+def watch(client: Client, study_id: str, as_json: bool) -> int:
+    study = follow(client, study_id, console(stderr=as_json))
     if as_json:
         print_json(result_object(study))
     else:
@@ -94,23 +93,15 @@ def branch_off(given: str, number: int, name: str | None, as_json: bool) -> int:
     return _print(as_json, submitted, Text(line))
 
 
-def trial(given: str, as_json: bool) -> int:
-    name, number = _trial_name(given)
-    with Client(find_service()) as client:
-        study = client.study(client.resolve(name))
-        found = client.trial(study.id, number)
-    return _print(as_json, found, tables.trial_view(study, found))
-
-
 def stop_trial(given: str, as_json: bool) -> int:
-    name, number = _trial_name(given)
+    name, number = trial_name(given)
     with Client(find_service()) as client:
         stopped = client.stop_trial(client.resolve(name), number)
     said = "is cancelled" if stopped.state == "cancelled" else "is asked to stop"
     return _print(as_json, stopped, Text(f"Trial {number} of {clean(name)} {said}."))
 
 
-def _trial_name(given: str) -> tuple[str, int]:
+def trial_name(given: str) -> tuple[str, int]:
     """The study and the number in ``digits-mlp/17``."""
     name, slash, number = given.rpartition("/")
     if not slash or not (number.isascii() and number.isdecimal()):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from caviar.contract.messages import ParameterValue
 from caviar.contract.panda import (
@@ -18,9 +20,12 @@ from caviar.contract.panda import (
     SpreadRequest,
 )
 from caviar.contract.views import Submitted, TrialView
+from caviar.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from caviar.client.connection import Client
+
+R = TypeVar("R", bound=BaseModel)
 
 POLL_S = 0.2
 """Between two looks at whether a training has answered."""
@@ -55,7 +60,7 @@ class BabysatTrial:
             InputError: there is no such parameter, or the value lies outside its range.
             NotAllowed: it does not run, or its training does not read the parameter as it goes.
         """
-        asked = SetRequest(params=dict(params), why=why)
+        asked = _request(SetRequest, params=dict(params), why=why)
         return self._client.create(f"{self._path}/set", list[InterventionView], asked)
 
     def rollback(
@@ -65,7 +70,7 @@ class BabysatTrial:
 
         It goes on as another trial, the ``child`` of what comes of it; this one ends. Raises InputError, NotAllowed.
         """
-        asked = RollbackRequest(to_step=to_step, params=dict(params or {}), why=why)
+        asked = _request(RollbackRequest, to_step=to_step, params=dict(params or {}), why=why)
         return self._client.create(f"{self._path}/rollback", InterventionView, asked)
 
     def fork(
@@ -82,18 +87,24 @@ class BabysatTrial:
         After ``steps`` the two are compared; ``keep`` says whether the better one goes on then, or somebody is asked.
         Raises InputError, NotAllowed.
         """
-        asked = ForkRequest(
-            params=dict(params), at_step=at_step, steps=steps, in_place=in_place, keep=keep, why=why
+        asked = _request(
+            ForkRequest,
+            params=dict(params),
+            at_step=at_step,
+            steps=steps,
+            in_place=in_place,
+            keep=keep,
+            why=why,
         )
         return self._client.create(f"{self._path}/fork", InterventionView, asked)
 
     def spread(self, children: int, why: str = "") -> list[InterventionView]:
         """Train so many copies, each with live numbers a little different. Raises NotAllowed."""
-        asked = SpreadRequest(children=children, why=why)
+        asked = _request(SpreadRequest, children=children, why=why)
         return self._client.create(f"{self._path}/spread", list[InterventionView], asked)
 
     def keep(self) -> list[TrialView]:
-        """Of trials that go on from one another, this one is kept: the others, which are given, end. Raises NotAllowed."""
+        """Of trials that go on from one another, this one is kept: those that are given end. Raises NotAllowed."""
         return self._client.create(f"{self._path}/keep", list[TrialView])
 
     def panda(self, name: str | None = None) -> Submitted:
@@ -124,6 +135,16 @@ class BabysatTrial:
             if looked or not any(each.state == "asked" for each in found):
                 return found
         return []
+
+
+def _request(kind: type[R], **fields: object) -> R:
+    """Raises InputError for what no service would take."""
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise InputError(
+            [Problem(tuple(map(str, each["loc"])), each["msg"]) for each in error.errors()]
+        ) from None
 
 
 def _looks(timeout_s: float) -> Iterator[bool]:
