@@ -149,10 +149,15 @@ def keep(given: str, as_json: bool) -> int:
 
 @click.command("panda")
 @_one
-@click.option("--name", help="The new study's name. [default: the study's, with the trial]")
+@click.option(
+    "--name", help="The new study's name. [default: the study's with the trial, digits-t17 say]"
+)
 @json_option
 def panda(given: str, name: str | None, as_json: bool) -> int:
-    """Go on with a trial by hand, as a study of its own."""
+    """Go on by hand with a trial that has ended, as a study of its own.
+
+    From its last checkpoint where that was kept (`checkpoints: {after: keep}`), else from its start.
+    """
     from caviar.cli import babysitting
 
     return babysitting.panda(given, name, as_json)
@@ -184,7 +189,7 @@ def replay(study: str, file: Path, as_json: bool) -> int:
 @click.option("--on/--off", "on", default=None, help="Let her act, or only watch.")
 @json_option
 def nurse(study: str, on: bool | None, as_json: bool) -> int:
-    """Show what a study's nurse may do, has done, and her report; or switch her on or off."""
+    """Show what a study's nurse may do, what she did, and her day's report; or switch her on or off."""
     from caviar.cli import babysitting
 
     return babysitting.nurse(study, on, as_json)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from caviar.client.home import user_name
 from caviar.contract.messages import ParameterValue
 from caviar.contract.panda import (
     CurveView,
@@ -19,7 +20,7 @@ from caviar.contract.panda import (
     SetRequest,
     SpreadRequest,
 )
-from caviar.contract.views import Submitted, TrialView
+from caviar.contract.views import GoOn, Submitted, TrialView
 from caviar.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -108,8 +109,10 @@ class BabysatTrial:
         return self._client.create(f"{self._path}/keep", list[TrialView])
 
     def panda(self, name: str | None = None) -> Submitted:
-        """A new study, by hand, that goes on from this trial. Raises NotAllowed where no checkpoint of it is kept."""
-        return self._client.create(f"{self._path}/panda", Submitted, {"name": name})
+        """A new study, by hand, that goes on from this trial, which has ended. Raises NotAllowed where it has no value."""
+        return self._client.create(
+            f"{self._path}/panda", Submitted, GoOn(name=name, user=user_name())
+        )
 
     def interventions(self) -> list[InterventionView]:
         """What was done to it, by whom and why, and what came of it; in the order in which it was asked."""

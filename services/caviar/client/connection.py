@@ -301,18 +301,12 @@ class Client:
         way_out = f"Did you mean {close[0]}?" if close else "`caviar studies` lists them."
         raise InputError(Problem((), f"There is no study {given!r}", way_out))
 
-    def create(
-        self, path: str, answer: type[T], new: BaseModel | dict[str, Any] | None = None
-    ) -> T:
+    def create(self, path: str, answer: type[T], new: BaseModel | None = None) -> T:
         """POST what makes something new: once, however often it has to be sent until an answer comes back.
 
         What is as by default is not sent: a service of an earlier version may not know the field.
         """
-        body = (
-            new.model_dump(mode="json", exclude_defaults=True)
-            if isinstance(new, BaseModel)
-            else new
-        )
+        body = None if new is None else new.model_dump(mode="json", exclude_defaults=True)
         key = uuid.uuid4().hex
         return _again(lambda: self._call_once("POST", path, answer, body=body, key=key))
 

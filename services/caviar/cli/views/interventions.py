@@ -75,11 +75,11 @@ def done_to_it(
 def origin_words(origin: Origin) -> str:
     """Where a trial began that did not begin from nothing."""
     parts = []
-    if origin.step is not None:
-        place = "another study" if origin.number is None else f"trial {origin.number}"
-        parts.append(
-            f"goes on from {place}, step {origin.step}{', in its place' * origin.in_place}"
-        )
+    if origin.number is not None:
+        place = ", in its place" if origin.in_place else ""
+        parts.append(f"goes on from trial {origin.number}, step {number(origin.step)}{place}")
+    elif origin.run_id is not None:
+        parts.append(f"goes on from the checkpoint of MLflow run {origin.run_id}")
     if origin.schedule:
         parts.append(f"follows {count(len(origin.schedule), 'change')} of a schedule")
     return "; ".join(parts)
