@@ -23,7 +23,7 @@ Point = tuple[int, float | None]
 Dot = tuple[int, int]
 """Column and row, from the lower left."""
 
-DECADE = 10.0
+DECADES = 1.0
 """Positive values that span more are drawn on a log axis."""
 BLANK = 0x2800
 DOTS = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))
@@ -36,6 +36,12 @@ class Line:
 
     points: Sequence[Point]
     style: str = ""
+    fits: bool = True
+    """The axis has room for all of it; otherwise it leaves the picture where the others end."""
+
+    @property
+    def finite(self) -> list[tuple[int, float]]:
+        return [(s, v) for s, v in self.points if v is not None and math.isfinite(v)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +65,19 @@ class Axis:
     def of(cls, values: Sequence[float]) -> Axis:
         """That of finite values, at least one."""
         low, high = min(values), max(values)
-        return cls(low, high, low > 0 and high / low > DECADE)
+        return cls(low, high, low > 0 and math.log10(high) - math.log10(low) > DECADES)
 
     def place(self, value: float) -> float:
+        """Beyond [0, 1] where the value lies outside."""
         if self.high <= self.low:
-            return 0.5
+            return 0.5 + (value > self.high) - (value < self.low)
         if self.log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
-        span = (
-            self.high / 2 - self.low / 2
-        )  # halves: the difference of large values may be infinite
-        return (value / 2 - self.low / 2) / span
+            if value <= 0:
+                return -1.0
+            low, high = math.log(self.low), math.log(self.high)
+            return (math.log(value) - low) / (high - low)
+        low, high = self.low / 2, self.high / 2  # the difference of large ones may be infinite
+        return (value / 2 - low) / (high - low)
 
     def value(self, place: float) -> float:
         if self.log:
@@ -79,16 +87,12 @@ class Axis:
 
 def plot(lines: Sequence[Line], marks: Sequence[Mark], width: int, height: int) -> Text:
     """``lines``, the last one on top, in ``width`` by ``height + 2`` characters. Empty where no value is finite."""
-    known = [
-        (step, value)
-        for line in lines
-        for step, value in line.points
-        if value is not None and math.isfinite(value)
-    ]
+    known = [point for line in lines for point in line.finite]
     if not known:
         return Text()
-    steps, values = zip(*known, strict=True)
-    axis, first, last = Axis.of(values), min(steps), max(steps)
+    within = [point for line in lines if line.fits for point in line.finite] or known
+    axis = Axis.of([value for _, value in within])
+    first, last = min(known)[0], max(known)[0]
     middle = height // 2
     labels = {middle: axis.value((middle + 0.5) / height)}
     if axis.high > axis.low:
@@ -140,10 +144,12 @@ def _dots(
         if value is None or not math.isfinite(value):
             before = None
             continue
-        here = column(step), round(axis.place(value) * (rows - 1))
-        if here != before:
+        place = axis.place(value)
+        inside = 0.0 <= place <= 1.0
+        here = column(step), round(min(max(place, 0.0), 1.0) * (rows - 1))
+        if here != before and (inside or before is not None):
             yield from _joined(before or here, here)
-        before = here
+        before = here if inside else None
 
 
 def _joined(a: Dot, b: Dot) -> Iterator[Dot]:

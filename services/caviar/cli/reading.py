@@ -10,12 +10,11 @@ from pydantic import BaseModel, TypeAdapter
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from caviar.cli.follow import follow
 from caviar.cli.views import tables
 from caviar.cli.views.ledger import rounds_view
 from caviar.cli.views.parts import clean
 from caviar.cli.views.progress import progress, round_line
-from caviar.cli.views.result import exit_code, result, result_object
+from caviar.cli.views.result import result
 from caviar.client.connection import Client, find_service
 from caviar.client.home import user_name
 from caviar.client.study import ENDED
@@ -54,15 +53,6 @@ def show(given: str, as_json: bool) -> int:
     width = console().width
     picture = result(study, width) if study.state in ENDED else progress(study, width)
     return _print(as_json, study, picture)
-
-
-def watch(client: Client, study_id: str, as_json: bool) -> int:
-    study = follow(client, study_id, console(stderr=as_json))
-    if as_json:
-        print_json(result_object(study))
-    else:
-        console().print(result(study, console().width))
-    return exit_code(study)
 
 
 def best(given: str, as_json: bool) -> int:

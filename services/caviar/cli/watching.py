@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 
 from caviar.cli import reading
+from caviar.cli.follow import follow
 from caviar.cli.numbers import number
 from caviar.cli.views.curve import Relative, Scene, curve_view
 from caviar.cli.views.interventions import sentence, who_and_why
@@ -37,15 +38,19 @@ def watch(given: str, as_json: bool) -> int:
             client.trial(study.id, trial)
             return _watch_trial(client, study.id, trial, as_json)
         study = client.study(client.resolve(given))
-        if study.mode != "panda":
-            return reading.watch(client, study.id, as_json)
-        return _watch_study(client, study.id, as_json)
+        console = reading.console(stderr=as_json)
+        follows = follow_by_hand if study.mode == "panda" else follow
+        ended = follows(client, study.id, console)
+    if as_json:
+        reading.print_json(result_object(ended))
+    else:
+        console.print(result(ended, console.width))
+    return exit_code(ended)
 
 
 def _watch_trial(client: Client, study_id: str, which: int, as_json: bool) -> int:
     """Until it has ended, and what goes on in its place."""
-    console = reading.console(stderr=as_json)
-    with _Watching(client, study_id, console) as watching:
+    with _Watching(client, study_id, reading.console(stderr=as_json)) as watching:
         while True:
             scene = watching.look(which)
             if scene.trial.state not in FINAL_TRIALS:
@@ -56,17 +61,14 @@ def _watch_trial(client: Client, study_id: str, which: int, as_json: bool) -> in
                 break
     if as_json:
         reading.print_json(scene.curve)
-    else:
-        console.print(curve_view(scene, console.width, console.height))
     return 0 if scene.trial.state in ("done", "stopped") else 1
 
 
-def _watch_study(client: Client, study_id: str, as_json: bool) -> int:
-    """Until it has ended: the one that runs, and after it the next one."""
-    console = reading.console(stderr=as_json)
-    scene: Scene | None = None
+def follow_by_hand(client: Client, study_id: str, console: Console) -> StudyView:
+    """Show the curve of the trial that runs, and of the next one after it, until the study has ended and its MLflow
+    run is complete. A service that goes away meanwhile is waited for."""
+    which: int | None = None
     with _Watching(client, study_id, console) as watching:
-        which: int | None = None
         while True:
             study = watching.study()
             if which is None:
@@ -76,15 +78,8 @@ def _watch_study(client: Client, study_id: str, as_json: bool) -> int:
                 if scene.trial.state in FINAL_TRIALS:
                     which = _successor(scene)
             if study.state in ENDED and study.mlflow.closed:
-                break
+                return study
             time.sleep(POLL_S)
-    if as_json:
-        reading.print_json(result_object(study))
-        return exit_code(study)
-    if scene is not None:
-        console.print(curve_view(scene, console.width, console.height))
-    console.print(result(study, console.width))
-    return exit_code(study)
 
 
 def _successor(scene: Scene) -> int | None:
@@ -111,11 +106,7 @@ class _Watching:
         self._client = client.patient(write)
         self._study_id = study_id
         self._over: dict[int, tuple[TrialView, CurveView]] = {}
-        self._live = (
-            Live(console=console, auto_refresh=False, transient=True)
-            if console.is_terminal
-            else None
-        )
+        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
         self._screen: _Screen = _Picture(self._live) if self._live else Lines(write)
 
     def __enter__(self) -> _Watching:

@@ -109,7 +109,7 @@ class BabysatTrial:
         return self._client.create(f"{self._path}/keep", list[TrialView])
 
     def panda(self, name: str | None = None) -> Submitted:
-        """A new study, by hand, that goes on from this trial, which has ended. Raises NotAllowed where it has no value."""
+        """A new study, by hand, that goes on from this trial, which ended with a value. Raises NotAllowed."""
         return self._client.create(
             f"{self._path}/panda", Submitted, GoOn(name=name, user=user_name())
         )

@@ -96,7 +96,7 @@ def _lines(scene: Scene) -> list[Line]:
         if each.trial.state == "running":
             beside.append(Line(points, BESIDE))
         else:
-            behind.append(Line(points, ABANDONED))
+            behind.append(Line(points, ABANDONED, fits=False))
     kept = [point for part in course for point in part]
     return [*behind, *beside, Line(kept, FOCUS)]
 
