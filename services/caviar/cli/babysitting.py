@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import click
-from rich.text import Text
 
 from caviar.cli.adding import pairs
 from caviar.cli.numbers import count, number
@@ -129,7 +128,7 @@ def keep(given: str, as_json: bool) -> int:
     if ended:
         verb = "are" if len(ended) > 1 else "is"
         others = f"trial{'s' * (len(ended) > 1)} {numbers} {verb} asked to stop"
-    console().print(Text(f"Trial {which} of {clean(name)} is kept: {others}."))
+    click.echo(f"Trial {which} of {clean(name)} is kept: {others}.")
     return 0
 
 
@@ -144,7 +143,7 @@ def panda(given: str, name: str | None, as_json: bool) -> int:
     for warning in submitted.warnings:
         click.echo(f"warning: {clean(warning)}", err=True)
     called = f"{clean(study.name)} ({study.id})"
-    console().print(Text(f"{called} goes on from trial {which} of {clean(origin)}."))
+    click.echo(f"{called} goes on from trial {which} of {clean(origin)}.")
     click.echo(f"`caviar watch {study.id}` shows its curve.")
     return 0
 
@@ -185,10 +184,9 @@ def _told(
     if as_json:
         print_json(found)
     scales = scale_of(study.parameters)
-    write: Callable[[Text], None] = console().print
     for each in () if as_json else found:
         applied = each.state == "applied"
-        write(Text(f"{sentence(each, scales)}{after if applied else ''}"))
+        click.echo(f"{sentence(each, scales)}{after if applied else ''}")
     left = [each for each in found if each.state == "asked"]
     if waited and left:
         place = f"{study.name}/{trial.number}"

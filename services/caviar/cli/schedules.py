@@ -9,25 +9,32 @@ schedule:
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
-from pydantic import ValidationError
-from rich.text import Text
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from caviar.cli.babysitting import training
 from caviar.cli.numbers import count
-from caviar.cli.reading import console, print_json
+from caviar.cli.reading import print_json
 from caviar.cli.views.parts import clean
 from caviar.client.connection import Client, find_service
+from caviar.contract.messages import Change, ParameterValue
 from caviar.contract.panda import ScheduleView
 from caviar.contract.views import NewTrial
 from caviar.errors import InputError, Problem
+from caviar.studies.fields import Fields, kind
 from caviar.studies.source import Source, read_source
+from caviar.studies.spec import MAX_SEED
+
+EXAMPLE = "For instance `- {step: 120, parameter: learning_rate, value: 0.003}`."
+MOST = 10_000
+"""Changes of one schedule."""
 
 
 def schedule(given: str, as_json: bool) -> int:
@@ -55,8 +62,8 @@ def replay(given: str, file: Path, as_json: bool) -> int:
         print_json(added)
         return 0
     follows = count(len(asked.schedule), "change")
-    line = f"{clean(study.name)} ({study.id}) trains it next, as trial {added.trial}, with {follows} on the way."
-    console().print(Text(line))
+    called = f"{clean(study.name)} ({study.id})"
+    click.echo(f"{called} trains it next, as trial {added.trial}, with {follows} on the way.")
     return 0
 
 
@@ -82,53 +89,62 @@ def read_schedule(file: Path) -> tuple[ScheduleView, Source]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(Problem((str(file),), f"it cannot be read: {error}")) from None
     source = read_source(text, "a schedule")
-    unknown = [
-        Problem((key,), "there is no such key", "A schedule has params, seed and schedule.")
-        for key in source.data
-        if key not in ScheduleView.model_fields
-    ]
-    unknown += [
-        Problem(
-            ("schedule", str(place), key),
-            "there is no such key",
-            "Each has step, parameter and value.",
-        )
-        for place, each in enumerate(_list(source.data.get("schedule")))
-        if isinstance(each, dict)
-        for key in each
-        if key not in ("step", "parameter", "value")
-    ]
-    try:
-        found = ScheduleView.model_validate(source.data)
-    except ValidationError as error:
-        problems = [_problem(each["loc"], each["msg"]) for each in error.errors()]
-        raise InputError([_placed(each, source) for each in _once(unknown + problems)]) from None
-    if unknown:
-        raise InputError([_placed(each, source) for each in unknown])
-    return found, source
+    problems: list[Problem] = []
+    root = Fields(source, source.data, (), problems)
+    root.only(*ScheduleView.model_fields)
+    params = root.section("params", "`params: {learning_rate: 0.01}`")
+    values = {name: _value(params, name) for name in params.names()}
+    seed = root.whole("seed", 0, MAX_SEED)
+    changes = [_change(source, place, problems) for place in range(len(_entries(root)))]
+    if problems:
+        raise InputError(problems)
+    return ScheduleView(params=values, seed=seed, schedule=tuple(changes)), source
 
 
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
+def _entries(root: Fields) -> list[Any]:
+    found = root.raw("schedule") if root.has("schedule") else []
+    if not isinstance(found, list):
+        root.problem("schedule", f"a list belongs here, not {kind(found)}", EXAMPLE)
+        return []
+    if len(found) > MOST:
+        root.problem("schedule", f"{len(found):,} changes; at most {MOST:,} are followed")
+        return []
+    return found
+
+
+def _change(source: Source, place: int, problems: list[Problem]) -> Change:
+    given = source.data["schedule"][place]
+    entry = given if isinstance(given, dict) else {}
+    fields = Fields(source, entry, ("schedule", str(place)), problems)
+    if not isinstance(given, dict):
+        fields.problem(None, f"a mapping belongs here, not {kind(given)}", EXAMPLE)
+        return Change(parameter="_", value=0)
+    fields.only(*Change.model_fields)
+    from_the_start = fields.has("step") and fields.raw("step") is None
+    return Change.model_construct(  # what is wrong has been noted, and refuses the file
+        step=None if from_the_start else fields.whole("step", 0, 2**63 - 1),
+        parameter=fields.text("parameter", "learning_rate"),
+        value=_value(fields, "value"),
+    )
+
+
+def _value(fields: Fields, key: str) -> ParameterValue:
+    value = fields.raw(key)
+    if not fields.has(key):
+        fields.problem(key, "this is missing", f"For instance `{key}: 0.003`.")
+    elif not isinstance(value, bool | int | float | str):
+        fields.problem(key, f"a number, text or true/false belongs here, not {kind(value)}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        fields.problem(key, "a finite number belongs here")
+    else:
+        return value
+    return 0
 
 
 def _flow(values: Mapping[str, object]) -> CommentedMap:
     inline = CommentedMap(values)
     inline.fa.set_flow_style()
     return inline
-
-
-def _problem(place: tuple[int | str, ...], reason: str) -> Problem:
-    """Of a value that may be one of several types, its place alone: the types' own names say nothing to a person."""
-    kinds = ("bool", "int", "float", "str")
-    path = tuple(str(part) for part in place if part not in kinds)
-    if len(path) < len(place):
-        return Problem(path, "a number, true or false, or text belongs here")
-    return Problem(path, "this is missing" if reason == "Field required" else reason)
-
-
-def _once(problems: list[Problem]) -> list[Problem]:
-    return list({(each.path, each.reason): each for each in problems}.values())
 
 
 def _in_file(problem: Problem) -> Problem:

@@ -39,6 +39,7 @@ def known(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
         f"GET /studies/{study.id}/rounds": (200, dumped["rounds"]),
         f"GET /studies/{study.id}/trials": (200, [trial(0).model_dump(mode="json")]),
         f"GET /studies/{study.id}/trials/17": (200, trial(17).model_dump(mode="json")),
+        f"GET /studies/{study.id}/trials/17/interventions": (200, []),
         f"POST /studies/{study.id}/pause": (200, dumped),
         "GET /workers": (200, []),
     }
@@ -157,7 +158,7 @@ def test_no_service_is_exit_code_1_and_says_how_to_start_one(
 
 @pytest.mark.parametrize(
     "command",
-    [["nonsense"], ["run"], ["trial", "show", "digits-mlp"], ["run", "x.yaml", "--workers", "0"]],
+    [["nonsense"], ["run"], ["trial", "keep", "digits-mlp"], ["run", "x.yaml", "--workers", "0"]],
 )
 def test_a_wrong_command_line_is_exit_code_2(command: list[str], capsys: Printed) -> None:
     """As for every other wrong input."""
