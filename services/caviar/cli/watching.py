@@ -77,6 +77,8 @@ def follow_by_hand(client: Client, study_id: str, console: Console) -> StudyView
                 scene = watching.look(which)
                 if scene.trial.state in FINAL_TRIALS:
                     which = _successor(scene)
+                    if which is not None:
+                        continue
             if study.state in ENDED and study.mlflow.closed:
                 return study
             time.sleep(POLL_S)
@@ -176,6 +178,7 @@ class Lines:
 
     def show(self, scene: Scene) -> None:
         trial = scene.trial
+        self._looks += 1
         if self._states.get(trial.number) != trial.state:
             self._states[trial.number] = trial.state
             reason = f": {last_line(trial.error)}" if trial.error else ""
@@ -189,7 +192,6 @@ class Lines:
                 self._write(f"trial {each.trial}: {words} ({who_and_why(each)})")
             if each.effect is not None and verdict != judged:
                 self._write(f"trial {each.trial}: {clean(each.effect.sentence)}")
-        self._looks += 1
         if self._looks >= QUIET and scene.last is not None and scene.last[0] != self._step:
             self._write(f"trial {trial.number}{self._metric(scene)}")
 
