@@ -277,7 +277,7 @@ def test_the_nurse_says_what_she_may_do_and_did(table: Service, capsys: Printed)
         "Nurse of digits-mlp on",
         "may change learning_rate, 0.001 … 0.1",
         "500 of 600 trained, 40 of them taken back",
-        "in effect after step 412 nurse: plateau",
+        "in effect after step 412 plateau",
         "Report She acted once in the last day.",
     ):
         assert words in shown

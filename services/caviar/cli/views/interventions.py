@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -58,14 +58,16 @@ def effect_text(effect: EffectView) -> Text:
 
 
 def done_to_it(
-    interventions: Sequence[InterventionView], parameters: list[ParameterView]
+    interventions: Sequence[InterventionView],
+    parameters: list[ParameterView],
+    told: Callable[[InterventionView], str] = who_and_why,
 ) -> RenderableType:
-    """Each intervention with who, why and its effect, in the order of the asking."""
+    """Each intervention with who and why (or what else is ``told``) and its effect, in the order of the asking."""
     scales = scale_of(parameters)
     table = Table.grid(padding=(0, 1))
     for each in interventions:
         line = Text(sentence(each, scales), _style(each))
-        line.append(f"  {who_and_why(each)}", style="dim")
+        line.append(f"  {told(each)}", style="dim")
         table.add_row(Text(SIGNS[each.kind], "bold"), line)
         if each.effect is not None:
             table.add_row(Text(), effect_text(each.effect))

@@ -12,7 +12,7 @@ from caviar.contract.panda import NurseView
 from caviar.contract.views import StudyView
 
 ACTS_SHOWN = 10
-"""The newest ones; `--json` has all."""
+"""The newest ones; `--json` has all, and the whole report, which tells her last day's one by one as well."""
 
 
 def nurse_view(study: StudyView, nurse: NurseView) -> RenderableType:
@@ -28,17 +28,13 @@ def nurse_view(study: StudyView, nurse: NurseView) -> RenderableType:
     title.append("on" if nurse.on else "off", "green" if nurse.on else "yellow")
     acts = nurse.acts[-ACTS_SHOWN:]
     more = len(nurse.acts) - len(acts)
+    done = done_to_it(acts, study.parameters, lambda act: clean(act.why))
+    report = clean(nurse.report).splitlines()[:1]
     return stacked(
         title,
         indented(facts),
+        *([Text(), heading("Report"), indented(Text(report[0]))] if report else []),
         Text(),
         heading("Done by her", f"the last {len(acts)} of {len(nurse.acts)}" if more else ""),
-        indented(done_to_it(acts, study.parameters) if acts else Text("Nothing yet.", "dim")),
-        *_report(nurse),
+        indented(done if acts else Text("Nothing yet.", "dim")),
     )
-
-
-def _report(nurse: NurseView) -> list[RenderableType]:
-    if not nurse.report:
-        return []
-    return [Text(), heading("Report"), indented(Text(clean(nurse.report)))]

@@ -48,7 +48,7 @@ def progress(study: StudyView, width: int) -> RenderableType:
         _meter(study, max(8, min(24, width - 60))),
         uses_line(study),
         _best(study),
-        Text(),
+        Text() if current else None,
         _round(current) if current else None,
         box_table(study.parameters, current.box, best, strip_width) if current else None,
         Text() if study.running else None,
