@@ -89,12 +89,11 @@ def trial_view(
         *([("took", duration(trial.seconds))] if trial.seconds is not None else []),
         *([("step", number(trial.step))] if trial.step is not None else []),
         ("on", " ".join(filter(None, (trial.host, trial.gpu))) or number(None)),
-        *([("asked to stop", "by hand")] if trial.stop_asked else []),
+        *([("asked to stop", "by hand")] if trial.stop_asked and trial.state == "running" else []),
         ("MLflow run", trial.run_id or number(None)),
     ):
         facts.add_row(Text(name, style="dim"), Text(clean(value)))
-    if trial.state == "stopped" and trial.error:
-        facts.add_row(Text("ended", style="dim"), Text(clean(trial.error)))
+    ended = Text(clean(trial.error), style="dim") if trial.state == "stopped" else Text()
     title = Text.assemble((f"Trial {trial.number}", "bold"), "  ", state_text(trial.state))
     if trial.kind in KIND_WORDS:
         title.append(f"  {KIND_WORDS[trial.kind]}", style="dim")
@@ -105,6 +104,7 @@ def trial_view(
     return stacked(
         title,
         indented(facts),
+        indented(ended) if ended else None,
         Text(),
         heading("Parameters", "that it began with" if trial.touched else ""),
         values_table(study.parameters, trial.params),
