@@ -33,7 +33,9 @@ def nurse_view(study: StudyView, nurse: NurseView) -> RenderableType:
     return stacked(
         title,
         indented(facts),
-        *([Text(), heading("Report"), indented(Text(report[0]))] if report else []),
+        Text(),
+        heading("Report"),
+        indented(Text(report[0] if report else "Nothing yet.")),
         Text(),
         heading("Done by her", f"the last {len(acts)} of {len(nurse.acts)}" if more else ""),
         indented(done if acts else Text("Nothing yet.", "dim")),
