@@ -34,9 +34,9 @@ def watch(given: str, as_json: bool) -> int:
     with Client(find_service()) as client:
         if "/" in given:
             name, which = reading.trial_name(given)
-            study, trial = client.study(client.resolve(name)), which
-            client.trial(study.id, trial)
-            return _watch_trial(client, study.id, trial, as_json)
+            study_id = client.resolve(name)
+            client.trial(study_id, which)  # told before anything is drawn, where there is none
+            return _watch_trial(client, study_id, which, as_json)
         study = client.study(client.resolve(given))
         console = reading.console(stderr=as_json)
         follows = follow_by_hand if study.mode == "panda" else follow
@@ -58,6 +58,8 @@ def _watch_trial(client: Client, study_id: str, which: int, as_json: bool) -> in
             elif (successor := _successor(scene)) is not None:
                 which = successor
             else:
+                time.sleep(POLL_S)
+                scene = watching.look(which)
                 break
     if as_json:
         reading.print_json(scene.curve)
@@ -71,13 +73,17 @@ def follow_by_hand(client: Client, study_id: str, console: Console) -> StudyView
     with _Watching(client, study_id, console) as watching:
         while True:
             study = watching.study()
+            others = [trial.number for trial in study.running if trial.number != which]
             if which is None:
-                which = min((trial.number for trial in study.running), default=None)
+                which = min(others, default=None)
             if which is not None:
                 scene = watching.look(which)
                 if scene.trial.state in FINAL_TRIALS:
-                    which = _successor(scene)
-                    if which is not None:
+                    successor = _successor(scene)
+                    if successor is None:
+                        successor = min(others, default=None)
+                    if successor is not None:
+                        which = successor
                         continue
             if study.state in ENDED and study.mlflow.closed:
                 return study
@@ -107,7 +113,9 @@ class _Watching:
 
         self._client = client.patient(write)
         self._study_id = study_id
+        self._ended: set[int] = set()
         self._over: dict[int, tuple[TrialView, CurveView]] = {}
+        """Those that had ended a look before: their last points are told a moment after their end."""
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
         self._screen: _Screen = _Picture(self._live) if self._live else Lines(write)
 
@@ -150,8 +158,10 @@ class _Watching:
             return self._over[which]
         trial = self._client.trial(self._study_id, which)
         curve = BabysatTrial(self._client, self._study_id, which).curve()
-        if trial.state in FINAL_TRIALS:
+        if which in self._ended:
             self._over[which] = trial, curve
+        if trial.state in FINAL_TRIALS:
+            self._ended.add(which)
         return trial, curve
 
 
