@@ -79,8 +79,9 @@ def rollback(
         if back.state == "applied" and back.child is not None and not as_json:
             params_then = client.trial(study.id, back.child).params
             live = [each.name for each in study.parameters if each.live] or list(params_then)
-            shown = {name: params_then[name] for name in live if name in params_then}
-            values = f" (values of that moment: {values_words(shown, scale_of(study.parameters))})"
+            shown = {n: params_then[n] for n in live if n in params_then and n not in back.params}
+            words = values_words(shown, scale_of(study.parameters))
+            values = f" (values of that moment: {words})" if shown else ""
     return _told(study, trial, found, wait, as_json, values)
 
 

@@ -156,7 +156,7 @@ def test_interrupting_the_wait_takes_nothing_back(
 def test_going_back_says_where_it_goes_on_with_which_values(
     table: Service, capsys: Printed
 ) -> None:
-    """The values are those of the parameters that are live."""
+    """The values are those of the parameters that are live, but for those that were given."""
     back = intervention(2, kind="rollback", step=400, child=25)
     answers(table, "rollback", back)
     table.answers[f"GET /studies/{ID}/trials/25"] = (200, trial(25).model_dump(mode="json"))
@@ -164,6 +164,9 @@ def test_going_back_says_where_it_goes_on_with_which_values(
     assert sent(table) == {"to_step": 407, "params": {"momentum": "0.95"}}
     said = "went back to step 400 as trial 25 (values of that moment: learning_rate 0.00312)\n"
     assert capsys.readouterr().out == said
+    answers(table, "rollback", back.model_copy(update={"params": {"learning_rate": 0.5}}))
+    assert main(["trial", "rollback", "digits-mlp", "--to-step", "407", "learning_rate=0.5"]) == 0
+    assert capsys.readouterr().out == "went back to step 400 with learning_rate 0.5 as trial 25\n"
 
 
 def test_a_fork_says_what_it_is_compared_with(table: Service, capsys: Printed) -> None:
