@@ -10,8 +10,10 @@ import click
 
 from caviar import __version__
 from caviar.cli.administering import COMMANDS
+from caviar.cli.by_hand import TRIAL_COMMANDS, nurse
 from caviar.cli.options import json_option as _json_option
 from caviar.cli.options import study_argument as _study
+from caviar.cli.options import training_argument as _training
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -106,13 +108,13 @@ def show(study: str, as_json: bool) -> int:
 
 
 @app.command()
-@_study
+@_training
 @_json_option
-def watch(study: str, as_json: bool) -> int:
-    """Follow a study until it ends."""
-    from caviar.cli import reading
+def watch(given: str, as_json: bool) -> int:
+    """Follow a study until it ends; of a trial, or a study by hand, the learning curve."""
+    from caviar.cli import watching
 
-    return reading.watch(study, as_json)
+    return watching.watch(given, as_json)
 
 
 @app.command()
@@ -150,17 +152,7 @@ def rounds(
 
 @app.group()
 def trial() -> None:
-    """Look at single trials, add one, or stop one."""
-
-
-@trial.command("show")
-@click.argument("trial_name", metavar="STUDY/NUMBER")
-@_json_option
-def trial_show(trial_name: str, as_json: bool) -> int:
-    """Show one trial, with its error and last output."""
-    from caviar.cli import reading
-
-    return reading.trial(trial_name, as_json)
+    """Look at single trials, add one, stop one; change one while it trains, take it back, try something."""
 
 
 @trial.command("stop")
@@ -415,8 +407,10 @@ def rebuild(home: Path | None, mlflow: str | None, missing: bool, as_json: bool)
     return rebuild_store(home, mlflow, missing, as_json)
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, nurse):
     app.add_command(command)
+for command in TRIAL_COMMANDS:
+    trial.add_command(command)
 
 
 @app.command("import")

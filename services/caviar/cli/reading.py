@@ -10,12 +10,11 @@ from pydantic import BaseModel, TypeAdapter
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from caviar.cli.follow import follow
 from caviar.cli.views import tables
 from caviar.cli.views.ledger import rounds_view
 from caviar.cli.views.parts import clean
 from caviar.cli.views.progress import progress, round_line
-from caviar.cli.views.result import exit_code, result, result_object
+from caviar.cli.views.result import result
 from caviar.client.connection import Client, find_service
 from caviar.client.home import user_name
 from caviar.client.study import ENDED
@@ -56,16 +55,6 @@ def show(given: str, as_json: bool) -> int:
     return _print(as_json, study, picture)
 
 
-def watch(given: str, as_json: bool) -> int:
-    with Client(find_service()) as client:
-        study = follow(client, client.resolve(given), console(stderr=as_json))
-    if as_json:
-        print_json(result_object(study))
-    else:
-        console().print(result(study, console().width))
-    return exit_code(study)
-
-
 def best(given: str, as_json: bool) -> int:
     with Client(find_service()) as client:
         study = client.study(client.resolve(given))
@@ -94,23 +83,15 @@ def branch_off(given: str, number: int, name: str | None, as_json: bool) -> int:
     return _print(as_json, submitted, Text(line))
 
 
-def trial(given: str, as_json: bool) -> int:
-    name, number = _trial_name(given)
-    with Client(find_service()) as client:
-        study = client.study(client.resolve(name))
-        found = client.trial(study.id, number)
-    return _print(as_json, found, tables.trial_view(study, found))
-
-
 def stop_trial(given: str, as_json: bool) -> int:
-    name, number = _trial_name(given)
+    name, number = trial_name(given)
     with Client(find_service()) as client:
         stopped = client.stop_trial(client.resolve(name), number)
     said = "is cancelled" if stopped.state == "cancelled" else "is asked to stop"
     return _print(as_json, stopped, Text(f"Trial {number} of {clean(name)} {said}."))
 
 
-def _trial_name(given: str) -> tuple[str, int]:
+def trial_name(given: str) -> tuple[str, int]:
     """The study and the number in ``digits-mlp/17``."""
     name, slash, number = given.rpartition("/")
     if not slash or not (number.isascii() and number.isdecimal()):

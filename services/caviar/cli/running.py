@@ -94,11 +94,13 @@ def _followed(
         from caviar.cli.follow import follow
         from caviar.cli.reading import console
         from caviar.cli.views.progress import started_line
+        from caviar.cli.watching import follow_by_hand
 
         click.secho(
             started_line(client.study(submitted.id), submitted.resumed), dim=True, err=as_json
         )
-        return follow(client, submitted.id, console(stderr=as_json))
+        follows = follow_by_hand if study.mode == "panda" else follow
+        return follows(client, submitted.id, console(stderr=as_json))
 
 
 def _in_background(work: Callable[[], str | None]) -> Future[str | None]:

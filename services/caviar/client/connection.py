@@ -21,6 +21,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from caviar.client.home import default_home
 from caviar.contract.access import WhoAmI
 from caviar.contract.names import ENV_API, ENV_TOKEN
+from caviar.contract.panda import NurseRequest, NurseView
 from caviar.contract.queue import QueueView, QuotaUse, Quote, StudyEdit
 from caviar.contract.upkeep import Finding
 from caviar.contract.views import (
@@ -164,7 +165,7 @@ class Client:
         return self._call("GET", "/whoami", WhoAmI)
 
     def submit(self, submission: Submission) -> Submitted:
-        return self._create("/studies", Submitted, submission)
+        return self.create("/studies", Submitted, submission)
 
     def bring(self, digest: str, data: bytes, team: str | None = None) -> None:
         """Upload a code bundle, where the service does not have it yet."""
@@ -197,7 +198,7 @@ class Client:
         return self._call("POST", path, RoundView, body=request.model_dump(mode="json"))
 
     def branch(self, study_id: str, number: int, request: Branch) -> Submitted:
-        return self._create(f"/studies/{study_id}/rounds/{number}/branch", Submitted, request)
+        return self.create(f"/studies/{study_id}/rounds/{number}/branch", Submitted, request)
 
     def pause(self, study_id: str) -> StudyView:
         return self._call("POST", f"/studies/{study_id}/pause", StudyView)
@@ -216,7 +217,7 @@ class Client:
         return self._call("GET", f"/studies/{study_id}/trials/{number}", TrialView)
 
     def add_trial(self, study_id: str, new: NewTrial) -> AddedTrial:
-        return self._create(f"/studies/{study_id}/trials", AddedTrial, new)
+        return self.create(f"/studies/{study_id}/trials", AddedTrial, new)
 
     def stop_trial(self, study_id: str, number: int) -> TrialView:
         return self._call("POST", f"/studies/{study_id}/trials/{number}/stop", TrialView)
@@ -271,6 +272,13 @@ class Client:
         method, path = ("POST", "/doctor/mend") if mend else ("GET", "/doctor")
         return self._call(method, path, list[Finding], timeout_s=DOCTOR_S)
 
+    def nurse(self, study_id: str) -> NurseView:
+        return self.read(f"/studies/{study_id}/nurse", NurseView)
+
+    def switch_nurse(self, study_id: str, on: bool) -> NurseView:
+        path = f"/studies/{study_id}/nurse"
+        return self._call("POST", path, NurseView, body=NurseRequest(on=on).model_dump())
+
     def resolve(self, given: str) -> str:
         """A study's id from its id, its name (the newest of that name, a shared one last) or the start of its id.
 
@@ -293,11 +301,17 @@ class Client:
         way_out = f"Did you mean {close[0]}?" if close else "`caviar studies` lists them."
         raise InputError(Problem((), f"There is no study {given!r}", way_out))
 
-    def _create(self, path: str, answer: type[T], new: BaseModel) -> T:
-        """POST what makes something new: once, however often it has to be sent until an answer comes back."""
-        body = new.model_dump(mode="json")
+    def create(self, path: str, answer: type[T], new: BaseModel | None = None) -> T:
+        """POST what makes something new: once, however often it has to be sent until an answer comes back.
+
+        What is as by default is not sent: a service of an earlier version may not know the field.
+        """
+        body = None if new is None else new.model_dump(mode="json", exclude_defaults=True)
         key = uuid.uuid4().hex
         return _again(lambda: self._call_once("POST", path, answer, body=body, key=key))
+
+    def read(self, path: str, answer: type[T]) -> T:
+        return self._call("GET", path, answer)
 
     def _call(
         self,

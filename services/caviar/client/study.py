@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from caviar.client.babysitting import BabysatTrial
 from caviar.client.connection import PATIENCE_S, Client, finished_after
 from caviar.client.screen import notebook_or_lines, study_html
-from caviar.contract.messages import ParameterValue
+from caviar.contract.messages import Change, ParameterValue
+from caviar.contract.panda import NurseView
 from caviar.contract.views import AddedTrial, Best, NewTrial, RoundView, StudyView, TrialView
 from caviar.errors import CaviarError
 
@@ -128,13 +130,31 @@ class Study:
         """One trial, with its output."""
         return self._client.trial(self.id, number)
 
-    def add(self, params: Mapping[str, ParameterValue], value: float | None = None) -> AddedTrial:
+    def add(
+        self,
+        params: Mapping[str, ParameterValue],
+        value: float | None = None,
+        seed: int | None = None,
+        schedule: Sequence[Change] = (),
+    ) -> AddedTrial:
         """Have a point of your own trained next; with ``value`` it is a result that you know. What is left out takes
-        its default."""
-        return self._client.add_trial(self.id, NewTrial(params=dict(params), value=value))
+        its default. With another trial's ``seed`` and ``schedule`` it is trained as that one was."""
+        new = NewTrial(params=dict(params), value=value, seed=seed, schedule=tuple(schedule))
+        return self._client.add_trial(self.id, new)
 
     def stop_trial(self, number: int) -> TrialView:
         return self._client.stop_trial(self.id, number)
+
+    def babysit(self, number: int) -> BabysatTrial:
+        """One trial by hand: watch it, change it while it trains, take it back. Nothing is asked of the service yet."""
+        return BabysatTrial(self._client, self.id, number)
+
+    def nurse(self) -> NurseView:
+        """What the nurse may do and has done. Raises NotAllowed where the study file has none."""
+        return self._client.nurse(self.id)
+
+    def switch_nurse(self, on: bool) -> NurseView:
+        return self._client.switch_nurse(self.id, on)
 
     def pause(self) -> StudyView:
         """Start no more trials."""

@@ -6,20 +6,23 @@ An HTTP connection pool is shared by threads, so one client serves both, and not
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
+from caviar.client.babysitting import BabysatTrial
 from caviar.client.service import Service, StudySource, connect
 from caviar.client.study import Study
 from caviar.contract.access import WhoAmI
-from caviar.contract.messages import ParameterValue
+from caviar.contract.messages import Change, ParameterValue
+from caviar.contract.panda import CurveView, InterventionView, Keep, NurseView, ScheduleView
 from caviar.contract.views import (
     AddedTrial,
     Best,
     RoundView,
     StudyRow,
     StudyView,
+    Submitted,
     TrialView,
     WorkerView,
 )
@@ -123,12 +126,25 @@ class AsyncStudy:
         return await asyncio.to_thread(self._study.trial, number)
 
     async def add(
-        self, params: Mapping[str, ParameterValue], value: float | None = None
+        self,
+        params: Mapping[str, ParameterValue],
+        value: float | None = None,
+        seed: int | None = None,
+        schedule: Sequence[Change] = (),
     ) -> AddedTrial:
-        return await asyncio.to_thread(self._study.add, params, value)
+        return await asyncio.to_thread(self._study.add, params, value, seed, schedule)
 
     async def stop_trial(self, number: int) -> TrialView:
         return await asyncio.to_thread(self._study.stop_trial, number)
+
+    def babysit(self, number: int) -> AsyncBabysatTrial:
+        return AsyncBabysatTrial(self._study.babysit(number))
+
+    async def nurse(self) -> NurseView:
+        return await asyncio.to_thread(self._study.nurse)
+
+    async def switch_nurse(self, on: bool) -> NurseView:
+        return await asyncio.to_thread(self._study.switch_nurse, on)
 
     async def pause(self) -> StudyView:
         return await asyncio.to_thread(self._study.pause)
@@ -138,3 +154,61 @@ class AsyncStudy:
 
     async def stop(self) -> StudyView:
         return await asyncio.to_thread(self._study.stop)
+
+
+class AsyncBabysatTrial:
+    """As :class:`caviar.client.BabysatTrial`; every call is awaited."""
+
+    def __init__(self, trial: BabysatTrial) -> None:
+        self._trial = trial
+        self.study_id = trial.study_id
+        self.number = trial.number
+
+    async def view(self) -> TrialView:
+        return await asyncio.to_thread(lambda: self._trial.view)
+
+    async def set(
+        self, params: Mapping[str, ParameterValue], why: str = ""
+    ) -> list[InterventionView]:
+        return await asyncio.to_thread(self._trial.set, params, why)
+
+    async def rollback(
+        self, to_step: int, params: Mapping[str, ParameterValue] | None = None, why: str = ""
+    ) -> InterventionView:
+        return await asyncio.to_thread(self._trial.rollback, to_step, params, why)
+
+    async def fork(
+        self,
+        params: Mapping[str, ParameterValue],
+        at_step: int | None = None,
+        steps: int | None = None,
+        in_place: bool = False,
+        keep: Keep = "ask",
+        why: str = "",
+    ) -> InterventionView:
+        return await asyncio.to_thread(
+            self._trial.fork, params, at_step, steps, in_place, keep, why
+        )
+
+    async def spread(self, children: int, why: str = "") -> list[InterventionView]:
+        return await asyncio.to_thread(self._trial.spread, children, why)
+
+    async def keep(self) -> list[TrialView]:
+        return await asyncio.to_thread(self._trial.keep)
+
+    async def panda(self, name: str | None = None) -> Submitted:
+        return await asyncio.to_thread(self._trial.panda, name)
+
+    async def interventions(self) -> list[InterventionView]:
+        return await asyncio.to_thread(self._trial.interventions)
+
+    async def curve(self) -> CurveView:
+        return await asyncio.to_thread(self._trial.curve)
+
+    async def schedule(self) -> ScheduleView:
+        return await asyncio.to_thread(self._trial.schedule)
+
+    async def answered(
+        self, asked: InterventionView | list[InterventionView], timeout_s: float = 60.0
+    ) -> list[InterventionView]:
+        return await asyncio.to_thread(self._trial.answered, asked, timeout_s)

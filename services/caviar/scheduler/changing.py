@@ -30,6 +30,7 @@ from caviar.scheduler.wards import Wards
 from caviar.space import Numeric
 from caviar.space.parameter import Parameter
 from caviar.studies.life import ENDED
+from caviar.studies.mapping import untexted
 from caviar.studies.spec import Study
 
 SPREAD = 0.15
@@ -484,7 +485,7 @@ def _fitting(
             known = ", ".join(sorted(row.params))
             problems.append(Problem((name,), "is no parameter of this trial", f"It has {known}."))
             continue
-        value, reason = space[name].check(given)
+        value, reason = space[name].check(untexted(space[name], given))
         if value is None:
             way_out = "The study file has the range: a study with a wider one takes it."
             problems.append(Problem((name,), reason, way_out))

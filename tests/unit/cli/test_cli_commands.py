@@ -39,6 +39,7 @@ def known(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
         f"GET /studies/{study.id}/rounds": (200, dumped["rounds"]),
         f"GET /studies/{study.id}/trials": (200, [trial(0).model_dump(mode="json")]),
         f"GET /studies/{study.id}/trials/17": (200, trial(17).model_dump(mode="json")),
+        f"GET /studies/{study.id}/trials/17/interventions": (200, []),
         f"POST /studies/{study.id}/pause": (200, dumped),
         "GET /workers": (200, []),
     }
@@ -157,7 +158,7 @@ def test_no_service_is_exit_code_1_and_says_how_to_start_one(
 
 @pytest.mark.parametrize(
     "command",
-    [["nonsense"], ["run"], ["trial", "show", "digits-mlp"], ["run", "x.yaml", "--workers", "0"]],
+    [["nonsense"], ["run"], ["trial", "keep", "digits-mlp"], ["run", "x.yaml", "--workers", "0"]],
 )
 def test_a_wrong_command_line_is_exit_code_2(command: list[str], capsys: Printed) -> None:
     """As for every other wrong input."""
@@ -171,7 +172,7 @@ def test_a_point_of_ones_own(known: Service, capsys: Printed) -> None:
     params = {"learning_rate": 0.01, "hidden_units": 64}
     known.answers[route] = (201, {"params": params, "trial": 24, "value": None})
     assert main(["trial", "add", "digits-mlp", "learning_rate=0.01"]) == 0
-    assert known.requests[-1][3] == {"params": {"learning_rate": "0.01"}, "value": None}
+    assert known.requests[-1][3] == {"params": {"learning_rate": "0.01"}}
     out = capsys.readouterr().out
     assert "trains it next, as trial 24" in out
     assert "hidden_units" in out

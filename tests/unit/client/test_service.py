@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 import caviar
-from caviar.client import AsyncService, AsyncStudy, Service, Study
+from caviar.client import (
+    AsyncBabysatTrial,
+    AsyncService,
+    AsyncStudy,
+    BabysatTrial,
+    Service,
+    Study,
+)
 from caviar.errors import InputError, ServiceError
 from tests.support.real_api import TOKEN, Serving, serving
 
@@ -132,7 +139,10 @@ def test_the_same_in_an_event_loop(api: Serving) -> None:
     assert trials == list(range(len(trials)))
 
 
-@pytest.mark.parametrize(("plain", "waiting"), [(Service, AsyncService), (Study, AsyncStudy)])
+@pytest.mark.parametrize(
+    ("plain", "waiting"),
+    [(Service, AsyncService), (Study, AsyncStudy), (BabysatTrial, AsyncBabysatTrial)],
+)
 def test_the_waiting_client_can_do_all_that_the_plain_one_can(plain: type, waiting: type) -> None:
     """Twins drift apart; these are held together by name and by arguments."""
 

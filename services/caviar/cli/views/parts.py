@@ -185,7 +185,7 @@ def notes_block(notes: list[Note]) -> list[RenderableType]:
     ]
 
 
-KIND_WORDS = {"added": "added by hand"}
+KIND_WORDS = {"added": "added by hand", "fork": "a fork"}
 """How a trial came to be, where not by the search's own choice."""
 
 

@@ -36,7 +36,8 @@ MAX_RUNNING_SHOWN = 6
 def progress(study: StudyView, width: int) -> RenderableType:
     """The whole live picture. ``width`` is the terminal's, in characters."""
     strip_width = max(12, min(40, width - 60))
-    current = study.rounds[-1] if study.rounds else None
+    searched = study.mode != "panda"  # by hand, nothing is searched
+    current = study.rounds[-1] if study.rounds and searched else None
     best = study.best.params if study.best else {}
     return stacked(
         _title(study),
@@ -47,7 +48,7 @@ def progress(study: StudyView, width: int) -> RenderableType:
         _meter(study, max(8, min(24, width - 60))),
         uses_line(study),
         _best(study),
-        Text(),
+        Text() if current else None,
         _round(current) if current else None,
         box_table(study.parameters, current.box, best, strip_width) if current else None,
         Text() if study.running else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from rich.console import RenderableType
@@ -9,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from caviar.cli.numbers import duration, number
+from caviar.cli.views.interventions import done_to_it, origin_words
 from caviar.cli.views.parts import (
     KIND_WORDS,
     clean,
@@ -21,6 +23,7 @@ from caviar.cli.views.parts import (
     values_table,
     worth,
 )
+from caviar.contract.panda import InterventionView
 from caviar.contract.views import StudyRow, StudyView, TrialView, WorkerView
 
 
@@ -73,22 +76,24 @@ def best_view(study: StudyView) -> RenderableType:
     )
 
 
-def trial_view(study: StudyView, trial: TrialView) -> RenderableType:
+def trial_view(
+    study: StudyView, trial: TrialView, interventions: Sequence[InterventionView] = ()
+) -> RenderableType:
     facts = grid("left", "left")
     for name, value in (
         ("round", f"r{trial.round}"),
         ("attempt", str(trial.attempt)),
         *([("trains again", f"trial {trial.repeats}")] if trial.repeats is not None else []),
+        *([("origin", origin_words(trial.origin))] if trial.origin else []),
         *([("beyond", trial.beyond)] if trial.beyond else []),
         *([("took", duration(trial.seconds))] if trial.seconds is not None else []),
         *([("step", number(trial.step))] if trial.step is not None else []),
         ("on", " ".join(filter(None, (trial.host, trial.gpu))) or number(None)),
-        *([("asked to stop", "by hand")] if trial.stop_asked else []),
+        *([("asked to stop", "by hand")] if trial.stop_asked and trial.state == "running" else []),
         ("MLflow run", trial.run_id or number(None)),
     ):
         facts.add_row(Text(name, style="dim"), Text(clean(value)))
-    if trial.state == "stopped" and trial.error:
-        facts.add_row(Text("ended", style="dim"), Text(clean(trial.error)))
+    ended = Text(clean(trial.error), style="dim") if trial.state == "stopped" else Text()
     title = Text.assemble((f"Trial {trial.number}", "bold"), "  ", state_text(trial.state))
     if trial.kind in KIND_WORDS:
         title.append(f"  {KIND_WORDS[trial.kind]}", style="dim")
@@ -99,9 +104,13 @@ def trial_view(study: StudyView, trial: TrialView) -> RenderableType:
     return stacked(
         title,
         indented(facts),
+        indented(ended) if ended else None,
         Text(),
-        heading("Parameters"),
+        heading("Parameters", "that it began with" if trial.touched else ""),
         values_table(study.parameters, trial.params),
+        *_section(
+            "Done to it", done_to_it(interventions, study.parameters) if interventions else None
+        ),
         *_section("Reported beside it", values_table([], trial.metrics) if trial.metrics else None),
         *_section("Error", Text(clean(trial.error), style="red") if failed else None),
         *_section("Last output", Text(clean(trial.output)) if trial.output else None),
