@@ -289,9 +289,12 @@ class Changing:
         desk.put(child)
         if ended is not None:
             desk.put(ended)
-            self._replaced[row.id] = (
+            how = (
                 f"it went back to step {step} and goes on as trial {child.number}"
+                if asked.kind == "rollback"
+                else f"trial {child.number} took its place from step {step} on"
             )
+            self._replaced[row.id] = how
             if row.host is not None:
                 self._gate.keep(row.host, child.id, self._clock())
             self.tell()
