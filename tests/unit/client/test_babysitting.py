@@ -166,7 +166,7 @@ def test_a_trial_that_ended_is_taken_up_and_replayed(
 
 def test_a_study_without_a_nurse_says_so(training: BabysatTrial, api: Serving) -> None:
     with caviar.connect(api.url, TOKEN) as service:
-        with pytest.raises(NotAllowed, match="no nurse"):
+        with pytest.raises(InputError, match="no nurse"):
             service.study("by-hand").nurse()
         nursed = STUDY.replace("by-hand", "nursed") + "nurse: {parameter: rate, steps: 300}\n"
         study = service.submit(nursed)
