@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +134,23 @@ def test_only_parameters_of_the_trial_can_be_read(tmp_path: Path) -> None:
         KeyError, match=r"'rate' is no parameter of this trial\. It has learning_rate"
     ):
         attempt(tmp_path).live("rate")
+
+
+def test_a_training_that_is_to_be_taken_back_trains_no_further(tmp_path: Path) -> None:
+    """Steps behind the checkpoint would be in vain: its report returns when it is to stop."""
+    trial = attempt(tmp_path)
+    write_json(tmp_path / "orders.json", {"orders": [{"number": 1, "step": 4, "in_place": True}]})
+    ended = threading.Timer(0.2, write_json, (tmp_path / "stop", {"reason": "stop"}))
+    ended.start()
+    trial.report(9, loss=1.0)
+    assert trial.should_stop()
+
+
+def test_it_goes_on_where_there_is_no_such_checkpoint(tmp_path: Path) -> None:
+    """The refusal is enough: nobody is kept waiting for long."""
+    trial = attempt(tmp_path)
+    write_json(tmp_path / "orders.json", {"orders": [{"number": 1, "step": 4, "in_place": True}]})
+    write_json(tmp_path / "forks.json", {"1": {"refused": "there are 5, 10"}})
+    trial.report(9, loss=1.0)
+    trial.report(10, loss=1.0)
+    assert not trial.should_stop()

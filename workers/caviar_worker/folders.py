@@ -143,7 +143,8 @@ class AttemptFolder:
 
     def note_laid_aside(self, number: int, about: dict[str, Any]) -> None:
         """Raises OSError on a full disk: it is asked, and done, again."""
-        write_json(self.path / "forks.json", {**self.laid_aside(), number: about})
+        # The training reads it too: whether it goes on after all.
+        write_json(self.path / "forks.json", {**self.laid_aside(), number: about}, mode=0o644)
 
     def ask_to_stop(self, reason: Literal["stop", "release"], why: str = "") -> None:
         """Put the stop file there; the first reason stays."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ ORDERS = "orders.json"
 TOLD = "live.jsonl"
 PATIENCE = 3
 """A value that is not read for so many times the reports between two readings is refused."""
+REPLACED_S = 5.0
+"""So long a training waits for its end that another is to take the place of; then it goes on."""
 PREFIX = "live/"
 """Of the metrics that are the values by step."""
 
@@ -65,6 +68,8 @@ class Live:
         self._reports = 0
         self._step: int | None = None
         self._seen: tuple[int, int] | None = None
+        self._replaced: int | None = None
+        """The order by which another trial is to take this one's place."""
         self._handle: int | None = None
         self._follow(None)
 
@@ -95,6 +100,18 @@ class Live:
                 why = f"the training did not read {name} {often}: it has to call trial.live({name!r}) as it goes"
                 self._tell({"order": asked.order, "refused": why})
         self._take_over()
+        if self._replaced is not None:
+            self._wait_to_be_replaced(self._replaced)
+
+    def _wait_to_be_replaced(self, order: int) -> None:
+        """Whatever is trained from here on is taken back: wait for the word to stop, or that it goes on after all."""
+        self._replaced = None
+        deadline = time.monotonic() + REPLACED_S
+        while time.monotonic() < deadline and not (self._home / "stop").exists():
+            answer = (read_json(self._home / "forks.json") or {}).get(str(order), {})
+            if "refused" in answer:
+                return
+            time.sleep(0.01)
 
     def read(self, name: str) -> ParameterValue:
         """The value in effect. Raises KeyError for what is no parameter of the trial."""
@@ -144,9 +161,12 @@ class Live:
         self._seen = seen
         for order in (read_json(self._home / ORDERS) or {}).get("orders", []):
             number, name = order["number"], order.get("parameter")
-            if number <= self._known or name is None:
+            if number <= self._known:
                 continue
             self._known = number
+            if name is None:
+                self._replaced = number if order.get("in_place") else self._replaced
+                continue
             if name not in self._values:
                 self._tell({"order": number, "refused": f"{name} is not there in this trial"})
                 continue
