@@ -205,7 +205,7 @@ nurse: {parameter: learning_rate, steps: 300}
 def test_the_nurse_finds_that_a_learning_rate_is_too_low(
     short_path: Path, redis_server: RedisServer
 ) -> None:
-    """She tries higher ones, from a checkpoint, and says why; switched off she acts no more."""
+    """She tries higher ones, from a checkpoint, and says why; switched off she leaves the best of them and acts no more."""
     code = write_walk(short_path / "code")
     with (
         service(short_path, redis_server, lease_s=6.0) as caviar,
@@ -234,7 +234,8 @@ def test_the_nurse_finds_that_a_learning_rate_is_too_low(
         table = Table(caviar, host, code, study)
         newest = max(act.child or 0 for act in seen().acts)
         table.until_step((table.curve(newest).points or [(0, 0)])[-1][0] + 60, newest)
-        assert len(seen().acts) == count
+        later = [act.why for act in seen().acts[count:]]
+        assert later in ([], ["switched off in the middle of a race: the best value so far"])
         said = seen()
         assert said.trained > said.wasted > 0
         assert "She acted" in said.report

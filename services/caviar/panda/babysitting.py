@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
@@ -139,7 +140,7 @@ class Babysitting:
         return CurveView(
             trial=row.number,
             metric=study.metric.name,
-            points=list(ward.points) if ward else [],
+            points=[(s, v if math.isfinite(v) else None) for s, v in ward.points] if ward else [],
             live=dict(ward.live) if ward else {},
             checkpoints=list(ward.checkpoints) if ward else [],
             interventions=self.interventions(record, row),
@@ -185,7 +186,7 @@ class Babysitting:
         if ward is None or (each.kind != "set" and child is None):
             return None
         at = each.step if each.step is not None else -1
-        after = sum(step > at for step, _ in (child or ward).points)
+        after = sum(step > at for step in (child or ward).steps)
         look = bisect_right(LOOKS, after)
         known = self._looks.get((row.id, each.number))
         if known is None or known[0] < look:
@@ -207,14 +208,14 @@ class Babysitting:
     ) -> Effect:
         goal, name = study.metric.goal, study.metric.name
         if child is not None:
-            return compare(_curve(ward), _curve(child), at, goal, name)
+            return compare(ward.points, child.points, at, goal, name)
         steps = [
             other.step if other.step is not None else -1
             for other in rows
             if other.kind == "set" and other.state == "applied"
         ]
         return effect(
-            _curve(ward),
+            ward.points,
             at,
             goal,
             name,
@@ -242,10 +243,10 @@ def _steps(rows: Sequence[TrialRow], find: Callable[[str], WardNow | None]) -> t
             back[origin.number] = origin.step or 0
     for row in rows:
         ward = find(row.id)
-        steps = len(ward.points) if ward is not None and ward.points else row.steps
+        steps = len(ward.steps) if ward is not None and ward.steps else row.steps
         trained += steps
         if row.number in back and ward is not None:
-            wasted += sum(step > back[row.number] for step, _ in ward.points)
+            wasted += sum(step > back[row.number] for step in ward.steps)
         elif row.number in back and row.origin is None:
             wasted += max(0, row.steps - back[row.number] - 1)
     return trained, wasted
@@ -270,10 +271,6 @@ def _what(act: InterventionView, parameter: str) -> str:
     if act.kind == "set":
         return f"after step {act.step}, {act.parameter} {act.before:.4g} -> {act.value:.4g}"
     return f"back to step {act.step} with {parameter} {act.params.get(parameter, 'as it was')}"
-
-
-def _curve(ward: WardNow) -> list[tuple[int, float]]:
-    return [(step, float("nan") if value is None else value) for step, value in list(ward.points)]
 
 
 def effect_view(found: Effect) -> EffectView:

@@ -24,7 +24,9 @@ from caviar.studies.nursing import Nursing
 
 log = logging.getLogger("caviar.panda")
 
-LOOK_S = 0.25
+LOOK_S = 1.0
+PAUSE_S = 0.05
+"""Between two looks, however much is told."""
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class Duty:
         while not self._stop.is_set():
             self._changing.heard.wait(LOOK_S)
             self._changing.heard.clear()
+            self._stop.wait(PAUSE_S)
             try:
                 self.turn()
             except Exception:
@@ -91,9 +94,9 @@ class Duty:
             other, _, number = origin.fork.rpartition("-f")
             due = (origin.step or 0) + origin.steps
             mine, theirs = self._changing.wards.find(row.id), self._changing.wards.find(other)
-            if mine is None or theirs is None or not mine.points or mine.points[-1][0] < due:
+            if mine is None or theirs is None or not mine.steps or mine.steps[-1] < due:
                 continue
-            if not theirs.over and (not theirs.points or theirs.points[-1][0] < due):
+            if not theirs.over and (not theirs.steps or theirs.steps[-1] < due):
                 continue  # it trains slower: at equal steps
             if origin.fork in self._compared or self._was_compared(other, int(number)):
                 self._compared.add(origin.fork)
@@ -138,8 +141,7 @@ class Duty:
 
     def _curve(self, trial: str) -> list[tuple[int, float]]:
         ward = self._changing.wards.find(trial)
-        points = list(ward.points) if ward else []
-        return [(step, math.nan if value is None else value) for step, value in points]
+        return ward.points if ward else []
 
     # The nurse
 
@@ -161,14 +163,14 @@ class Duty:
             return
         line = self._line(row)
         if case.trial != row.id:
-            case.trial, case.seen = row.id, max(0, len(line) - len(ward.points))
+            case.trial, case.seen = row.id, max(0, len(line) - len(ward.steps))
         if case.acted:  # what was reported until the training read the new value says nothing of it
             case.acted, at = False, self._applied(row.id)
             case.seen = max(case.seen, sum(step <= at for step, _ in line))
         limits = Limits(
             nursing.low, nursing.high, nursing.parameter, one.study.metric.goal, nursing.waste
         )
-        trained = self._trained(one.record, case, row, len(ward.points))
+        trained = self._trained(one.record, case, row, len(ward.steps))
         after, act = case.memory, None
         while case.seen < len(line) and act is None:
             case.seen += 1

@@ -37,6 +37,7 @@ SPREAD = 0.15
 """Of a parameter's range, on its scale."""
 GOLDEN = (math.sqrt(5) - 1) / 2
 """Multiples of it, without their whole part, spread evenly however many there are (Kronecker's sequence)."""
+TIDY_S = 1.0
 ENDED_FIRST = "the training ended first"
 
 
@@ -74,6 +75,9 @@ class Changing:
         """By trial, what is asked and not answered."""
         self._replaced: dict[str, str] = {}
         """Trials that end for another, and in which words."""
+        self._comparing: set[str] = set()
+        """Studies with forks that are to be compared with what they go on from."""
+        self._tidied = -math.inf
         self.tell: Callable[[], None] = lambda: None
         """Called when hosts have something new to do."""
         self.heard = threading.Event()
@@ -82,6 +86,8 @@ class Changing:
     def load(self) -> None:
         """What was open when the service stopped."""
         for desk in self._desks:
+            if any(_is_compared(row) for row in desk.open.values()):
+                self._comparing.add(desk.record.id)
             for row in self._store.interventions.open(desk.record.id):
                 if row.trial in desk.open:
                     self._open.setdefault(row.trial_id, {})[row.number] = row
@@ -287,6 +293,8 @@ class Changing:
             return
         _, child, ended = made
         desk.put(child)
+        if _is_compared(child):
+            self._comparing.add(desk.record.id)
         if ended is not None:
             desk.put(ended)
             how = (
@@ -323,7 +331,7 @@ class Changing:
                 )
                 for desk in self._desks
                 if desk.record.state not in ENDED
-                and (desk.study.nurse or any(_is_compared(row) for row in desk.open.values()))
+                and (desk.study.nurse or desk.record.id in self._comparing)
             ]
 
     def is_asked(self, trial: str) -> bool:
@@ -422,6 +430,11 @@ class Changing:
 
     def tidy(self) -> None:
         """Of trainings that are over nothing more comes of what is open."""
+        now = self._clock()
+        if now - self._tidied < TIDY_S:
+            return
+        self._tidied = now
+        self._comparing = {study for study in self._comparing if self._desks.find(study)}
         for trial in [*self._open, *self.wards.running()]:
             desk = self._desks.of_trial(trial)
             if desk is not None and desk.row(trial) is not None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from caviar.contract.messages import ParameterValue
 from caviar.contract.panda import Ward
 
-MOST_POINTS = 20_000
+MOST_POINTS = 10_000
 """Points of one training that are kept: the newest. Older changes have had their verdict."""
 MOST_OVER = 100
 """Trainings that are over and still known."""
@@ -15,16 +18,30 @@ MOST_OVER = 100
 
 @dataclass(slots=True)
 class WardNow:
-    """One running training. ``points``: (step, the study's metric), in the order of the reports."""
+    """One running training."""
 
     attempt: int
     incarnation: str
     live: dict[str, ParameterValue] = field(default_factory=dict)
     checkpoints: tuple[int, ...] = ()
-    points: list[tuple[int, float | None]] = field(default_factory=list)
+    steps: array[int] = field(default_factory=lambda: array("q"))
+    values: array[float] = field(default_factory=lambda: array("d"))
+    """The study's metric at ``steps``, in the order of the reports; NaN where it was no finite number. Thousands may
+    run: sixteen bytes a point."""
     known: int = 0
     """The bytes of its spool that ``points`` are of."""
     over: bool = False
+
+    @property
+    def points(self) -> list[tuple[int, float]]:
+        return list(zip(self.steps, self.values, strict=False))  # one more may be told meanwhile
+
+    def add(self, points: Iterable[tuple[int, float | None]]) -> None:
+        for step, value in points:
+            self.values.append(math.nan if value is None else value)
+            self.steps.append(step)
+        if len(self.steps) > MOST_POINTS:
+            del self.steps[: MOST_POINTS // 4], self.values[: MOST_POINTS // 4]
 
 
 class Wards:
@@ -39,7 +56,7 @@ class Wards:
     def last_step(self, trial: str) -> int | None:
         """The last step that was reported, as far as it is known."""
         now = self._wards.get(trial)
-        return max((step for step, _ in now.points), default=None) if now is not None else None
+        return max(now.steps, default=None) if now is not None else None
 
     def of(self, incarnation: str) -> list[str]:
         """The trials that a host has reported."""
@@ -53,14 +70,12 @@ class Wards:
             now = self._wards[ward.trial] = WardNow(ward.attempt, incarnation)
             if ward.points and ward.begin == 0:
                 # A later attempt trains steps again that an earlier one has reported.
-                now.points = [point for point in before if point[0] < ward.points[0][0]]
+                now.add(point for point in before if point[0] < ward.points[0][0])
         now.incarnation = incarnation
         now.live, now.checkpoints = dict(ward.live), ward.checkpoints
         if ward.begin == now.known:
-            now.points.extend(ward.points)
+            now.add(ward.points)
             now.known = ward.end
-            if len(now.points) > MOST_POINTS:
-                del now.points[: MOST_POINTS // 4]
         return now.known
 
     def is_last_of(self, ward: Ward) -> bool:
