@@ -29,7 +29,7 @@ from caviar.studies.nursing import Nursing
 from caviar.studies.spec import Study, load_study
 
 LOOKS = (1, 5, 10, 20, 40, 80)
-"""Reports after a change at which it is looked at: each look may be wrong, so there are few, further and further apart."""
+"""Reports after a change at which it is looked at. Each look may be wrong: few, further and further apart."""
 NURSE = "nurse"
 """Who she is in the books."""
 DAY_S = 86_400.0

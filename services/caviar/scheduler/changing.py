@@ -78,12 +78,10 @@ class Changing:
 
     def load(self) -> None:
         """What was open when the service stopped."""
+        self._store.interventions.void_ended(ENDED_FIRST)  # a kill came after the trial's end
         for desk in self._desks:
             for row in self._store.interventions.open(desk.record.id):
-                if row.trial in desk.open:
-                    self._open.setdefault(row.trial_id, {})[row.number] = row
-                else:  # a kill came between the trial's end and this
-                    self._store.interventions.void(row.trial_id, ENDED_FIRST)
+                self._open.setdefault(row.trial_id, {})[row.number] = row
 
     def ask_set(
         self, study_id: str, number: int, params: Mapping[str, ParameterValue], by: str, why: str
@@ -222,7 +220,7 @@ class Changing:
                 desk = self._desks.of_trial(ward.trial)
                 row = desk.row(ward.trial) if desk else None
                 if desk is None or row is None or row.state != "running":
-                    if self.wards.is_last_of(ward):
+                    if self.wards.is_last_of(ward, report.incarnation):
                         known[ward.trial] = self.wards.heard(ward, report.incarnation)
                     continue
                 if (row.attempt, row.incarnation) != (ward.attempt, report.incarnation):

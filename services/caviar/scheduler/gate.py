@@ -66,7 +66,7 @@ class Gate:
         self._kept: dict[str, _Kept] = {}
 
     def keep(self, host: str, trial: str, now: float) -> None:
-        """The next slot of ``host`` is that trial's: another one there ends for it."""
+        """The next slot of ``host`` is that trial's: another one there ends for it, or it can only start there."""
         self._kept[host] = _Kept(trial, now + KEPT_S)
 
     def enter(
@@ -109,11 +109,9 @@ class Gate:
             return f"the slot is kept for trial {kept.trial}, which goes on there"
         if kept is not None:
             del self._kept[request.host]
-        if row.origin is None:
-            return ""
-        origin = Origin.model_validate(row.origin)
-        if not request.changes:
-            return "the worker is too old to go on from another trial's checkpoint"
+        if (row.origin or row.touched) and not request.changes:
+            return "the worker is too old for a trial that was changed, or begins where another one was"
+        origin = Origin.model_validate(row.origin or {})
         if origin.host is not None and origin.host != request.host:
             return f"the checkpoint that it begins with lies on host {origin.host}"
         return ""

@@ -63,10 +63,10 @@ class Wards:
                 del now.points[: MOST_POINTS // 4]
         return now.known
 
-    def is_last_of(self, ward: Ward) -> bool:
-        """Whether it tells the last points of a training that has just ended."""
+    def is_last_of(self, ward: Ward, incarnation: str) -> bool:
+        """Whether its own host tells the last points of a training that has just ended."""
         now = self._wards.get(ward.trial)
-        return now is not None and now.attempt == ward.attempt
+        return now is not None and (now.attempt, now.incarnation) == (ward.attempt, incarnation)
 
     def running(self) -> list[str]:
         return [trial for trial, now in self._wards.items() if not now.over]
