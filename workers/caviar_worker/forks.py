@@ -57,7 +57,11 @@ def begin_with(source: Path, attempt: int, step: int, to: Path) -> bool:
     except (FileNotFoundError, checkpoints.NotPlain):
         shutil.rmtree(to, ignore_errors=True)
         return False
-    manifest = json.loads((to / MANIFEST).read_bytes()) | {"attempt": 0}
+    try:  # whoever owns the original may write to it still
+        manifest = json.loads((to / MANIFEST).read_bytes()) | {"attempt": 0}
+    except (ValueError, TypeError, RecursionError):
+        shutil.rmtree(to, ignore_errors=True)
+        return False
     (to / MANIFEST).unlink()  # it is linked too: the other's must stay as it is
     (to / MANIFEST).write_text(json.dumps(manifest))
     (to / MANIFEST).chmod(0o644)  # the trial may run as another user, who reads it
