@@ -195,7 +195,8 @@ class Babysitting:
         if known is None or known[0] < look:
             found = self._judged(study, ward, child, at, rows)
             known = self._looks[row.id, each.number] = (look, effect_view(found))
-        if (child or ward).over or look == len(LOOKS):
+        due = each.keep == "better" and each.steps is not None  # its verdict is by rule, later
+        if (child or ward).over or (look == len(LOOKS) and not due):
             about = known[1].model_dump(mode="json")
             self._store.interventions.note_effect(row.id, each.number, about)
             self._looks.pop((row.id, each.number), None)
