@@ -37,6 +37,8 @@ SPREAD = 0.15
 GOLDEN = (math.sqrt(5) - 1) / 2
 """Multiples of it, without their whole part, spread evenly however many there are (Kronecker's sequence)."""
 ENDED_FIRST = "the training ended first"
+TIDY_S = 1.0
+"""Between two looks whether trainings that nothing is asked of are over: there may be thousands, and turns are many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Changing:
         """By trial, what is asked and not answered."""
         self._replaced: dict[str, str] = {}
         """Trials that end for another, and in which words."""
+        self._tidied = -math.inf
         self.tell: Callable[[], None] = lambda: None
         """Called when hosts have something new to do."""
 
@@ -413,7 +416,11 @@ class Changing:
 
     def tidy(self) -> None:
         """Of trainings that are over nothing more comes of what is open."""
-        for trial in [*self._open, *self.wards.running()]:
+        trials, now = list(self._open), self._clock()
+        if now - self._tidied >= TIDY_S:
+            self._tidied = now
+            trials += [*self._replaced, *self.wards.running()]
+        for trial in trials:
             desk = self._desks.of_trial(trial)
             if desk is not None and desk.row(trial) is not None:
                 continue

@@ -163,7 +163,9 @@ class Desk:
             return
         self.spent_s += row.seconds or 0.0
         result = row.result()
-        if not by_hand:  # its parameters do not say how it was trained
+        if by_hand:  # its parameters do not say how it was trained
+            self.rungs.forget(row)
+        else:
             self.results[row.number] = result
             self._to_encode.append(result)
             self.rungs.ended(row, result)
@@ -228,11 +230,12 @@ class Desk:
         return math.ceil(missing / slots) * (self.spent_s + sum(again)) / ended
 
     def _stop(self, row: TrialRow) -> StopRule | None:
-        """A leader on a new seed is not compared: it would crowd the best of a rung. A person's point trains whole."""
+        """A leader on a new seed is not compared: it would crowd the best of a rung. A person's point trains whole, and
+        so does what goes on from a checkpoint."""
         if row.kind == "confirm":
             return None
         rule = self.stop_rule(row.incarnation)
-        return rule and rule.model_copy(update={"watch_only": row.kind == "added"})
+        return rule and rule.model_copy(update={"watch_only": row.kind in ("added", "fork")})
 
     def stop_rule(self, incarnation: str | None) -> StopRule | None:
         """The stopping rule as of now, for the worker of this incarnation."""

@@ -125,9 +125,11 @@ def test_a_kill_in_the_middle_of_a_verdict_leaves_it_due(
         raise KeyboardInterrupt
 
     for place, name in ((fleet.scheduler.changing, "end"), (Interventions, "note_effect")):
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        duty = Duty(fleet.store, fleet.scheduler)
+        with monkeypatch.context() as patch:
             patch.setattr(place, name, killed)
-            Duty(fleet.store, fleet.scheduler).turn()
+            with pytest.raises(KeyboardInterrupt):
+                duty.turn()
     Duty(fleet.store, fleet.scheduler).turn()
     assert row(fleet, first).stop_asked
     assert not row(fleet, copy).stop_asked

@@ -8,7 +8,8 @@ import pytest
 
 from caviar.contract.messages import Assignment, Done
 from caviar.contract.panda import Report, Ward
-from tests.support.fleet import Fleet, Machine
+from caviar.contract.views import Submission
+from tests.support.fleet import STUDY, Fleet, Machine
 
 LIVE = {"x": 0.5}
 
@@ -140,3 +141,59 @@ def test_the_last_points_of_a_training_are_told_by_its_own_host(
     ward = fleet.scheduler.changing.wards.find(first.trial)
     assert ward is not None
     assert ward.incarnation == host.incarnation
+
+
+def test_thousands_that_train_cost_nothing_to_those_that_wait_or_take_a_turn(
+    fleet: Fleet, host: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that waits is asked about its own trainings alone; a turn looks at none that goes on."""
+    study = fleet.submit("trials: 9")
+    changing = fleet.scheduler.changing
+    for number in range(1000):
+        ward = Ward(trial=f"{study}-{number}", attempt=1)
+        changing.wards.heard(ward, "mine" if number == 0 else f"other-{number % 50}")
+    assert changing.wards.of("mine") == [f"{study}-0"]
+    fleet.scheduler.tick()
+    looks: list[None] = []
+
+    def look() -> list[str]:
+        looks.append(None)
+        return []
+
+    monkeypatch.setattr(changing.wards, "running", look)
+    for _ in range(20):
+        fleet.scheduler.tick()
+    assert looks == []
+
+
+def test_a_word_of_why_goes_with_its_trial(fleet: Fleet, host: Machine) -> None:
+    """Of one too that was to end before it had started."""
+    study = fleet.submit("trials: 9")
+    fleet.scheduler.tick()
+    fleet.scheduler.changing.end(f"{study}-0", "trial 1 is kept")
+    fleet.pass_time(5.0)
+    assert fleet.scheduler.changing._replaced == {}
+
+
+def test_what_goes_on_by_hand_is_not_stopped_by_a_rule_for_searches(
+    fleet: Fleet, host: Machine
+) -> None:
+    """Its curve begins in the middle, and somebody wants to see how it goes on."""
+    text = STUDY.format(name="halved", budget="trials: 9", resources="class: cpu")
+    text = text.replace("stop: none", "stop: asha")
+    fleet.scheduler.submit(Submission(text=text, resume=False))
+    first = taken(fleet, host)
+    assert first.stop is not None
+    assert not first.stop.watch_only
+    tell(fleet, host, first)
+    forked(fleet, host, first)
+    fleet.end(host, first, "done")
+    for _ in range(6):
+        fleet.take(host)
+        if host.held and host.held[0].origin:
+            break
+        fleet.pass_time(1.0)
+    (copy,) = host.held
+    assert copy.origin is not None
+    assert copy.stop is not None
+    assert copy.stop.watch_only
