@@ -494,6 +494,7 @@ def _fitting(
             values[name] = value
     if problems:
         raise InputError(problems)
+    space.check_point({**row.params, **values})  # the same parameters apply then
     return values
 
 

@@ -9,6 +9,7 @@ import pytest
 from caviar.contract.messages import Assignment, Done
 from caviar.contract.panda import Report, Ward
 from caviar.contract.views import Submission
+from caviar.errors import InputError
 from tests.support.fleet import STUDY, Fleet, Machine
 
 LIVE = {"x": 0.5}
@@ -197,3 +198,35 @@ def test_what_goes_on_by_hand_is_not_stopped_by_a_rule_for_searches(
     assert copy.origin is not None
     assert copy.stop is not None
     assert copy.stop.watch_only
+
+
+def test_no_change_makes_a_point_that_the_space_does_not_have(fleet: Fleet, host: Machine) -> None:
+    """Another solver has parameters of its own, which a training that runs was not given."""
+    text = STUDY.format(name="solvers", budget="trials: 9", resources="class: cpu")
+    text += "warm_start: {points: [{x: 0.5, solver: sgd, decay: 0.5}]}\n"
+    solver = "  solver: {type: categorical, choices: [sgd, adam, momentum], live: true}\n"
+    decay = "  decay: {type: float, low: 0.0, high: 1.0, when: {solver: [sgd, momentum]}}\n"
+    text = text.replace("search:", f"{solver}{decay}search:")
+    study = fleet.scheduler.submit(Submission(text=text, resume=False)).id
+    tell(fleet, host, taken(fleet, host))
+    changing = fleet.scheduler.changing
+    with pytest.raises(InputError, match="decay"):
+        changing.ask_set(study, 0, {"solver": "adam"}, "ann", "")
+    with pytest.raises(InputError, match="decay"):
+        changing.ask_fork(
+            study, 0, "fork", {"solver": "adam"}, "ann", "", step=None, in_place=False
+        )
+    assert changing.ask_set(study, 0, {"solver": "momentum"}, "ann", "")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "0.5", 10**400, 1e308])
+def test_what_is_no_value_is_refused(
+    fleet: Fleet, host: Machine, value: bool | int | float | str
+) -> None:
+    """Nothing of it is written down."""
+    study = fleet.submit("trials: 9")
+    first = taken(fleet, host)
+    tell(fleet, host, first)
+    with pytest.raises(InputError):
+        fleet.scheduler.changing.ask_set(study, 0, {"x": value}, "ann", "")
+    assert fleet.store.interventions.of_trial(first.trial) == []
