@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from caviar_worker import checkpoints, forks, leftovers
+from caviar_worker.copies import Copies
+from caviar_worker.files import write_json
 from caviar_worker.folders import AttemptFolder, checkpoints_of, forks_of
+from caviar_worker.settings import WorkerSettings
 
 KEY = "study-0-f1"
 
@@ -87,3 +90,32 @@ def test_what_nobody_took_goes_with_the_study(folder: AttemptFolder) -> None:
     assert KEY in leftovers.leftovers(folder.root)
     leftovers.remove(folder.root, [KEY])
     assert forks.laid_aside(folder.root) == []
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_each_host_fetches_what_the_trial_begins_with(
+    tmp_path: Path, attempt: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one may be lost before it has saved anything: the next begins with the same checkpoint."""
+    folder = AttemptFolder(tmp_path, "study-0", attempt)
+    folder.path.mkdir(parents=True)
+    write_json(folder.claim, {"assignment": {"origin": {"run_id": "kept"}}})
+    brought: list[str] = []
+    monkeypatch.setattr(Copies, "_fetch_kept", lambda _self, _folder, run: brought.append(run))
+    copies = Copies(
+        WorkerSettings(
+            url="http://nobody",
+            token="t",
+            broker="",
+            mlflow="",
+            host="here",
+            slots=1,
+            resource_class="cpu",
+            folder=tmp_path,
+            run_dir=tmp_path,
+        )
+    )
+    folder.fetch_request.touch()
+    copies.fetch_all()
+    assert brought == ["kept"]
+    assert folder.fetch_answer.exists()
