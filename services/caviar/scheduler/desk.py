@@ -183,6 +183,13 @@ class Desk:
         row = self.open.get(int(number)) if number.isdecimal() else None
         return row if row is not None and row.id == identifier else None
 
+    def homes(self) -> frozenset[str] | None:
+        """The only hosts that what waits can start on; None where some of it may start on any."""
+        waiting = (*self.by_state["dispatched"].values(), *self.by_state["queued"].values())
+        if self.may_create() or not all(row.home for row in waiting):
+            return None
+        return frozenset(row.home for row in waiting if row.home)
+
     def may_create(self) -> bool:
         """Whether the search may go on. What is left of the budget then is for the leaders' new runs."""
         return (

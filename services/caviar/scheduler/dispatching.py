@@ -155,7 +155,7 @@ class Dispatcher:
         A trial whose checkpoint lies on a host can only start there. While that is busy, or away, its ticket would go
         round among the other hosts, in the place of a trial that they could train.
         """
-        host = _home(row)
+        host = row.home
         if host is None:
             return True
         if host not in self._free_on:
@@ -176,7 +176,7 @@ class Dispatcher:
                 row = self._store.dispatch(waiting.id)
                 if row is not None:
                     desk.put(row)
-                    if host := _home(row):
+                    if host := row.home:
                         self._gate.keep(host, row.id, now)
                 return row
         number = desk.next_number
@@ -204,8 +204,3 @@ class Dispatcher:
         if row is not None:
             desk.put(row)
         return row
-
-
-def _home(row: TrialRow) -> str | None:
-    """The only host that it can start on; None where it may be any."""
-    return None if row.origin is None else row.origin.get("host")

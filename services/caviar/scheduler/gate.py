@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from caviar.adapters.sql import Store, TrialRow
-from caviar.contract.messages import ClaimAnswer, ClaimRequest, Finish, Origin
+from caviar.contract.messages import ClaimAnswer, ClaimRequest, Finish
 from caviar.contract.offers import why_not
 from caviar.errors import NotAllowed
 from caviar.scheduler.desk import Desk
@@ -111,9 +111,8 @@ class Gate:
             del self._kept[request.host]
         if (row.origin or row.touched) and not request.changes:
             return "the worker is too old for a trial that was changed, or begins where another one was"
-        origin = Origin.model_validate(row.origin or {})
-        if origin.host is not None and origin.host != request.host:
-            return f"the checkpoint that it begins with lies on host {origin.host}"
+        if row.home is not None and row.home != request.host:
+            return f"the checkpoint that it begins with lies on host {row.home}"
         return ""
 
     def nobody(self, desk: Desk, now: float) -> str | None:

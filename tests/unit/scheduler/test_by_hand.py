@@ -230,3 +230,21 @@ def test_what_is_no_value_is_refused(
     with pytest.raises(InputError):
         fleet.scheduler.changing.ask_set(study, 0, {"x": value}, "ann", "")
     assert fleet.store.interventions.of_trial(first.trial) == []
+
+
+def test_nobody_makes_way_for_what_could_not_start_there(
+    fleet: Fleet, host: Machine, other: Machine
+) -> None:
+    """The copy waits for the host of its checkpoint: a slot of another one is of no use to it."""
+    text = STUDY.format(name="one", budget="trials: 9", resources="class: cpu")
+    fleet.scheduler.submit(Submission(text=text + "mode: panda\npriority: 9\n", resume=False))
+    first = taken(fleet, host)
+    tell(fleet, host, first)
+    forked(fleet, host, first)
+    fleet.submit("trials: 9", "low", resources="class: cpu, preemptible: true")
+    while not other.held:
+        fleet.take(other)
+        fleet.pass_time(1.0)
+    for _ in range(30):
+        fleet.pass_time(10.0)
+        assert fleet.beat(other).release == ()
