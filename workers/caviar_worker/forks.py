@@ -38,8 +38,11 @@ def lay_aside(folder: AttemptFolder, key: str, step: int | None) -> int:
         if (step is not None and at > step) or (draft / str(at)).exists():
             continue
         begun = any(draft.iterdir())  # those behind the newest are verified when they are loaded
-        if begun or checkpoints.verified(path, attempt, at):
-            begin_with(path, attempt, at, draft / str(at))
+        there = draft / str(at)
+        # Only what is linked is looked into: the original may be anything that its owner has put there.
+        if begin_with(path, attempt, at, there) and not begun:
+            if not checkpoints.verified(there, 0, at):
+                shutil.rmtree(there)
     if any(draft.iterdir()):
         draft.rename(home)
         return _newest(home)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,14 @@ def test_without_one_there_it_says_which_there_are(tmp_path: Path) -> None:
 def test_a_damaged_newest_one_is_passed_over(folder: AttemptFolder) -> None:
     """The one before it is whole."""
     (folder.checkpoints / "2" / "10" / "weights").write_text("spoiled")
+    assert forks.lay_aside(folder, KEY, None) == 5
+
+
+def test_a_pipe_in_the_place_of_a_manifest_holds_nobody_up(folder: AttemptFolder) -> None:
+    """The training's own user may put one there: who reads it would wait for ever."""
+    manifest = folder.checkpoints / "2" / "10" / checkpoints.MANIFEST
+    manifest.unlink()
+    os.mkfifo(manifest)
     assert forks.lay_aside(folder, KEY, None) == 5
 
 
