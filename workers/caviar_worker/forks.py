@@ -40,9 +40,9 @@ def lay_aside(folder: AttemptFolder, key: str, step: int | None) -> int:
         begun = any(draft.iterdir())  # those behind the newest are verified when they are loaded
         there = draft / str(at)
         # Only what is linked is looked into: the original may be anything that its owner has put there.
-        if begin_with(path, attempt, at, there) and not begun:
-            if not checkpoints.verified(there, 0, at):
-                shutil.rmtree(there)
+        linked = begin_with(path, attempt, at, there)
+        if linked and not begun and not checkpoints.verified(there, 0, at):
+            shutil.rmtree(there)
     if any(draft.iterdir()):
         draft.rename(home)
         return _newest(home)

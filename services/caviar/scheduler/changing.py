@@ -155,6 +155,8 @@ class Changing:
             raise NotAllowed(
                 f"Trial {number} is about to end: another takes its place, or somebody stopped it."
             )
+        if row.host is not None and (closed := self._gate.closed(row.host)):
+            raise NotAllowed(f"{closed}: what goes on from a checkpoint there could not start.")
         if desk.next_number >= desk.study.budget.trials:
             raise NotAllowed(
                 f"The budget of study {desk.record.id} is spent: all {desk.study.budget.trials} trials are given out, "
@@ -249,8 +251,10 @@ class Changing:
 
     def _fork(self, desk: Desk, row: TrialRow, asked: InterventionRow, done: Done) -> None:
         step = done.step or 0
+        reason = self._gate.closed(row.host) if row.host is not None else ""
         if desk.next_number >= desk.study.budget.trials or desk.record.state in ENDED:
             reason = "the study's budget was spent meanwhile, or it ended"
+        if reason:
             self._store.interventions.answer(row.id, Done(number=done.number, refused=reason))
             return
         changes = self.changes(row)

@@ -115,6 +115,12 @@ class Gate:
             return f"the checkpoint that it begins with lies on host {row.home}"
         return ""
 
+    def closed(self, host: str) -> str:
+        """Why a host gets no more work; nothing where it does."""
+        if host in self._hosts.drained:
+            return f"Host {host} is drained"
+        return f"Host {host} is set aside" if host in self._hosts.aside else ""
+
     def nobody(self, desk: Desk, now: float) -> str | None:
         """Why a study is not to wait any longer for a worker that may run its trainer; None where it is."""
         if desk.refused_since is None or now - desk.refused_since < NOBODY_S:

@@ -9,7 +9,7 @@ import pytest
 from caviar.contract.messages import Assignment, Done
 from caviar.contract.panda import Report, Ward
 from caviar.contract.views import Submission
-from caviar.errors import InputError
+from caviar.errors import InputError, NotAllowed
 from tests.support.fleet import STUDY, Fleet, Machine
 
 LIVE = {"x": 0.5}
@@ -248,3 +248,20 @@ def test_nobody_makes_way_for_what_could_not_start_there(
     for _ in range(30):
         fleet.pass_time(10.0)
         assert fleet.beat(other).release == ()
+
+
+def test_nothing_ends_for_what_could_not_go_on_in_its_place(fleet: Fleet, host: Machine) -> None:
+    """Its host gets no more work: neither asked before nor after that, a training gives way to one that has to wait."""
+    study = fleet.submit("trials: 9")
+    first = taken(fleet, host)
+    tell(fleet, host, first)
+    changing = fleet.scheduler.changing
+    asked = changing.ask_fork(study, 0, "rollback", {}, "ann", "", step=5, in_place=True)
+    fleet.scheduler.drain(host.name, give_back=False)
+    tell(fleet, host, first, Done(number=asked.number, step=5))
+    (row,) = fleet.store.interventions.of_trial(first.trial)
+    assert row.state == "refused"
+    assert "drained" in row.reason
+    assert not fleet.trial(study, 0).stop_asked
+    with pytest.raises(NotAllowed, match="drained"):
+        changing.ask_fork(study, 0, "rollback", {}, "ann", "", step=5, in_place=True)
