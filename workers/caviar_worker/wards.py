@@ -171,6 +171,9 @@ class _Told:
     at: float = -math.inf
     answered: frozenset[int] = frozenset()
     """The orders of which it knows what came of them."""
+    looked: float = -math.inf
+    seen: object = None
+    """When there was nothing new last, and how the files looked in which answers come."""
 
 
 class Teller:
@@ -221,6 +224,9 @@ class Teller:
         return _LOOK_S
 
     def _news(self, folder: AttemptFolder, told: _Told, now: float) -> Ward | None:
+        seen = _stamps(folder)
+        if seen == told.seen and now - told.looked < _POINTS_S and not _is_over(folder):
+            return None
         claim = folder.read_claim()
         if claim is None:
             return None
@@ -234,6 +240,7 @@ class Teller:
         if _is_over(folder) or now - told.at >= _POINTS_S:
             piece = spool.read(folder.spool, told.known)
         if state == told.state and (piece is None or piece.offset == told.known):
+            told.seen, told.looked = seen, now
             return None
         metric = str(claim["assignment"]["metric"])
         piece = piece or spool.read(folder.spool, told.known)
@@ -283,6 +290,17 @@ class Teller:
 
 def _attempt(folder: AttemptFolder) -> int:
     return folder.attempt
+
+
+def _stamps(folder: AttemptFolder) -> list[tuple[int, int] | None]:
+    found: list[tuple[int, int] | None] = []
+    for path in (folder.live, folder.forks):
+        try:
+            about = path.stat()
+            found.append((about.st_mtime_ns, about.st_size))
+        except OSError:
+            found.append(None)
+    return found
 
 
 def _is_over(folder: AttemptFolder) -> bool:

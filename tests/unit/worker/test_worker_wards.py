@@ -6,16 +6,17 @@ import json
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from caviar.contract.messages import Assignment, Trainer
 from caviar.contract.panda import Order, Orders, Report, ReportAnswer, Waiting
-from caviar_worker import forks
+from caviar_worker import forks, wards
 from caviar_worker.files import write_json
 from caviar_worker.folders import AttemptFolder
-from caviar_worker.live import read_told
+from caviar_worker.live import Told, read_told
 from caviar_worker.outcome import Ending
 from caviar_worker.reporting import write_down
 from caviar_worker.settings import WorkerSettings
@@ -114,6 +115,30 @@ def test_what_is_over_is_told_once(folder: AttemptFolder) -> None:
         part._once()
     assert len(service.told) == before + 1
     assert part._told == {}
+
+
+def test_where_nothing_is_new_nothing_is_read(
+    folder: AttemptFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host with many slots looks ten times a second; an answer is seen with the next look all the same."""
+    monkeypatch.setattr(wards, "time", SimpleNamespace(monotonic=lambda: 1000.0))
+    service = Service()
+    part = teller(folder, service)
+    part._once()
+    part._once()
+    reads: list[Path] = []
+
+    def read(path: Path) -> Told:
+        reads.append(path)
+        return read_told(path)
+
+    monkeypatch.setattr(wards, "read_told", read)
+    for _ in range(5):
+        part._once()
+    assert reads == []
+    says(folder, {"reads": "momentum", "value": 0.9})
+    part._once()
+    assert service.told[-1].wards[0].live == {"lr": 0.1, "momentum": 0.9}
 
 
 def test_a_checkpoint_that_could_not_be_laid_aside_is_asked_again(
