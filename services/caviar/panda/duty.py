@@ -66,14 +66,20 @@ class Duty:
                 self._stop.wait(1.0)
 
     def turn(self) -> None:
-        """Look at every babysat training once."""
-        babysat = self._changing.babysat()
+        """Look at every babysat training once. One that fails holds up no other. Raises the last error."""
+        babysat, failed = self._changing.babysat(), None
         for one in babysat:
-            self._compare(one)
-            if one.study.nurse is not None:
-                self._nurse(one, one.study.nurse)
+            try:
+                self._compare(one)
+                if one.study.nurse is not None:
+                    self._nurse(one, one.study.nurse)
+            except Exception as error:
+                error.add_note(f"study {one.record.id}")
+                failed = error
         here = {one.record.id for one in babysat}
         self._cases = {study: case for study, case in self._cases.items() if study in here}
+        if failed is not None:
+            raise failed
 
     # Comparisons
 

@@ -14,6 +14,7 @@ from caviar.contract.views import Submission
 from caviar.panda import Babysitting
 from caviar.panda.chart import Memory
 from caviar.panda.duty import Duty
+from caviar.scheduler.changing import Babysat
 from tests.support.fleet import Fleet, Machine
 
 NURSED = """
@@ -165,3 +166,24 @@ def test_after_a_restart_she_goes_on_where_she_was(fleet: Fleet, host: Machine) 
     tell(fleet, host, first, losses[: step + 3], live={"rate": rate})
     Duty(fleet.store, fleet.scheduler).turn()
     assert len(fleet.store.interventions.of_study(study)) == acts
+
+
+def test_what_fails_in_one_study_does_not_hold_up_the_others(
+    fleet: Fleet, host: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody compares, or looks after, the rest otherwise."""
+    first, copy = two(fleet, host)
+    study = fleet.scheduler.submit(Submission(text=NURSED)).id
+    found = fleet.scheduler.changing.babysat()
+    monkeypatch.setattr(fleet.scheduler.changing, "babysat", lambda: found[::-1])
+    tell(fleet, host, first, falling(0, 115, 0.001))
+    tell(fleet, host, copy, falling(11, 115, 0.02))
+    duty = Duty(fleet.store, fleet.scheduler)
+
+    def broken(one: Babysat, *_: object) -> None:
+        assert one.record.id != study
+
+    monkeypatch.setattr(duty, "_nurse", broken)
+    with pytest.raises(AssertionError):
+        duty.turn()
+    assert row(fleet, first).stop_asked
