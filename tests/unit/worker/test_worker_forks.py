@@ -12,6 +12,7 @@ from caviar_worker.copies import Copies
 from caviar_worker.files import write_json
 from caviar_worker.folders import AttemptFolder, checkpoints_of, forks_of
 from caviar_worker.settings import WorkerSettings
+from caviar_worker.store import Store, Unusable
 
 KEY = "study-0-f1"
 
@@ -128,3 +129,28 @@ def test_each_host_fetches_what_the_trial_begins_with(
     copies.fetch_all()
     assert brought == ["kept"]
     assert folder.fetch_answer.exists()
+
+
+def test_a_kept_checkpoint_is_there_whole_or_not_at_all(
+    folder: AttemptFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of one, or an empty folder, would let a training begin from nothing and say nothing."""
+    store = Store.__new__(Store)
+    store._place = "checkpoint"
+    kept = folder.checkpoints / "2" / "10"
+
+    def download(path: str, draft: Path) -> None:
+        to = draft / path
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_bytes((kept / to.name).read_bytes())
+
+    monkeypatch.setattr(store, "_download", download)
+    home = forks_of(folder.root) / "study-1-f0"
+    with monkeypatch.context() as patch:
+        patch.setattr("caviar_worker.store.begin_with", lambda *_: False)
+        with pytest.raises(Unusable):
+            store.fetch_kept(home)
+    assert not home.exists()
+    store.fetch_kept(home)
+    assert forks.adopt(folder.root, "study-1", "study-1-f0")
+    assert begins(folder.root, "study-1") == [(10, "of step 10")]
