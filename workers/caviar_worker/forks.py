@@ -68,7 +68,8 @@ def begin_with(source: Path, attempt: int, step: int, to: Path) -> bool:
     (to / MANIFEST).unlink()  # it is linked too: the other's must stay as it is
     (to / MANIFEST).write_text(json.dumps(manifest))
     (to / MANIFEST).chmod(0o644)  # the trial may run as another user, who reads it
-    to.chmod(0o755)
+    for folder in (to, *(path for path in to.rglob("*") if path.is_dir())):
+        folder.chmod(0o755)
     return True
 
 

@@ -86,6 +86,27 @@ def test_a_damaged_newest_one_is_passed_over(folder: AttemptFolder) -> None:
     assert forks.lay_aside(folder, KEY, None) == 5
 
 
+def test_a_trial_of_another_user_may_go_through_its_folders(tmp_path: Path) -> None:
+    """Where the worker keeps its own files to itself; what cannot be read would be as if there was no checkpoint."""
+
+    def fill(to: Path) -> None:
+        (to / "deep" / "er").mkdir(parents=True)
+        (to / "deep" / "er" / "weights").write_text("of step 5")
+
+    folder = AttemptFolder(tmp_path, "study-0", 1)
+    checkpoints.save(folder.checkpoints, 1, 5, fill)
+    before = os.umask(0o077)
+    try:
+        forks.lay_aside(folder, KEY, 5)
+        forks.adopt(tmp_path, "study-1", KEY)
+    finally:
+        os.umask(before)
+    home = checkpoints_of(tmp_path, "study-1")
+    inside = [path for path in (home, *home.rglob("*")) if path.is_dir()]
+    assert len(inside) == 5
+    assert {path.stat().st_mode & 0o777 for path in inside} == {0o755}
+
+
 def test_a_pipe_in_the_place_of_a_manifest_holds_nobody_up(folder: AttemptFolder) -> None:
     """The training's own user may put one there: who reads it would wait for ever."""
     manifest = folder.checkpoints / "2" / "10" / checkpoints.MANIFEST
