@@ -205,7 +205,7 @@ nurse: {parameter: learning_rate, steps: 300}
 def test_the_nurse_finds_that_a_learning_rate_is_too_low(
     short_path: Path, redis_server: RedisServer
 ) -> None:
-    """She tries higher ones, from a checkpoint, and says why; switched off she leaves the best of them and acts no more."""
+    """She tries higher ones, from a checkpoint, and says why; switched off she acts no more."""
     code = write_walk(short_path / "code")
     with (
         service(short_path, redis_server, lease_s=6.0) as caviar,

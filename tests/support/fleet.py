@@ -50,6 +50,8 @@ class Machine:
     slots_per_gpu: int = 1
     incarnation: str = "one"
     offers: Offers | None = None
+    changes: bool = True
+    """Whether it can change what it trains."""
     held: list[Assignment] = field(default_factory=list)
 
     @property
@@ -160,6 +162,7 @@ class Fleet:
                 gpus=machine.gpus,
                 slots_per_gpu=machine.slots_per_gpu,
                 offers=machine.offers,
+                changes=machine.changes,
             )
         )
         if answer.assignment is not None:

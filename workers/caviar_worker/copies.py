@@ -114,13 +114,18 @@ class Copies:
             store.remove(*old)
 
     def _fetch(self, folder: AttemptFolder) -> None:
-        origin = ((folder.read_claim() or {}).get("assignment") or {}).get("origin") or {}
-        if folder.attempt == 1 and origin.get("run_id"):
-            self._fetch_kept(folder, str(origin["run_id"]))
+        if folder.attempt > 1 and self.settings.checkpoints and not self._fetch_copy(folder):
             return
+        origin = ((folder.read_claim() or {}).get("assignment") or {}).get("origin") or {}
+        if origin.get("run_id") and checkpoints.newest(folder.checkpoints, folder.attempt) is None:
+            self._fetch_kept(folder, str(origin["run_id"]))
+        write_json(folder.fetch_answer, {})
+
+    def _fetch_copy(self, folder: AttemptFolder) -> bool:
+        """Bring the newest that an earlier attempt has copied. False while it is not known where these lie."""
         store = self._store(folder.trial, _run_id(folder))
         if store is None:
-            return
+            return False
         here = checkpoints.newest(folder.checkpoints, folder.attempt)
         best = (int(here.path.parent.name), here.step) if here else (0, -1)
         there = store.found(folder.attempt)
@@ -137,7 +142,7 @@ class Copies:
                 log.info("%s goes on from the copy of step %d, attempt %d.", name, step, attempt)
                 write_json(state_file, {"newest": [attempt, step]})
                 break
-        write_json(folder.fetch_answer, {})
+        return True
 
     def _fetch_kept(self, folder: AttemptFolder, run_id: str) -> None:
         """The checkpoint of another run, with which this trial begins."""
@@ -153,7 +158,6 @@ class Copies:
             if getattr(error, "error_code", "") != "RESOURCE_DOES_NOT_EXIST":
                 raise
             log.warning("%s: run %s is gone.", folder.path.name, run_id)
-        write_json(folder.fetch_answer, {})
 
     def _bring(self, store: Store, folder: AttemptFolder, attempt: int, step: int) -> bool:
         from caviar_worker.store import Unusable

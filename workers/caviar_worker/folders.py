@@ -132,19 +132,24 @@ class AttemptFolder:
         return self.path / TOLD
 
     @property
+    def forks(self) -> Path:
+        """What came of the orders for checkpoints."""
+        return self.path / "forks.json"
+
+    @property
     def curve(self) -> Path:
         """What the attempt has reached where trials are compared."""
         return curve_folder(self.root) / f"{self.path.name}.jsonl"
 
     def laid_aside(self) -> dict[int, dict[str, Any]]:
         """What came of the orders for checkpoints, by their numbers: the step, or why it was refused."""
-        found = read_json(self.path / "forks.json") or {}
+        found = read_json(self.forks) or {}
         return {int(number): about for number, about in found.items()}
 
     def note_laid_aside(self, number: int, about: dict[str, Any]) -> None:
         """Raises OSError on a full disk: it is asked, and done, again."""
         # The training reads it too: whether it goes on after all.
-        write_json(self.path / "forks.json", {**self.laid_aside(), number: about}, mode=0o644)
+        write_json(self.forks, {**self.laid_aside(), number: about}, mode=0o644)
 
     def ask_to_stop(self, reason: Literal["stop", "release"], why: str = "") -> None:
         """Put the stop file there; the first reason stays."""

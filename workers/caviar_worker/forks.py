@@ -38,8 +38,11 @@ def lay_aside(folder: AttemptFolder, key: str, step: int | None) -> int:
         if (step is not None and at > step) or (draft / str(at)).exists():
             continue
         begun = any(draft.iterdir())  # those behind the newest are verified when they are loaded
-        if begun or checkpoints.verified(path, attempt, at):
-            begin_with(path, attempt, at, draft / str(at))
+        there = draft / str(at)
+        # Only what is linked is looked into: the original may be anything that its owner has put there.
+        linked = begin_with(path, attempt, at, there)
+        if linked and not begun and not checkpoints.verified(there, 0, at):
+            shutil.rmtree(there)
     if any(draft.iterdir()):
         draft.rename(home)
         return _newest(home)
@@ -57,11 +60,16 @@ def begin_with(source: Path, attempt: int, step: int, to: Path) -> bool:
     except (FileNotFoundError, checkpoints.NotPlain):
         shutil.rmtree(to, ignore_errors=True)
         return False
-    manifest = json.loads((to / MANIFEST).read_bytes()) | {"attempt": 0}
+    try:  # whoever owns the original may write to it still
+        manifest = json.loads((to / MANIFEST).read_bytes()) | {"attempt": 0}
+    except (ValueError, TypeError, RecursionError):
+        shutil.rmtree(to, ignore_errors=True)
+        return False
     (to / MANIFEST).unlink()  # it is linked too: the other's must stay as it is
     (to / MANIFEST).write_text(json.dumps(manifest))
     (to / MANIFEST).chmod(0o644)  # the trial may run as another user, who reads it
-    to.chmod(0o755)
+    for folder in (to, *(path for path in to.rglob("*") if path.is_dir())):
+        folder.chmod(0o755)
     return True
 
 

@@ -201,17 +201,30 @@ def read_told(path: Path) -> Told:
     done: dict[int, dict[str, Any]] = {}
     for record in _lines(path):
         match record:
-            case {"reads": str(name), "value": bool() | int() | float() | str() as value}:
+            case {"reads": str(name), "value": value} if _is_value(value):
                 live[name] = value
             case {"order": int(number), "refused": str(why)}:
                 done.setdefault(number, {"refused": why[:500]})
             case {"order": int(number), "step": int() | None as step, "before": before}:
-                done.setdefault(number, {"step": step, "before": before})
+                known = before if _is_value(before) else None
+                done.setdefault(number, {"step": step, "before": known})
     return Told(live, done)
 
 
 _MOST = 4_000_000
 """Bytes."""
+_LARGEST = 1e300
+_LONGEST = 1_000
+
+
+def _is_value(value: object) -> bool:
+    """Whether a parameter can have it."""
+    match value:
+        case int() | float():
+            return -_LARGEST <= value <= _LARGEST  # not so for NaN
+        case str():
+            return len(value) <= _LONGEST and "\0" not in value
+    return False
 
 
 def _lines(path: Path) -> Iterable[Any]:
@@ -224,5 +237,5 @@ def _lines(path: Path) -> Iterable[Any]:
     for line in data.splitlines():
         try:
             yield json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue

@@ -23,11 +23,13 @@ from caviar_worker.processes import alive
 from caviar_worker.room import when_there_is_room
 from caviar_worker.rungs import curve_so_far, whole_curve
 from caviar_worker.scheduler import Away, Refused, Scheduler
+from caviar_worker.wards import orders_of
 
 log = logging.getLogger("caviar.worker")
 
 _OUTPUT_TAIL = 4096
 """Bytes of output in a report."""
+_MOST_ANSWERS = 10_000
 
 
 def write_down(
@@ -76,11 +78,12 @@ def write_down(
 
 
 def _answers(folder: AttemptFolder) -> tuple[Done, ...]:
-    """What the training has said of the changes that were asked of it."""
-    found = []
-    for number, about in sorted(read_told(folder.live).done.items()):
+    """What the training has said of the changes that were asked of it: the newest, of what nobody asked nothing."""
+    told, found = read_told(folder.live).done, []
+    asked = {order.number for order in orders_of(folder) if order.parameter is not None}
+    for number in sorted(asked & told.keys())[-_MOST_ANSWERS:]:
         with suppress(ValidationError):
-            found.append(Done.model_validate({"number": number} | about))
+            found.append(Done.model_validate({"number": number} | told[number]))
     return tuple(found)
 
 

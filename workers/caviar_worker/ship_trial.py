@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from caviar import __version__
 from caviar.contract import names
-from caviar.contract.ending import TrialChange
+from caviar.contract.ending import TrialChange, in_pieces
 from caviar.contract.messages import Assignment, ShipTarget
 from caviar_worker import ship_state, spool
 from caviar_worker.files import read_json, read_tail
@@ -119,9 +119,10 @@ def _changes(folder: AttemptFolder) -> list[tuple[str, str]]:
     if not done:
         return []
     found = []
-    for order in (read_json(folder.orders) or {}).get("orders", []):
-        about = done.get(order["number"])
-        if about is not None and "refused" not in about:
+    orders = {each["number"]: each for each in (read_json(folder.orders) or {}).get("orders", [])}
+    for number, about in done.items():
+        order = orders.get(number, {})
+        if order.get("parameter") is not None and "refused" not in about:
             told = TrialChange.to_tag(
                 order["parameter"],
                 about["before"],
@@ -192,7 +193,8 @@ def _tags(assignment: Assignment, claim: Mapping[str, Any], target: ShipTarget) 
     again = assignment.repeats
     chosen = {names.TAG_ADDED: "1"} if assignment.added else {}
     if assignment.origin is not None:
-        chosen[names.TAG_ORIGIN] = assignment.origin.model_dump_json(exclude_defaults=True)
+        told = assignment.origin.model_dump_json(exclude_defaults=True)
+        chosen |= in_pieces(names.TAG_ORIGIN, told)
     return (
         ({} if again is None else {names.TAG_REPEATS: str(again)})
         | chosen

@@ -36,6 +36,7 @@ from caviar.contract.panda import fork_key
 from caviar.contract.protocol import OLDEST, PROTOCOL
 from caviar_worker import output, spool
 from caviar_worker.bundles import Bundles
+from caviar_worker.checkpoints import newest
 from caviar_worker.client import Conversation, ForkServerGone
 from caviar_worker.disk import may_claim
 from caviar_worker.fetching import fetch
@@ -318,7 +319,7 @@ def _bring_origin(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> 
     if origin is None or (origin.fork is None and origin.run_id is None):
         return None
     key = origin.fork or fork_key(folder.trial, 0)
-    if origin.run_id is not None and assignment.attempt == 1:
+    if origin.run_id is not None and newest(folder.checkpoints, folder.attempt) is None:
         fetch(folder, partial(_asked_to_end, slot, folder))
     if adopt(folder.root, folder.trial, key) or _asked_to_end(slot, folder):
         return None

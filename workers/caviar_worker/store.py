@@ -89,9 +89,12 @@ class Store:
             self._download(f"{self._place}/{MANIFEST}", draft)
             attempt, step = numbers_of(draft / self._place / MANIFEST)
             self._bring_files(draft, self._place, attempt, step)
+            whole = draft / ".whole"
+            whole.mkdir()
+            if not begin_with(draft / self._place, attempt, step, whole / str(step)):
+                raise Unusable("it is none of plain files")
             shutil.rmtree(home, ignore_errors=True)
-            home.mkdir()
-            begin_with(draft / self._place, attempt, step, home / str(step))
+            whole.rename(home)
         except (ValueError, FileNotFoundError) as error:
             raise Unusable(str(error)) from None
         finally:

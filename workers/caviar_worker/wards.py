@@ -45,6 +45,8 @@ _SCAN_S = 0.5
 """Between two looks for trainings that can be changed."""
 _POINTS_S = 0.2
 """Between two reports where there are only new points."""
+_MOST_WARDS = 256
+"""Trainings in one report."""
 _UNKNOWN_S = 60.0
 """So long a service is not asked again that does not know these calls."""
 _FIRST_PAUSE_S = 0.5
@@ -113,8 +115,11 @@ class Listener:
         known = {}
         for trial, folder in there.items():
             answered = answers_of(folder)
+            # A checkpoint that could not be laid aside is asked for again.
             known[trial] = tuple(
-                order.number for order in orders_of(folder) if order.number not in answered
+                order.number
+                for order in orders_of(folder)
+                if order.parameter is not None and order.number not in answered
             )
         told = self._scheduler.orders(
             Waiting(host=self._settings.host, incarnation=self._incarnation, open=known)
@@ -164,6 +169,11 @@ class _Told:
     known: int = 0
     state: object = None
     at: float = -math.inf
+    answered: frozenset[int] = frozenset()
+    """The orders of which it knows what came of them."""
+    looked: float = -math.inf
+    seen: object = None
+    """When there was nothing new last, and how the files looked in which answers come."""
 
 
 class Teller:
@@ -187,21 +197,36 @@ class Teller:
             self._look_again = now + _SCAN_S
             for folder in wards(self._settings.folder):
                 self._told.setdefault(folder, _Told())
-        # Those too that have just ended: their last points.
-        there = [folder for folder in self._told if folder.claim.exists()]
-        self._told = {folder: self._told[folder] for folder in there}
-        news = [ward for folder in there if (ward := self._news(folder, self._told[folder], now))]
+        last = {folder.trial: folder.attempt for folder in sorted(self._told, key=_attempt)}
+        news: dict[AttemptFolder, Ward] = {}
+        for folder in list(self._told):
+            # Those too that have just ended, for their last points. They may lie here for long after that.
+            over = _is_over(folder)
+            ward = None
+            if folder.claim.exists() and folder.attempt == last[folder.trial]:
+                ward = self._news(folder, self._told[folder], now)
+            if ward is not None and len(news) < _MOST_WARDS:
+                news[folder] = ward
+            elif ward is None and (over or not folder.claim.exists()):
+                del self._told[folder]
         if not news:
             return _LOOK_S
         answer = self._scheduler.report_wards(
-            Report(host=self._settings.host, incarnation=self._incarnation, wards=tuple(news))
+            Report(
+                host=self._settings.host,
+                incarnation=self._incarnation,
+                wards=tuple(news.values()),
+            )
         )
         if answer is None:
             return _UNKNOWN_S
-        self._note(there, news, answer, now)
+        self._note(news, answer, now)
         return _LOOK_S
 
     def _news(self, folder: AttemptFolder, told: _Told, now: float) -> Ward | None:
+        seen = _stamps(folder)
+        if seen == told.seen and now - told.looked < _POINTS_S and not _is_over(folder):
+            return None
         claim = folder.read_claim()
         if claim is None:
             return None
@@ -211,11 +236,11 @@ class Teller:
             {step for _, step, _ in checkpoints.saved(folder.checkpoints, folder.attempt)}
         )
         state = (tuple(sorted(answers)), live, saved)
-        over = folder.finish.exists() or folder.delivered.exists()
         piece = None
-        if over or now - told.at >= _POINTS_S:
+        if _is_over(folder) or now - told.at >= _POINTS_S:
             piece = spool.read(folder.spool, told.known)
         if state == told.state and (piece is None or piece.offset == told.known):
+            told.seen, told.looked = seen, now
             return None
         metric = str(claim["assignment"]["metric"])
         piece = piece or spool.read(folder.spool, told.known)
@@ -234,7 +259,10 @@ class Teller:
                 trial=folder.trial,
                 attempt=folder.attempt,
                 live=live,
-                done=tuple(answers[number] for number in sorted(answers)[-MOST_ORDERS:]),
+                done=tuple(
+                    answers[number]
+                    for number in sorted(answers.keys() - told.answered)[:MOST_ORDERS]
+                ),
                 checkpoints=tuple(saved[-200:]),
                 begin=begin,
                 end=end,
@@ -245,19 +273,38 @@ class Teller:
             told.state, told.at, told.known = state, now, end
             return None
 
-    def _note(
-        self, there: list[AttemptFolder], news: list[Ward], answer: ReportAnswer, now: float
-    ) -> None:
-        by_trial = {folder.trial: folder for folder in there}
-        for ward in news:
-            folder = by_trial[ward.trial]
+    def _note(self, news: dict[AttemptFolder, Ward], answer: ReportAnswer, now: float) -> None:
+        for folder, ward in news.items():
+            if ward.trial not in answer.known and _is_over(folder):
+                del self._told[folder]  # the service does not want to hear of it any more
+                continue
             told = self._told[folder]
-            answers = answers_of(folder)
             told.known = answer.known.get(ward.trial, 0)
             told.at = now
+            if ward.trial in answer.known:
+                told.answered |= {each.number for each in ward.done}
             if told.known == ward.end:
                 saved = list(ward.checkpoints)
-                told.state = (tuple(sorted(answers)), dict(ward.live), saved)
+                told.state = (tuple(sorted(told.answered)), dict(ward.live), saved)
+
+
+def _attempt(folder: AttemptFolder) -> int:
+    return folder.attempt
+
+
+def _stamps(folder: AttemptFolder) -> list[tuple[int, int] | None]:
+    found: list[tuple[int, int] | None] = []
+    for path in (folder.live, folder.forks):
+        try:
+            about = path.stat()
+            found.append((about.st_mtime_ns, about.st_size))
+        except OSError:
+            found.append(None)
+    return found
+
+
+def _is_over(folder: AttemptFolder) -> bool:
+    return folder.finish.exists() or folder.delivered.exists()
 
 
 def run_for_ever(once: Callable[[], float], ended: threading.Event) -> None:

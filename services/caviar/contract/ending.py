@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +13,26 @@ from caviar.contract.messages import Curve, Number, ParameterValue, Step
 MOST_TEXT = 7_500
 """Characters of a tag; MLflow takes 8,000."""
 _SHORTEST = 500
+
+
+def in_pieces(key: str, text: str) -> dict[str, str]:
+    """A text of any length as tags: ``key``, ``key.1``, ``key.2``, ..."""
+    starts = range(0, max(1, len(text)), MOST_TEXT)
+    return {
+        f"{key}.{place}" if place else key: text[start : start + MOST_TEXT]
+        for place, start in enumerate(starts)
+    }
+
+
+def from_pieces(tags: Mapping[str, str], key: str) -> str | None:
+    """The text that :func:`in_pieces` has divided; None where there is none."""
+    if key not in tags:
+        return None
+    text, place = tags[key], 1
+    while (piece := tags.get(f"{key}.{place}")) is not None:
+        text, place = text + piece, place + 1
+    return text
+
 
 Whole = Annotated[int, Field(ge=0, lt=2**31)]
 

@@ -29,7 +29,7 @@ from caviar.studies.nursing import Nursing
 from caviar.studies.spec import Study, load_study
 
 LOOKS = (1, 5, 10, 20, 40, 80)
-"""Reports after a change at which it is looked at: each look may be wrong, so they are few, ever further apart."""
+"""Reports after a change at which it is looked at. Each look may be wrong: few, further and further apart."""
 NURSE = "nurse"
 """Who she is in the books."""
 DAY_S = 86_400.0
@@ -192,7 +192,8 @@ class Babysitting:
         if known is None or known[0] < look:
             found = self._judged(study, ward, child, at, rows)
             known = self._looks[row.id, each.number] = (look, effect_view(found))
-        if (child or ward).over or look == len(LOOKS):
+        due = each.keep == "better" and each.steps is not None  # its verdict is by rule, later
+        if (child or ward).over or (look == len(LOOKS) and not due):
             about = known[1].model_dump(mode="json")
             self._store.interventions.note_effect(row.id, each.number, about)
             self._looks.pop((row.id, each.number), None)

@@ -72,14 +72,20 @@ class Duty:
                 self._stop.wait(1.0)
 
     def turn(self) -> None:
-        """Look at every babysat training once."""
-        babysat = self._changing.babysat()
+        """Look at every babysat training once. One that fails holds up no other. Raises the last error."""
+        babysat, failed = self._changing.babysat(), None
         for one in babysat:
-            self._compare(one)
-            if one.study.nurse is not None:
-                self._nurse(one, one.study.nurse)
+            try:
+                self._compare(one)
+                if one.study.nurse is not None:
+                    self._nurse(one, one.study.nurse)
+            except Exception as error:
+                error.add_note(f"study {one.record.id}")
+                failed = error
         here = {one.record.id for one in babysat}
         self._cases = {study: case for study, case in self._cases.items() if study in here}
+        if failed is not None:
+            raise failed
 
     # Comparisons
 
@@ -117,7 +123,6 @@ class Duty:
         else:
             upto = [[p for p in curve if p[0] <= due] for curve in (theirs, mine)]
             found = compare(upto[0], upto[1], step, goal, name)
-        self._store.interventions.note_effect(other, number, _json(found))
         why = f"compared after {origin.steps} steps: {found.sentence}"
         try:
             if origin.in_place:
@@ -134,6 +139,8 @@ class Duty:
                 self._changing.end(row.id, f"trial {origin.number} is kept: {why}")
         except (InputError, NotAllowed) as error:
             log.warning("trial %s: %s", row.id, error)
+        # Last: after a kill before this it is compared, and asked, again.
+        self._store.interventions.note_effect(other, number, _json(found))
 
     def _was_compared(self, trial: str, number: int) -> bool:
         rows = self._store.interventions.of_trial(trial)
@@ -150,7 +157,7 @@ class Duty:
         case = self._cases.get(study_id)
         on, memory = self._store.interventions.nurse(study_id)
         if case is None:
-            known = Memory() if memory is None else Memory.from_json(memory)
+            known = Memory() if memory is None else Memory.from_json(memory["mind"])
             case = self._cases[study_id] = _Case(known)
         row = _the_one(one.running)
         if row is None or one.waits or self._changing.is_asked(row.id):
@@ -163,7 +170,11 @@ class Duty:
             return
         line = self._line(row)
         if case.trial != row.id:
+            first = not case.trial
             case.trial, case.seen = row.id, max(0, len(line) - len(ward.steps))
+            if first and memory is not None and memory["trial"] == row.id:
+                # After a restart: what she saw until her memory changed last would make her act again.
+                case.seen = max(case.seen, sum(step <= memory["step"] for step, _ in line))
         if case.acted:  # what was reported until the training read the new value says nothing of it
             case.acted, at = False, self._applied(row.id)
             case.seen = max(case.seen, sum(step <= at for step, _ in line))
@@ -188,7 +199,8 @@ class Duty:
             case.acted = True
         if after != case.memory:
             case.memory = after
-            self._store.interventions.set_nurse(study_id, memory=after.to_json())
+            step = line[case.seen - 1][0]
+            self._store.interventions.set_nurse(study_id, memory=_noted(after, row, step))
 
     def _stand_down(self, one: Babysat, row: TrialRow, case: _Case) -> None:
         """She was switched off: where that was in the middle of a race, the best value so far stays."""
@@ -203,7 +215,9 @@ class Duty:
             if not self._act(one, row, Act("set", params, why)):
                 return
         case.memory = replace(memory, race=None, value=memory.standing)
-        self._store.interventions.set_nurse(one.record.id, memory=case.memory.to_json())
+        step = self._changing.wards.last_step(row.id)
+        noted = _noted(case.memory, row, -1 if step is None else step)
+        self._store.interventions.set_nurse(one.record.id, memory=noted)
 
     def _applied(self, trial: str) -> int:
         """The step after which the last value that was set took effect."""
@@ -261,6 +275,11 @@ def _the_one(running: Sequence[TrialRow]) -> TrialRow | None:
     """The training that she looks after: the newest that is to go on."""
     going = [row for row in running if not row.stop_asked]
     return max(going, key=lambda row: row.number) if going else None
+
+
+def _noted(memory: Memory, row: TrialRow, step: int) -> dict[str, Any]:
+    """What she remembers, and the trial and the step at which that changed."""
+    return {"mind": memory.to_json(), "trial": row.id, "step": step}
 
 
 def _numbers(values: Mapping[str, ParameterValue]) -> dict[str, float]:

@@ -37,8 +37,9 @@ SPREAD = 0.15
 """Of a parameter's range, on its scale."""
 GOLDEN = (math.sqrt(5) - 1) / 2
 """Multiples of it, without their whole part, spread evenly however many there are (Kronecker's sequence)."""
-TIDY_S = 1.0
 ENDED_FIRST = "the training ended first"
+TIDY_S = 1.0
+"""Between two looks whether trainings that nothing is asked of are over: there may be thousands, and turns are many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +86,12 @@ class Changing:
 
     def load(self) -> None:
         """What was open when the service stopped."""
+        self._store.interventions.void_ended(ENDED_FIRST)  # a kill came after the trial's end
         for desk in self._desks:
             if any(_is_compared(row) for row in desk.open.values()):
                 self._comparing.add(desk.record.id)
             for row in self._store.interventions.open(desk.record.id):
-                if row.trial in desk.open:
-                    self._open.setdefault(row.trial_id, {})[row.number] = row
-                else:  # a kill came between the trial's end and this
-                    self._store.interventions.void(row.trial_id, ENDED_FIRST)
+                self._open.setdefault(row.trial_id, {})[row.number] = row
 
     def ask_set(
         self, study_id: str, number: int, params: Mapping[str, ParameterValue], by: str, why: str
@@ -163,6 +162,8 @@ class Changing:
             raise NotAllowed(
                 f"Trial {number} is about to end: another takes its place, or somebody stopped it."
             )
+        if row.host is not None and (closed := self._gate.closed(row.host)):
+            raise NotAllowed(f"{closed}: what goes on from a checkpoint there could not start.")
         if desk.next_number >= desk.study.budget.trials:
             raise NotAllowed(
                 f"The budget of study {desk.record.id} is spent: all {desk.study.budget.trials} trials are given out, "
@@ -231,7 +232,7 @@ class Changing:
                 desk = self._desks.of_trial(ward.trial)
                 row = desk.row(ward.trial) if desk else None
                 if desk is None or row is None or row.state != "running":
-                    if self.wards.is_last_of(ward):
+                    if self.wards.is_last_of(ward, report.incarnation):
                         known[ward.trial] = self.wards.heard(ward, report.incarnation)
                     continue
                 if (row.attempt, row.incarnation) != (ward.attempt, report.incarnation):
@@ -258,8 +259,10 @@ class Changing:
 
     def _fork(self, desk: Desk, row: TrialRow, asked: InterventionRow, done: Done) -> None:
         step = done.step or 0
+        reason = self._gate.closed(row.host) if row.host is not None else ""
         if desk.next_number >= desk.study.budget.trials or desk.record.state in ENDED:
             reason = "the study's budget was spent meanwhile, or it ended"
+        if reason:
             self._store.interventions.answer(row.id, Done(number=done.number, refused=reason))
             return
         changes = self.changes(row)
@@ -430,12 +433,12 @@ class Changing:
 
     def tidy(self) -> None:
         """Of trainings that are over nothing more comes of what is open."""
-        now = self._clock()
-        if now - self._tidied < TIDY_S:
-            return
-        self._tidied = now
-        self._comparing = {study for study in self._comparing if self._desks.find(study)}
-        for trial in [*self._open, *self.wards.running()]:
+        trials, now = list(self._open), self._clock()
+        if now - self._tidied >= TIDY_S:
+            self._tidied = now
+            self._comparing = {study for study in self._comparing if self._desks.find(study)}
+            trials += [*self._replaced, *self.wards.running()]
+        for trial in trials:
             desk = self._desks.of_trial(trial)
             if desk is not None and desk.row(trial) is not None:
                 continue
@@ -509,6 +512,7 @@ def _fitting(
             values[name] = value
     if problems:
         raise InputError(problems)
+    space.check_point({**row.params, **values})  # the same parameters apply then
     return values
 
 

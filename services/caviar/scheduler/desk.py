@@ -163,7 +163,9 @@ class Desk:
             return
         self.spent_s += row.seconds or 0.0
         result = row.result()
-        if not by_hand:  # its parameters do not say how it was trained
+        if by_hand:  # its parameters do not say how it was trained
+            self.rungs.forget(row)
+        else:
             self.results[row.number] = result
             self._to_encode.append(result)
             self.rungs.ended(row, result)
@@ -180,6 +182,13 @@ class Desk:
         number = identifier.rpartition("-")[2]
         row = self.open.get(int(number)) if number.isdecimal() else None
         return row if row is not None and row.id == identifier else None
+
+    def homes(self) -> frozenset[str] | None:
+        """The only hosts that what waits can start on; None where some of it may start on any."""
+        waiting = (*self.by_state["dispatched"].values(), *self.by_state["queued"].values())
+        if self.may_create() or not all(row.home for row in waiting):
+            return None
+        return frozenset(row.home for row in waiting if row.home)
 
     def may_create(self) -> bool:
         """Whether the search may go on. What is left of the budget then is for the leaders' new runs."""
@@ -228,11 +237,12 @@ class Desk:
         return math.ceil(missing / slots) * (self.spent_s + sum(again)) / ended
 
     def _stop(self, row: TrialRow) -> StopRule | None:
-        """A leader on a new seed is not compared: it would crowd the best of a rung. A person's point trains whole."""
+        """A leader on a new seed is not compared: it would crowd the best of a rung. A person's point trains whole, and
+        so does what goes on from a checkpoint."""
         if row.kind == "confirm":
             return None
         rule = self.stop_rule(row.incarnation)
-        return rule and rule.model_copy(update={"watch_only": row.kind == "added"})
+        return rule and rule.model_copy(update={"watch_only": row.kind in ("added", "fork")})
 
     def stop_rule(self, incarnation: str | None) -> StopRule | None:
         """The stopping rule as of now, for the worker of this incarnation."""

@@ -12,6 +12,7 @@ from caviar.scheduler.confirming import following
 from caviar.scheduler.desk import Desk, SearchFailed
 from caviar.scheduler.desks import Desks
 from caviar.scheduler.fleet import Fleet
+from caviar.scheduler.gate import Gate
 from caviar.scheduler.line import Line, promised_by_team
 from caviar.scheduler.preempting import Preempting
 from caviar.scheduler.tickets import Outgoing, Tickets
@@ -37,6 +38,7 @@ class Dispatcher:
         tickets: Tickets,
         accounts: Accounts,
         preempting: Preempting,
+        gate: Gate,
         clock: Callable[[], float],
     ) -> None:
         self._clock = clock
@@ -47,10 +49,13 @@ class Dispatcher:
         self._tickets = tickets
         self._accounts = accounts
         self._preempting = preempting
+        self._gate = gate
         self._claims: dict[str, deque[float]] = defaultdict(deque)
         """The times of the last second's claims, by resource class."""
         self._spare: dict[str, int] = {}
         """Tickets that are out beyond the free slots, by resource class."""
+        self._free_on: dict[str, int] = {}
+        """By host, as of this turn: its free slots that are not promised yet to a trial that can only start there."""
 
     def claimed(self, resource_class: str, now: float) -> None:
         """A ticket and a free slot became a running trial."""
@@ -75,6 +80,7 @@ class Dispatcher:
         """
         outgoing: list[Outgoing] = []
         created, more = 0, False
+        self._free_on.clear()
         by_class: dict[str, list[Desk]] = {}
         for desk in self._desks:
             if desk.record.state == "running":
@@ -90,13 +96,16 @@ class Dispatcher:
             self._preempting.settle(resource_class, desks, now)
             out = own = 0
             for desk in desks:
-                waiting = desk.by_state["dispatched"]
-                if not waiting or room[desk.record.team] <= 0:
+                if not desk.by_state["dispatched"] or room[desk.record.team] <= 0:
                     continue  # what its quota holds back is in nobody's way
+                # Nor is what waits for its host.
+                waiting = [
+                    row for row in desk.by_state["dispatched"].values() if self._may_start(row, now)
+                ]
                 out += len(waiting)
                 if self._preempting.keeps_from(desk, now):
                     continue
-                for row in waiting.values():
+                for row in waiting:
                     if self._tickets.due(row, free > 0, now):
                         outgoing.append(self._tickets.write(row, queue, now))
             # A slot that claims before its last report is here counts twice for that moment: no clamp.
@@ -112,7 +121,7 @@ class Dispatcher:
                 if own and (created >= MOST_A_TURN or self._clock() - now > TURN_S):
                     more = True
                     break
-                dispatched = self._next(chosen)
+                dispatched = self._next(chosen, now)
                 if dispatched is None:
                     line.dry(chosen)
                     continue
@@ -134,19 +143,42 @@ class Dispatcher:
         desk = self._preempting.look(resource_class, desks, line, now)
         if desk is None or desk.by_state["dispatched"]:
             return []
-        row = self._next(desk)
+        row = self._next(desk, now)
         if row is None:
             return []
         promised[desk.record.team] = promised.get(desk.record.team, 0) + 1
         return [self._tickets.write(row, queue_name(resource_class), now)]
 
-    def _next(self, desk: Desk) -> TrialRow | None:
+    def _may_start(self, row: TrialRow, now: float) -> bool:
+        """Whether a slot is free that it could take. It takes that: whoever asks next may only have another one.
+
+        A trial whose checkpoint lies on a host can only start there. While that is busy, or away, its ticket would go
+        round among the other hosts, in the place of a trial that they could train.
+        """
+        host = row.home
+        if host is None:
+            return True
+        if host not in self._free_on:
+            running = sum(
+                each.host == host
+                for desk in self._desks
+                for each in desk.by_state["running"].values()
+            )
+            self._free_on[host] = self._fleet.slots_of(host, now) - running
+        self._free_on[host] -= 1
+        return self._free_on[host] >= 0
+
+    def _next(self, desk: Desk, now: float) -> TrialRow | None:
         """A trial that came back to the queue, or a new one; dispatched."""
-        if queued := desk.by_state["queued"]:
-            row = self._store.dispatch(queued[min(queued)].id)
-            if row is not None:
-                desk.put(row)
-            return row
+        for number in sorted(desk.by_state["queued"]):
+            waiting = desk.by_state["queued"][number]
+            if self._may_start(waiting, now):
+                row = self._store.dispatch(waiting.id)
+                if row is not None:
+                    desk.put(row)
+                    if host := row.home:
+                        self._gate.keep(host, row.id, now)
+                return row
         number = desk.next_number
         try:
             leader = following(desk)

@@ -82,6 +82,12 @@ class Fleet:
         """Slots that can train now: not those of a host that gets no work, nor beside a trial with a GPU alone."""
         return sum(self.usable(w) for w in self.workers(now) if w.resource_class == resource_class)
 
+    def slots_of(self, host: str, now: float) -> int:
+        """Slots of one host that can train now; 0 where it is away."""
+        worker = self._workers.get(host)
+        there = worker is not None and now - worker.seen <= self._lease_s
+        return self.usable(worker) if worker is not None and there else 0
+
     def usable(self, worker: Worker) -> int:
         if not self._hosts.works(worker.host):
             return 0

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from caviar.adapters.sql import Store, TrialRow
-from caviar.contract.messages import ClaimAnswer, ClaimRequest, Finish, Origin
+from caviar.contract.messages import ClaimAnswer, ClaimRequest, Finish
 from caviar.contract.offers import why_not
 from caviar.errors import NotAllowed
 from caviar.scheduler.desk import Desk
@@ -66,7 +66,7 @@ class Gate:
         self._kept: dict[str, _Kept] = {}
 
     def keep(self, host: str, trial: str, now: float) -> None:
-        """The next slot of ``host`` is that trial's: another one there ends for it."""
+        """The next slot of ``host`` is that trial's: another one there ends for it, or it can only start there."""
         self._kept[host] = _Kept(trial, now + KEPT_S)
 
     def enter(
@@ -109,14 +109,17 @@ class Gate:
             return f"the slot is kept for trial {kept.trial}, which goes on there"
         if kept is not None:
             del self._kept[request.host]
-        if row.origin is None:
-            return ""
-        origin = Origin.model_validate(row.origin)
-        if not request.changes:
-            return "the worker is too old to go on from another trial's checkpoint"
-        if origin.host is not None and origin.host != request.host:
-            return f"the checkpoint that it begins with lies on host {origin.host}"
+        if (row.origin or row.touched) and not request.changes:
+            return "the worker is too old for a trial that was changed, or begins where another one was"
+        if row.home is not None and row.home != request.host:
+            return f"the checkpoint that it begins with lies on host {row.home}"
         return ""
+
+    def closed(self, host: str) -> str:
+        """Why a host gets no more work; nothing where it does."""
+        if host in self._hosts.drained:
+            return f"Host {host} is drained"
+        return f"Host {host} is set aside" if host in self._hosts.aside else ""
 
     def nobody(self, desk: Desk, now: float) -> str | None:
         """Why a study is not to wait any longer for a worker that may run its trainer; None where it is."""

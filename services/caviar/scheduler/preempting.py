@@ -121,7 +121,7 @@ class Preempting:
         teams = {desk.record.team for desk in desks if desk.by_state["running"]} | set(line.held)
         held = {team: sharing.holds(resource_class, team) for team in teams}
         dues = due(held, weights, sum(held.values()))
-        mine = claims.record
+        mine, homes = claims.record, claims.homes()
 
         def makes_way(desk: Desk) -> bool:
             other = desk.record
@@ -143,6 +143,8 @@ class Preempting:
             for row in desk.by_state["running"].values():
                 held_s = desk.spending.held_s(row.id, now)
                 if held_s < LEAST_RUN_S or row.stop_asked:
+                    continue
+                if homes is not None and row.host not in homes:
                     continue
                 weakest = (-RANKS[other.place], -above, other.priority, held_s)
                 found.append((weakest, row.id, row.attempt))

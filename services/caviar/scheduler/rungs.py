@@ -49,9 +49,7 @@ class Rungs:
 
     def ended(self, row: TrialRow, result: Result) -> None:
         """Take the curve of a trial that ended; it shares that of its result where nothing is left out there."""
-        self._open.pop(row.number, None)
-        for reached in self._reached.values():
-            reached.pop(row.number, None)
+        self.forget(row)
         if self._stopping.rule == "none" or not row.curve:
             return
         curve: Curve = result.curve if len(result.curve) == len(row.curve) else _points(row)
@@ -62,6 +60,12 @@ class Rungs:
         for mark, losses in self._losses.items():
             if (loss := self._loss(curve, mark)) is not None:
                 insort(losses, loss)
+
+    def forget(self, row: TrialRow) -> None:
+        """It ended, and nobody is compared with it any more."""
+        self._open.pop(row.number, None)
+        for reached in self._reached.values():
+            reached.pop(row.number, None)
 
     def rule(self, running_there: Iterable[int] = ()) -> StopRule | None:
         """The rule for a worker that runs the trials ``running_there``; None where the study stops nothing early."""

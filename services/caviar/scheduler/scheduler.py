@@ -120,6 +120,7 @@ class Scheduler:
             self._tickets,
             self._accounts,
             self._preempting,
+            self._gate,
             clock,
         )
         self.changing = Changing(store, self._desks, self._gate, clock, self._wake)

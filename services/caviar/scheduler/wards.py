@@ -49,6 +49,8 @@ class Wards:
 
     def __init__(self) -> None:
         self._wards: dict[str, WardNow] = {}
+        self._of: dict[str, set[str]] = {}
+        """Those that are not over, by incarnation: each host asks again and again."""
 
     def find(self, trial: str) -> WardNow | None:
         return self._wards.get(trial)
@@ -59,18 +61,23 @@ class Wards:
         return max(now.steps, default=None) if now is not None else None
 
     def of(self, incarnation: str) -> list[str]:
-        """The trials that a host has reported."""
-        return [trial for trial, now in list(self._wards.items()) if now.incarnation == incarnation]
+        """The trials that a host has reported, unless they are over."""
+        return list(self._of.get(incarnation, ()))
 
     def heard(self, ward: Ward, incarnation: str) -> int:
         """Take a report. Up to which byte of the spool the points are known then."""
         now = self._wards.get(ward.trial)
         if now is None or now.attempt != ward.attempt:
             before = now.points if now else []
+            if now is not None:
+                self._leave(ward.trial, now)
             now = self._wards[ward.trial] = WardNow(ward.attempt, incarnation)
             if ward.points and ward.begin == 0:
                 # A later attempt trains steps again that an earlier one has reported.
                 now.add(point for point in before if point[0] < ward.points[0][0])
+        if not now.over:
+            self._leave(ward.trial, now)
+            self._of.setdefault(incarnation, set()).add(ward.trial)
         now.incarnation = incarnation
         now.live, now.checkpoints = dict(ward.live), ward.checkpoints
         if ward.begin == now.known:
@@ -78,10 +85,10 @@ class Wards:
             now.known = ward.end
         return now.known
 
-    def is_last_of(self, ward: Ward) -> bool:
-        """Whether it tells the last points of a training that has just ended."""
+    def is_last_of(self, ward: Ward, incarnation: str) -> bool:
+        """Whether its own host tells the last points of a training that has just ended."""
         now = self._wards.get(ward.trial)
-        return now is not None and now.attempt == ward.attempt
+        return now is not None and (now.attempt, now.incarnation) == (ward.attempt, incarnation)
 
     def running(self) -> list[str]:
         return [trial for trial, now in self._wards.items() if not now.over]
@@ -92,6 +99,13 @@ class Wards:
         if now is None or now.over:
             return
         now.over = True
+        self._leave(trial, now)
         over = [each for each, known in self._wards.items() if known.over]
         for oldest in over[:-MOST_OVER]:
             del self._wards[oldest]
+
+    def _leave(self, trial: str, now: WardNow) -> None:
+        there = self._of.get(now.incarnation, set())
+        there.discard(trial)
+        if not there:
+            self._of.pop(now.incarnation, None)

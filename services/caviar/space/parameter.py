@@ -119,7 +119,7 @@ class Numeric:
         """The value in its own type and an empty text, or None and what is wrong with it."""
         if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
             return None, f"{value!r} is not a number"
-        if not math.isfinite(value):
+        if not isinstance(value, int) and not math.isfinite(value):  # a large one is no float
             return None, f"{value!r} is not finite"
         if self.type == "int" and value != int(value):
             return None, f"{value!r} is not a whole number"

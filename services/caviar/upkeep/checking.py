@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from caviar.adapters.mlflow_books import Seen
 from caviar.adapters.sql import InterventionRow, TrialRow
 from caviar.contract import names
-from caviar.contract.ending import TrialChange, TrialEnd
+from caviar.contract.ending import TrialChange, TrialEnd, from_pieces
 from caviar.contract.messages import Identifier, Origin
 from caviar.contract.panda import Kind
 from caviar.contract.record import RoundEntry, StudyEntry
@@ -229,7 +229,7 @@ def _asked(row: TrialRow, number: int, kind: Kind, by: str, why: str) -> Interve
 
 
 def _origin(run: Seen) -> Origin | None:
-    text = run.tags.get(names.TAG_ORIGIN)
+    text = from_pieces(run.tags, names.TAG_ORIGIN)
     if text is None:
         return None
     try:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from caviar_worker import checkpoints, forks, leftovers
+from caviar_worker.copies import Copies
+from caviar_worker.files import write_json
 from caviar_worker.folders import AttemptFolder, checkpoints_of, forks_of
+from caviar_worker.settings import WorkerSettings
+from caviar_worker.store import Store, Unusable
 
 KEY = "study-0-f1"
 
@@ -81,9 +86,92 @@ def test_a_damaged_newest_one_is_passed_over(folder: AttemptFolder) -> None:
     assert forks.lay_aside(folder, KEY, None) == 5
 
 
+def test_a_trial_of_another_user_may_go_through_its_folders(tmp_path: Path) -> None:
+    """Where the worker keeps its own files to itself; what cannot be read would be as if there was no checkpoint."""
+
+    def fill(to: Path) -> None:
+        (to / "deep" / "er").mkdir(parents=True)
+        (to / "deep" / "er" / "weights").write_text("of step 5")
+
+    folder = AttemptFolder(tmp_path, "study-0", 1)
+    checkpoints.save(folder.checkpoints, 1, 5, fill)
+    before = os.umask(0o077)
+    try:
+        forks.lay_aside(folder, KEY, 5)
+        forks.adopt(tmp_path, "study-1", KEY)
+    finally:
+        os.umask(before)
+    home = checkpoints_of(tmp_path, "study-1")
+    inside = [path for path in (home, *home.rglob("*")) if path.is_dir()]
+    assert len(inside) == 5
+    assert {path.stat().st_mode & 0o777 for path in inside} == {0o755}
+
+
+def test_a_pipe_in_the_place_of_a_manifest_holds_nobody_up(folder: AttemptFolder) -> None:
+    """The training's own user may put one there: who reads it would wait for ever."""
+    manifest = folder.checkpoints / "2" / "10" / checkpoints.MANIFEST
+    manifest.unlink()
+    os.mkfifo(manifest)
+    assert forks.lay_aside(folder, KEY, None) == 5
+
+
 def test_what_nobody_took_goes_with_the_study(folder: AttemptFolder) -> None:
     """The host asks about it as about other leftovers, and removes it when it hears that the study is over."""
     forks.lay_aside(folder, KEY, None)
     assert KEY in leftovers.leftovers(folder.root)
     leftovers.remove(folder.root, [KEY])
     assert forks.laid_aside(folder.root) == []
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_each_host_fetches_what_the_trial_begins_with(
+    tmp_path: Path, attempt: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one may be lost before it has saved anything: the next begins with the same checkpoint."""
+    folder = AttemptFolder(tmp_path, "study-0", attempt)
+    folder.path.mkdir(parents=True)
+    write_json(folder.claim, {"assignment": {"origin": {"run_id": "kept"}}})
+    brought: list[str] = []
+    monkeypatch.setattr(Copies, "_fetch_kept", lambda _self, _folder, run: brought.append(run))
+    copies = Copies(
+        WorkerSettings(
+            url="http://nobody",
+            token="t",
+            broker="",
+            mlflow="",
+            host="here",
+            slots=1,
+            resource_class="cpu",
+            folder=tmp_path,
+            run_dir=tmp_path,
+        )
+    )
+    folder.fetch_request.touch()
+    copies.fetch_all()
+    assert brought == ["kept"]
+    assert folder.fetch_answer.exists()
+
+
+def test_a_kept_checkpoint_is_there_whole_or_not_at_all(
+    folder: AttemptFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of one, or an empty folder, would let a training begin from nothing and say nothing."""
+    store = Store.__new__(Store)
+    store._place = "checkpoint"
+    kept = folder.checkpoints / "2" / "10"
+
+    def download(path: str, draft: Path) -> None:
+        to = draft / path
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_bytes((kept / to.name).read_bytes())
+
+    monkeypatch.setattr(store, "_download", download)
+    home = forks_of(folder.root) / "study-1-f0"
+    with monkeypatch.context() as patch:
+        patch.setattr("caviar_worker.store.begin_with", lambda *_: False)
+        with pytest.raises(Unusable):
+            store.fetch_kept(home)
+    assert not home.exists()
+    store.fetch_kept(home)
+    assert forks.adopt(folder.root, "study-1", "study-1-f0")
+    assert begins(folder.root, "study-1") == [(10, "of step 10")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from caviar.contract.messages import Assignment, ShipTarget, Trainer
+from caviar.contract import names
+from caviar.contract.ending import from_pieces
+from caviar.contract.messages import Assignment, Change, Origin, ShipTarget, Trainer
 from caviar_worker import ship_state, spool
 from caviar_worker.files import write_json
 from caviar_worker.folders import AttemptFolder
@@ -319,3 +322,35 @@ def test_a_shipper_hears_that_a_study_came_back(
     asked.target = None  # the store was lost, and is not back yet
     now += 31
     assert shipper._target("s-1") is not None
+
+
+def test_every_change_is_told_in_whatever_order_they_are_read(tmp_path: Path) -> None:
+    """What is asked first may be read last; it is told with the next look."""
+    runs = Recorder()
+    folder, claim = attempt(tmp_path, outcome=None)
+    orders = [{"number": n, "parameter": name, "value": 1} for n, name in ((1, "x"), (2, "y"))]
+    write_json(folder.orders, {"orders": orders})
+    for number in (2, 1):
+        with folder.live.open("a") as file:
+            file.write(json.dumps({"order": number, "step": 3, "before": 0}) + "\n")
+        ship(runs, folder, claim, TARGET)  # type: ignore[arg-type]
+    told = [key for call in runs.calls if call[0] == "log" for key in call[3]]
+    assert [key for key in told if key.startswith(names.TAG_CHANGE)] == [
+        f"{names.TAG_CHANGE}2",
+        f"{names.TAG_CHANGE}1",
+    ]
+
+
+def test_a_long_schedule_goes_into_as_many_tags_as_it_takes(tmp_path: Path) -> None:
+    """A database of MLflow's refuses a longer one, and the run with it."""
+    runs = Recorder()
+    folder, claim = attempt(tmp_path)
+    changes = tuple(Change(step=step, parameter="x", value=step / 7) for step in range(2_000))
+    origin = Origin(number=3, step=4, schedule=changes)
+    claim["assignment"]["origin"] = origin.model_dump(mode="json")
+    ship(runs, folder, claim, TARGET)  # type: ignore[arg-type]
+    tags = runs.calls[0][2]
+    assert max(len(text) for text in tags.values()) <= 8_000
+    whole = from_pieces(tags, names.TAG_ORIGIN)
+    assert whole is not None
+    assert Origin.model_validate_json(whole) == origin

@@ -17,6 +17,7 @@ from caviar.adapters.sql.tables import interventions, nurses, trials
 from caviar.contract.messages import Change, Done, Origin, ParameterValue
 from caviar.contract.names import trial_id
 from caviar.contract.panda import Keep, Kind
+from caviar.studies.life import FINAL
 
 _WHOLE = [interventions.c[name] for name in InterventionRow.__slots__]
 _ALL = select(*_WHOLE).order_by(interventions.c.asked, interventions.c.number)
@@ -120,6 +121,16 @@ class Interventions:
                 .returning(*_WHOLE)
             ).all()
         return [InterventionRow(*row) for row in found]
+
+    def void_ended(self, reason: str) -> None:
+        """As ``void``, for every trial that is over, whether or not its study is."""
+        over = select(trials.c.id).where(trials.c.state.in_(FINAL))
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(interventions)
+                .where(interventions.c.state == "asked", interventions.c.trial_id.in_(over))
+                .values(state="void", reason=reason, answered=self._clock())
+            )
 
     def fork(
         self,

@@ -99,6 +99,11 @@ class TrialRow:
     touched: bool = False
     """Its values were changed while it trained."""
 
+    @property
+    def home(self) -> str | None:
+        """The only host that it can start on: that of the checkpoint that it begins with. None: any."""
+        return None if self.origin is None else self.origin.get("host")
+
     def result(self) -> Result:
         """What the search learns from an ended trial: a value, or that it failed.
 
