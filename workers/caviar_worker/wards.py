@@ -250,10 +250,8 @@ class Teller:
             if point.name == metric
         ]
         begin, end = told.known, piece.offset
-        if (
-            len(points) > MOST_POINTS
-        ):  # after a restart of either side: the newest are what is looked at
-            points = points[-MOST_POINTS:]
+        # There are more after a restart of either side: the newest are what is looked at.
+        points = points[-MOST_POINTS:]
         try:
             return Ward(
                 trial=folder.trial,

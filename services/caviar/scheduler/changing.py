@@ -22,21 +22,15 @@ from caviar.contract.panda import (
     values_after,
     values_of,
 )
-from caviar.errors import InputError, NotAllowed, Problem
+from caviar.errors import NotAllowed
+from caviar.scheduler.asking import fitting, refuse_spent, refuse_unkept, running, spread, unread
 from caviar.scheduler.desk import Desk
 from caviar.scheduler.desks import Desks
 from caviar.scheduler.gate import Gate
 from caviar.scheduler.wards import Wards
-from caviar.space import Numeric
-from caviar.space.parameter import Parameter
 from caviar.studies.life import ENDED
-from caviar.studies.mapping import untexted
 from caviar.studies.spec import Study
 
-SPREAD = 0.15
-"""Of a parameter's range, on its scale."""
-GOLDEN = (math.sqrt(5) - 1) / 2
-"""Multiples of it, without their whole part, spread evenly however many there are (Kronecker's sequence)."""
 ENDED_FIRST = "the training ended first"
 TIDY_S = 1.0
 """Between two looks whether trainings that nothing is asked of are over: there may be thousands, and turns are many."""
@@ -106,14 +100,14 @@ class Changing:
     def _ask_set(
         self, desk: Desk, number: int, params: Mapping[str, ParameterValue], by: str, why: str
     ) -> list[InterventionRow]:
-        row = _running(desk, number)
-        values = _fitting(desk, row, params)
+        row = running(desk, number)
+        values = fitting(desk, row, params)
         self._refuse_more(row, len(values))
         ward = self.wards.find(row.id)
         for name in values:
             reads = ward is not None and name in ward.live
             if not reads and not desk.study.space[name].live:
-                raise NotAllowed(_unread(number, name, ward is not None and bool(ward.live)))
+                raise unread(number, name, ward is not None and bool(ward.live))
         now = self.values(row)
         return [
             self._ask(row, "set", by, why, parameter=name, before=now[name], value=value)
@@ -142,7 +136,7 @@ class Changing:
         with self._wake:
             desk = self._desks.get(study_id)
             row = self._may_fork(desk, number, step)
-            values = _fitting(desk, row, params)
+            values = fitting(desk, row, params)
             return self._ask(
                 row,
                 kind,
@@ -156,32 +150,18 @@ class Changing:
             )
 
     def _may_fork(self, desk: Desk, number: int, step: int | None) -> TrialRow:
-        row = _running(desk, number)
+        row = running(desk, number)
         self._refuse_more(row, 1)
         if row.stop_asked or any(each.in_place for each in self._open.get(row.id, {}).values()):
             raise NotAllowed(
                 f"Trial {number} is about to end: another takes its place, or somebody stopped it."
             )
+        refuse_spent(desk)
         if row.host is not None and (closed := self._gate.closed(row.host)):
             raise NotAllowed(f"{closed}: what goes on from a checkpoint there could not start.")
-        if desk.next_number >= desk.study.budget.trials:
-            raise NotAllowed(
-                f"The budget of study {desk.record.id} is spent: all {desk.study.budget.trials} trials are given out, "
-                "and a fork or a rollback is one."
-            )
         ward = self.wards.find(row.id)
         if ward is not None and ward.attempt == row.attempt:
-            kept = ward.checkpoints
-            if not kept:
-                raise NotAllowed(
-                    f"Trial {number} has saved no checkpoint yet: its training calls trial.save_checkpoint()."
-                )
-            if step is not None and step < kept[0]:
-                there = ", ".join(map(str, kept))
-                raise NotAllowed(
-                    f"No checkpoint of trial {number} at or before step {step} is kept: there are {there}. "
-                    "`checkpoints: {keep: N}` in the study file keeps more."
-                )
+            refuse_unkept(number, ward.checkpoints, step)
         return row
 
     def _ask(
@@ -404,32 +384,13 @@ class Changing:
                 )
             ward = self.wards.find(row.id)
             live = ward.live if ward is not None else {}
-            space, values = desk.study.space, self.values(row)
-            names = [
-                each.name
-                for each in space
-                if isinstance(each, Numeric)
-                and each.name in values
-                and (each.live or each.name in live)
+            made = spread(desk.study.space, number, self.values(row), live, children)
+            return [
+                self._ask(
+                    row, "fork", by, why, params=params, step=None, steps=None, in_place=False
+                )
+                for params in made
             ]
-            if not names:
-                raise NotAllowed(
-                    f"Trial {number} reads no number as it goes: its copies would all be the same. "
-                    "trial.live() in the training, or `live: true` in the study file, says which ones may differ."
-                )
-            made = []
-            for child in range(children):
-                params = {}
-                for place, name in enumerate(names):
-                    unit = _numeric(space[name]).to_unit(values[name])
-                    away = SPREAD * (2 * ((child + 1) * GOLDEN ** (place + 1) % 1.0) - 1)
-                    params[name] = _numeric(space[name]).from_unit(min(max(unit + away, 0.0), 1.0))
-                made.append(
-                    self._ask(
-                        row, "fork", by, why, params=params, step=None, steps=None, in_place=False
-                    )
-                )
-            return made
 
     def tidy(self) -> None:
         """Of trainings that are over nothing more comes of what is open."""
@@ -466,62 +427,6 @@ class Changing:
 
 def _is_compared(row: TrialRow) -> bool:
     return row.kind == "fork" and row.origin is not None and row.origin.get("keep") == "better"
-
-
-def _numeric(parameter: Parameter) -> Numeric:
-    assert isinstance(parameter, Numeric)
-    return parameter
-
-
-def _running(desk: Desk, number: int) -> TrialRow:
-    row = desk.open.get(number)
-    if row is None:
-        raise NotAllowed(
-            f"Trial {number} of study {desk.record.id} has ended, or does not exist: only a running one can be changed."
-        )
-    if row.state != "running":
-        raise NotAllowed(
-            f"Trial {number} of study {desk.record.id} has not started: it is {row.state}."
-        )
-    if desk.record.state in ENDED:
-        raise NotAllowed(f"Study {desk.record.id} is {desk.record.state}.")
-    if desk.study.trainer.command is not None:
-        raise NotAllowed(
-            f"Trial {number} is a command: nothing can be handed to it while it runs. "
-            "A training function can be changed: trial.live() and trial.save_checkpoint()."
-        )
-    return row
-
-
-def _fitting(
-    desk: Desk, row: TrialRow, params: Mapping[str, ParameterValue]
-) -> dict[str, ParameterValue]:
-    """The values in their parameters' own types. Raises InputError with all that is wrong."""
-    problems, values = [], {}
-    space = desk.study.space
-    for name, given in params.items():
-        if name not in space or name not in row.params:
-            known = ", ".join(sorted(row.params))
-            problems.append(Problem((name,), "is no parameter of this trial", f"It has {known}."))
-            continue
-        value, reason = space[name].check(untexted(space[name], given))
-        if value is None:
-            way_out = "The study file has the range: a study with a wider one takes it."
-            problems.append(Problem((name,), reason, way_out))
-        else:
-            values[name] = value
-    if problems:
-        raise InputError(problems)
-    space.check_point({**row.params, **values})  # the same parameters apply then
-    return values
-
-
-def _unread(number: int, name: str, others: bool) -> str:
-    what = f"does not read {name} as it goes" if others else "reads no parameter as it goes"
-    return (
-        f"The training of trial {number} {what}: a change would do nothing. "
-        f"It calls trial.live({name!r}) in every step; `live: true` in the study file says that it will."
-    )
 
 
 def _order(row: InterventionRow) -> Order:
