@@ -86,8 +86,10 @@ def save(
             raise NoRoom(text) from error
         raise
     kept = list(saved(root, attempt))
+    begun = next((path for number, _, path in kept if number == 0), None)
     for place in surplus([at for _, at, _ in kept], keep):
-        shutil.rmtree(kept[place][2], ignore_errors=True)
+        if kept[place][2] != begun:  # it can always go back to where it began
+            shutil.rmtree(kept[place][2], ignore_errors=True)
     return Checkpoint(step, final, value)
 
 

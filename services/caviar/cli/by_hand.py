@@ -122,7 +122,7 @@ def fork(
 @training_argument
 @click.option(
     "--children",
-    type=click.IntRange(1, 64),
+    type=click.IntRange(1, 32),
     required=True,
     metavar="N",
     help="So many copies.",

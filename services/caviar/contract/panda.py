@@ -171,7 +171,7 @@ class ForkRequest(Asked):
 class SpreadRequest(Asked):
     """Train several copies from the newest checkpoint, each with numbers a little different."""
 
-    children: Annotated[int, Field(ge=1, le=64)]
+    children: Annotated[int, Field(ge=1, le=MOST_ORDERS)]
 
 
 class NurseRequest(Part):

@@ -53,7 +53,8 @@ def go_on(
     except InputError as error:
         found = [Problem(p.path, p.reason, p.way_out) for p in error.problems]
         raise InputError(found) from None
-    kept = before.checkpoints.after == "keep" and row.shipped and row.run_id is not None
+    keeps = before.checkpoints.after == "keep" and before.trainer.command is None
+    kept = keeps and row.shipped and row.run_id is not None
     begin = Origin(run_id=row.run_id) if kept else None
     record = store.add_study(
         name=study.name,

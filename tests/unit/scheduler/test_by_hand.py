@@ -219,7 +219,7 @@ def test_no_change_makes_a_point_that_the_space_does_not_have(fleet: Fleet, host
     assert changing.ask_set(study, 0, {"solver": "momentum"}, "ann", "")
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "0.5", 10**400, 1e308])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "half", 10**400, 1e308])
 def test_what_is_no_value_is_refused(
     fleet: Fleet, host: Machine, value: bool | int | float | str
 ) -> None:

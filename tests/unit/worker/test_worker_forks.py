@@ -175,3 +175,13 @@ def test_a_kept_checkpoint_is_there_whole_or_not_at_all(
     store.fetch_kept(home)
     assert forks.adopt(folder.root, "study-1", "study-1-f0")
     assert begins(folder.root, "study-1") == [(10, "of step 10")]
+
+
+def test_it_can_always_go_back_to_where_it_began(folder: AttemptFolder) -> None:
+    """However few checkpoints its study keeps."""
+    forks.lay_aside(folder, KEY, 5)
+    forks.adopt(folder.root, "study-1", KEY)
+    child = AttemptFolder(folder.root, "study-1", 1)
+    for step in (10, 15, 20):
+        checkpoints.save(child.checkpoints, 1, step, lambda to: (to / "w").write_text("") and None)
+    assert [step for _, step, _ in checkpoints.saved(child.checkpoints, 1)] == [20, 15, 5]
