@@ -151,7 +151,7 @@ class Copies:
         try:
             address = address_of_run(self.settings.mlflow, run_id)
             store = Store(address, KEPT, self.settings.mlflow)
-            store.fetch_kept(forks_of(self.root) / fork_key(folder.trial, 0))
+            store.fetch_kept(forks_of(self.root) / fork_key(folder.trial, 0, 0))
         except Unusable as error:
             log.warning("%s: run %s has no checkpoint: %s", folder.path.name, run_id, error)
         except Exception as error:

@@ -318,7 +318,7 @@ def _bring_origin(slot: Slot, folder: AttemptFolder, assignment: Assignment) -> 
     origin = assignment.origin
     if origin is None or (origin.fork is None and origin.run_id is None):
         return None
-    key = origin.fork or fork_key(folder.trial, 0)
+    key = origin.fork or fork_key(folder.trial, 0, 0)
     if origin.run_id is not None and newest(folder.checkpoints, folder.attempt) is None:
         fetch(folder, partial(_asked_to_end, slot, folder))
     if adopt(folder.root, folder.trial, key) or _asked_to_end(slot, folder):

@@ -153,7 +153,8 @@ class Listener:
             return
         about: dict[str, Any]
         try:
-            step = forks.lay_aside(folder, fork_key(folder.trial, order.number), order.step)
+            key = fork_key(folder.trial, folder.attempt, order.number)
+            step = forks.lay_aside(folder, key, order.step)
             about = {"step": step, "in_place": order.in_place}
         except forks.NoCheckpoint as reason:
             about = {"refused": str(reason)[:500]}

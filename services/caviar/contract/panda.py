@@ -6,6 +6,7 @@ host --Report--> service    what came of it, what the trainings read, their poin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
@@ -102,15 +103,21 @@ class Orders(Message):
     """Trials to end now, and why: another takes their place, or somebody stopped them."""
 
 
-def fork_key(trial: str, number: int) -> str:
-    """What the checkpoint lies under that intervention ``number`` of a trial lays aside."""
-    return f"{trial}-f{number}"
+_FORK = re.compile(r"([a-z0-9][a-z0-9-]*)-f[0-9]+-([0-9]{1,9})")
 
 
-def forked_from(key: str) -> str | None:
-    """The trial of which something lies under ``key``; None where it is no such key."""
-    trial, _, number = key.rpartition("-f")
-    return trial if trial and number.isdecimal() else None
+def fork_key(trial: str, attempt: int, number: int) -> str:
+    """What the checkpoints lie under that intervention ``number`` of an attempt lays aside.
+
+    With the attempt, because interventions are numbered anew after a backup was restored, and attempts are not.
+    """
+    return f"{trial}-f{attempt}-{number}"
+
+
+def forked_from(key: str) -> tuple[str, int] | None:
+    """The trial of which something lies under ``key``, and the number of the intervention; None for other names."""
+    found = _FORK.fullmatch(key)
+    return (found[1], int(found[2])) if found else None
 
 
 def values_after(

@@ -14,6 +14,7 @@ from typing import Any
 
 from caviar.adapters.sql import Store, StudyRecord, TrialRow
 from caviar.contract.messages import Origin, ParameterValue
+from caviar.contract.panda import forked_from
 from caviar.errors import InputError, NotAllowed
 from caviar.panda.babysitting import NURSE, effect_view
 from caviar.panda.nurse import Act, Limits, Look, Memory, decide
@@ -47,8 +48,8 @@ class Duty:
         self._store = store
         self._changing = scheduler.changing
         self._cases: dict[str, _Case] = {}
-        self._compared: set[str] = set()
-        """The keys of the forks that were compared."""
+        self._compared: set[tuple[str, int]] = set()
+        """The forks that were compared, by the trial that they go on from and the number of the intervention."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="nurse", daemon=True)
 
@@ -95,19 +96,20 @@ class Duty:
             origin = Origin.model_validate(row.origin) if row.origin else None
             if origin is None or origin.steps is None or origin.number is None:
                 continue
-            if row.stop_asked or origin.fork is None or origin.keep != "better":
+            forked = forked_from(origin.fork or "")
+            if row.stop_asked or forked is None or origin.keep != "better":
                 continue
-            other, _, number = origin.fork.rpartition("-f")
+            other, number = forked
             due = (origin.step or 0) + origin.steps
             mine, theirs = self._changing.wards.find(row.id), self._changing.wards.find(other)
             if mine is None or theirs is None or not mine.steps or mine.steps[-1] < due:
                 continue
             if not theirs.over and (not theirs.steps or theirs.steps[-1] < due):
                 continue  # it trains slower: at equal steps
-            if origin.fork in self._compared or self._was_compared(other, int(number)):
-                self._compared.add(origin.fork)
+            if forked in self._compared or self._was_compared(other, number):
+                self._compared.add(forked)
                 continue
-            self._decide(one, row, origin, other, int(number), due)
+            self._decide(one, row, origin, other, number, due)
 
     def _decide(
         self, one: Babysat, row: TrialRow, origin: Origin, other: str, number: int, due: int

@@ -254,7 +254,7 @@ class Changing:
         origin = Origin(
             number=row.number,
             step=step,
-            fork=fork_key(row.id, asked.number),
+            fork=fork_key(row.id, row.attempt, asked.number),
             host=row.host,
             in_place=asked.in_place,
             steps=asked.steps,

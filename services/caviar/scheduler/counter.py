@@ -234,10 +234,8 @@ class Counter:
     def _is_over(self, trial: str) -> bool:
         """Whether nobody will train it again. Of a trial that is not known, nobody knows."""
         desk = self._desks.of_trial(trial)
-        if (
-            of := forked_from(trial)
-        ) is not None:  # what was laid aside for a fork goes with the study
-            known = self._store.study(study_of(of)) if desk is None else None
+        if forked_from(trial) is not None:  # what was laid aside for a fork goes with the study
+            known = self._store.study(study_of(trial)) if desk is None else None
             return known is not None and known.state in ENDED
         row = self._row(trial, desk)
         return row is not None and row.state in FINAL

@@ -13,7 +13,7 @@ from caviar.adapters.sql import InterventionRow, TrialRow
 from caviar.contract import names
 from caviar.contract.ending import TrialChange, TrialEnd, from_pieces
 from caviar.contract.messages import Identifier, Origin
-from caviar.contract.panda import Kind
+from caviar.contract.panda import Kind, forked_from
 from caviar.contract.record import RoundEntry, StudyEntry
 from caviar.contract.views import TrialKind, TrialState
 from caviar.errors import CaviarError, InputError
@@ -185,10 +185,10 @@ def read_changes(run: Seen, row: TrialRow) -> list[InterventionRow]:
 def read_fork(child: TrialRow, parent: TrialRow) -> InterventionRow | None:
     """What was asked of ``parent`` for ``child`` to begin there."""
     origin = Origin.model_validate(child.origin)
-    trial, _, number = (origin.fork or "").rpartition("-f")
-    if trial != parent.id or not number.isdecimal():
+    trial, number = forked_from(origin.fork or "") or ("", 0)
+    if trial != parent.id:
         return None
-    asked = _asked(parent, int(number), origin.kind, origin.by, origin.why)
+    asked = _asked(parent, number, origin.kind, origin.by, origin.why)
     return replace(
         asked,
         step=origin.step,

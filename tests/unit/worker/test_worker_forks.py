@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from caviar.contract.panda import fork_key, forked_from
 from caviar_worker import checkpoints, forks, leftovers
 from caviar_worker.copies import Copies
 from caviar_worker.files import write_json
@@ -14,7 +15,7 @@ from caviar_worker.folders import AttemptFolder, checkpoints_of, forks_of
 from caviar_worker.settings import WorkerSettings
 from caviar_worker.store import Store, Unusable
 
-KEY = "study-0-f1"
+KEY = fork_key("study-0", 2, 1)
 
 
 @pytest.fixture
@@ -185,3 +186,12 @@ def test_it_can_always_go_back_to_where_it_began(folder: AttemptFolder) -> None:
     for step in (10, 15, 20):
         checkpoints.save(child.checkpoints, 1, step, lambda to: (to / "w").write_text("") and None)
     assert [step for _, step, _ in checkpoints.saved(child.checkpoints, 1)] == [20, 15, 5]
+
+
+def test_what_another_attempt_laid_aside_is_not_taken_for_this_ones(folder: AttemptFolder) -> None:
+    """After a backup was restored interventions are numbered anew; attempts go on at numbers that nobody has seen."""
+    forks.lay_aside(folder, KEY, 5)
+    later = AttemptFolder(folder.root, folder.trial, 102)
+    assert forks.lay_aside(later, fork_key("study-0", 102, 1), None) == 10
+    assert forked_from(KEY) == ("study-0", 1)
+    assert forked_from("study-0") is None
