@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter, HTTPException, Request
 
-from caviar.adapters.sql import Store, StudyRecord, TrialRow
+from caviar.adapters.sql import Store, StudyRecord
 from caviar.api.access import LookedAt, Owned, Submitter
 from caviar.api.audit import note
 from caviar.api.idempotency import Idempotent
 from caviar.api.present import Presenter
-from caviar.api.studies import author
+from caviar.api.studies import author, numbered
 from caviar.contract.panda import (
     CurveView,
     ForkRequest,
@@ -26,7 +26,6 @@ from caviar.panda import Babysitting
 from caviar.panda.babysitting import nursing_of
 from caviar.scheduler import Scheduler
 from caviar.studies.nursing import Nursing
-from caviar.studies.spec import MAX_TRIALS
 
 HIRE = "`nurse: {parameter: learning_rate, steps: 300}` in the study file, with `mode: panda`."
 
@@ -36,13 +35,6 @@ def panda_routes(
 ) -> APIRouter:
     nurse = APIRouter(prefix="/api/v1/studies/{study_id}/nurse", route_class=Idempotent)
     router = APIRouter(prefix="/api/v1/studies/{study_id}/trials/{number}", route_class=Idempotent)
-
-    def numbered(record: StudyRecord, number: int) -> TrialRow:
-        there = 0 <= number < MAX_TRIALS  # beyond it, a database refuses the number
-        row = store.numbered(record.id, number) if there else None
-        if row is None:
-            raise HTTPException(404, f"There is no trial {number} in study {record.id}.")
-        return row
 
     def nursed(record: StudyRecord) -> Nursing:
         nursing = nursing_of(record)
@@ -59,7 +51,7 @@ def panda_routes(
         request: Request, record: Owned, caller: Submitter, number: int, asked: SetRequest
     ) -> list[InterventionView]:
         """Give parameters of a running training other values. The training takes them after its next report."""
-        row = numbered(record, number)
+        row = numbered(store, record, number)
         made = babysitting.set(record, row.number, asked, caller.name)
         before = {each.parameter: each.before for each in made}
         note(
@@ -74,7 +66,7 @@ def panda_routes(
         request: Request, record: Owned, caller: Submitter, number: int, asked: RollbackRequest
     ) -> InterventionView:
         """Go back to a checkpoint and the values of that moment, as a trial that takes this one's place."""
-        row = numbered(record, number)
+        row = numbered(store, record, number)
         return told(request, babysitting.rollback(record, row.number, asked, caller.name))
 
     @router.post("/fork", status_code=202, name="trial.fork")
@@ -82,7 +74,7 @@ def panda_routes(
         request: Request, record: Owned, caller: Submitter, number: int, asked: ForkRequest
     ) -> InterventionView:
         """Train a copy from a checkpoint with other values, beside this trial or in its place."""
-        row = numbered(record, number)
+        row = numbered(store, record, number)
         return told(request, babysitting.fork(record, row.number, asked, caller.name))
 
     @router.post("/spread", status_code=202, name="trial.spread")
@@ -90,7 +82,7 @@ def panda_routes(
         request: Request, record: Owned, caller: Submitter, number: int, asked: SpreadRequest
     ) -> list[InterventionView]:
         """Train several copies from the newest checkpoint, each with live numbers a little different."""
-        row = numbered(record, number)
+        row = numbered(store, record, number)
         made = babysitting.spread(record, row.number, asked, caller.name)
         note(request, after={"trial": number, "children": len(made), "why": asked.why})
         return made
@@ -98,7 +90,7 @@ def panda_routes(
     @router.post("/keep", name="trial.keep")
     def keep(request: Request, record: Owned, number: int) -> list[TrialView]:
         """Of trials that go on from one another, this one goes on: the others end."""
-        row = numbered(record, number)
+        row = numbered(store, record, number)
         ended = babysitting.keep(record, row.number)
         note(request, after={"kept": number, "ended": [each.number for each in ended]})
         return [presenter.trial(each) for each in ended]
@@ -110,24 +102,24 @@ def panda_routes(
         """Take a trial that ended up by hand: a study of one model goes on from it."""
         team = caller.team or record.team
         user = author(caller, asked.user)
-        submitted = scheduler.go_on(record, numbered(record, number), asked.name, user, team)
+        submitted = scheduler.go_on(record, numbered(store, record, number), asked.name, user, team)
         note(request, submitted.id, team, after={"study": record.id, "trial": number})
         return submitted
 
     @router.get("/interventions")
     def interventions(record: LookedAt, number: int) -> list[InterventionView]:
         """What was done to the training, by whom and why, and what came of it."""
-        return babysitting.interventions(record, numbered(record, number))
+        return babysitting.interventions(record, numbered(store, record, number))
 
     @router.get("/curve")
     def curve(record: LookedAt, number: int) -> CurveView:
         """The learning curve of a training that runs, or ended a while ago."""
-        return babysitting.curve(record, numbered(record, number))
+        return babysitting.curve(record, numbered(store, record, number))
 
     @router.get("/schedule")
     def schedule(record: LookedAt, number: int) -> ScheduleView:
         """Parameters, seed and changes by step: with these a fresh trial trains as this one did."""
-        return babysitting.schedule(record, numbered(record, number))
+        return babysitting.schedule(record, numbered(store, record, number))
 
     @nurse.get("")
     def see_nurse(record: LookedAt) -> NurseView:

@@ -49,13 +49,6 @@ def study_routes(
 ) -> APIRouter:
     router = APIRouter(prefix="/api/v1", route_class=Idempotent)
 
-    def numbered(record: StudyRecord, number: int) -> TrialRow:
-        there = 0 <= number < MAX_TRIALS  # beyond it, a database refuses the number
-        row = store.numbered(record.id, number) if there else None
-        if row is None:
-            raise HTTPException(404, f"There is no trial {number} in study {record.id}.")
-        return row
-
     def again(record: StudyRecord) -> StudyView:
         return presenter.study(store.study(record.id) or record)
 
@@ -157,11 +150,11 @@ def study_routes(
 
     @router.get("/studies/{study_id}/trials/{number}")
     def trial_of_study(record: LookedAt, number: int) -> TrialView:
-        return presenter.trial(numbered(record, number), with_output=True)
+        return presenter.trial(numbered(store, record, number), with_output=True)
 
     @router.post("/studies/{study_id}/trials/{number}/stop", name="trial.stop")
     def stop_trial(request: Request, record: Owned, number: int) -> TrialView:
-        before = numbered(record, number)
+        before = numbered(store, record, number)
         after = scheduler.stop_trial(record.id, before.number)
         note(
             request,
@@ -198,6 +191,15 @@ def study_routes(
 
 def _json(body: bytes, status: int = 200) -> Response:
     return Response(body, status, media_type="application/json")
+
+
+def numbered(store: Store, record: StudyRecord, number: int) -> TrialRow:
+    """The study's trial of that number. Raises HTTPException 404."""
+    there = 0 <= number < MAX_TRIALS  # beyond it, a database refuses the number
+    row = store.numbered(record.id, number) if there else None
+    if row is None:
+        raise HTTPException(404, f"There is no trial {number} in study {record.id}.")
+    return row
 
 
 def author(caller: Caller, given: str | None) -> str | None:
