@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from caviar.contract.messages import Finish, Heartbeat, Held, Hello
+from caviar.contract.panda import MOST_ORDERS, Report, Ward
 from caviar_worker import leftovers, spool
 from caviar_worker.disk import Disk
 from caviar_worker.files import read_json, read_tail
@@ -23,6 +24,7 @@ from caviar_worker.rungs import curve_so_far, keep_rule, tidy
 from caviar_worker.scheduler import Away, Refused, Scheduler
 from caviar_worker.settings import WorkerSettings
 from caviar_worker.trainers import offers
+from caviar_worker.wards import answers_of
 
 log = logging.getLogger("caviar.worker")
 
@@ -65,6 +67,7 @@ class Beats:
                 if self.lease_s is None:
                     # What ended before is told first: a hello gives back all that an earlier agent held.
                     self.deliver_due()
+                    self.tell_answers()
                     self.greet()
                 if time.monotonic() >= next_beat:
                     self.beat()
@@ -158,6 +161,19 @@ class Beats:
             for study, rule in answer.rules.items():
                 keep_rule(self.settings.folder, study, rule)
         tidy(self.settings.folder, set(answer.rules))
+
+    def tell_answers(self) -> None:
+        """Tell what trainings that died with an earlier agent had answered: their points stand in MLflow, so the next
+        attempt has to change its values where they did. Raises Away."""
+        for folder in held(self.settings.folder):
+            claim = folder.read_claim() or {}
+            before = claim.get("incarnation")
+            done = tuple(answers_of(folder).values())[-MOST_ORDERS:]
+            if done and isinstance(before, str) and before != self.incarnation:
+                ward = Ward(trial=folder.trial, attempt=folder.attempt, done=done)
+                message = Report(host=self.settings.host, incarnation=before, wards=(ward,))
+                with suppress(Refused):  # the worker is greeted all the same
+                    self.scheduler.report_wards(message)
 
     def deliver_due(self) -> None:
         """Deliver the reports that are written down. Raises Away or Refused."""

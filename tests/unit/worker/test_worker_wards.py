@@ -14,6 +14,8 @@ import pytest
 from caviar.contract.messages import Assignment, Trainer
 from caviar.contract.panda import Order, Orders, Report, ReportAnswer, Waiting
 from caviar_worker import forks, wards
+from caviar_worker.beats import Beats
+from caviar_worker.disk import Disk
 from caviar_worker.files import write_json
 from caviar_worker.folders import AttemptFolder
 from caviar_worker.live import Told, read_told
@@ -213,3 +215,25 @@ def test_a_value_that_no_parameter_has_is_passed_over(folder: AttemptFolder, val
     (ward,) = service.told[0].wards
     assert ward.live == {"lr": 0.1}
     assert [each.before for each in ward.done] == [None]
+
+
+def test_what_a_training_of_an_earlier_agent_answered_is_told_before_the_greeting(
+    folder: AttemptFolder,
+) -> None:
+    """In its name, while the service still holds the attempt for running: its points stand, and so does its change."""
+    claim = folder.read_claim() or {}
+    write_json(folder.claim, claim | {"incarnation": "before"})
+    order = {"number": 1, "parameter": "lr", "value": 0.01}
+    write_json(folder.orders, {"orders": [order]})
+    says(folder, {"order": 1, "step": 7, "before": 0.1, "value": 0.01})
+    about = settings(folder)
+    beats = Beats(about, "now", threading.Event(), Disk(about))
+    service = Service()
+    beats.scheduler = service  # type: ignore[assignment]
+    beats.tell_answers()
+    (told,) = service.told
+    assert told.incarnation == "before"
+    assert [(each.number, each.step) for each in told.wards[0].done] == [(1, 7)]
+    write_json(folder.claim, claim | {"incarnation": "now"})
+    beats.tell_answers()
+    assert len(service.told) == 1
