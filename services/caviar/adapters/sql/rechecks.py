@@ -249,12 +249,14 @@ class Rechecks:
         with self._reader.connect() as connection:
             return champions.without(connection, limit)
 
-    def unpublished(self) -> list[ChampionRow]:
-        """Those of whose state MLflow was not told."""
-        with self._reader.connect() as connection:
-            return champions.unpublished(connection)
+    # What MLflow is told
 
-    def published(self, study_id: str, number: int, state: ChampionState) -> None:
-        """MLflow was told of this state. Where it has another one since, that is still to be told."""
+    def unwritten(self) -> list[tuple[str, int]]:
+        """Studies of which MLflow was not told all of the above, each with the place of its newest change."""
+        with self._reader.connect() as connection:
+            return due_checks.unwritten(connection)
+
+    def written(self, study_id: str, change: int) -> None:
+        """MLflow was told of all changes up to this one."""
         with self._engine.begin() as connection:
-            champions.publish(connection, study_id, number, state)
+            due_checks.written(connection, study_id, change)
