@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from caviar.adapters.sql import ChampionRow, CheckRow, Store, Taken, migrate, open_engine, rechecks
+from caviar.adapters.sql import (
+    ChampionRow,
+    CheckRow,
+    Store,
+    Taken,
+    champions,
+    migrate,
+    open_engine,
+    rechecks,
+)
 from caviar.contract.messages import Finish
 from caviar.errors import NotAllowed
 from caviar.studies.life import Verdict
@@ -353,30 +362,36 @@ def test_a_trial_is_proposed_once_and_there_is_one_first_champion(store: Store) 
 
 
 def test_who_is_promoted_takes_the_place_of_the_one_before(store: Store) -> None:
-    """And gives it back where that one is promoted again. MLflow is to be told of both each time."""
+    """And gives it back where that one is promoted again."""
     of = with_champion(store)
     propose(store, of, trial=1)
-    for row in store.rechecks.champions(of):
-        store.rechecks.published(of, row.number, row.state)
-    assert store.rechecks.unpublished() == []
     new = store.rechecks.promote(of, 2, "anna", "better")
     assert new is not None
     assert (new.state, new.by, new.why) == ("champion", "anna", "better")
     assert [row.state for row in store.rechecks.champions(of)] == ["former", "champion"]
-    assert [row.number for row in store.rechecks.unpublished()] == [1, 2]
     assert store.rechecks.promote(of, 2, "anna", "") is None
     assert store.rechecks.promote(of, 9, "anna", "") is None
     store.rechecks.promote(of, 1, "ben", "not better")
     assert [row.state for row in store.rechecks.champions(of)] == ["champion", "former"]
 
 
-def test_what_was_told_of_a_state_before_is_not_told_of_this_one(store: Store) -> None:
-    """A promotion between the reading and the telling is told too."""
+def test_mlflow_is_told_of_each_change_and_of_nothing_else(store: Store) -> None:
+    """A promotion between the reading and the telling is told too; who sees what was seen changes nothing."""
     of = with_champion(store)
     propose(store, of, trial=1)
+    ((told, change),) = store.rechecks.unwritten()
+    assert told == of
     store.rechecks.promote(of, 2, "anna", "")
-    store.rechecks.published(of, 2, "proposed")
-    assert [row.number for row in store.rechecks.unpublished()] == [1, 2]
+    store.rechecks.written(of, change)
+    ((_, newer),) = store.rechecks.unwritten()
+    assert newer > change
+    store.rechecks.ask(of, "signal", again=True)
+    store.rechecks.waits(of, 1, "no slot")
+    ((_, newest),) = store.rechecks.unwritten()
+    store.rechecks.written(of, newest)
+    store.rechecks.see(of, data="d1")
+    store.rechecks.waits(of, 1, "no slot")
+    assert store.rechecks.unwritten() == []
 
 
 def test_only_what_is_proposed_is_rejected(store: Store) -> None:
@@ -451,8 +466,6 @@ def test_looking_for_them_reads_indexes_alone(tmp_path: Path) -> None:
     """It is done all the time: no statement of it goes through a table from end to end."""
     engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
     migrate(engine)
-    from caviar.adapters.sql import champions
-
     query = str(champions._WITHOUT.compile(engine)).replace("?", "50")
     with engine.connect() as connection:
         plan = [row.detail for row in connection.execute(text("EXPLAIN QUERY PLAN " + query))]
