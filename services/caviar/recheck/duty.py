@@ -179,7 +179,9 @@ class Duty:
         if row.next_due is not None and row.next_due <= now:
             why = "It was due."
             then = next_due(policy, now)
-            self._rows.ask_scheduled(row.study_id, row.next_due, then, "schedule", key=None, why=why, by=BY)
+            self._rows.ask_scheduled(
+                row.study_id, row.next_due, then, "schedule", key=None, why=why, by=BY
+            )
         record = self._store.study(row.study_id) if look else None
         if record is None:
             return

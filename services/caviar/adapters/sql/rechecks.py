@@ -54,10 +54,12 @@ class Rechecks:
     def see(self, study_id: str, *, data: str | None = None, code: str | None = None) -> None:
         """Note the versions that are given as those that were seen last."""
         seen = {"data_version": data, "code_version": code}
+        new = {name: version for name, version in seen.items() if version is not None}
         with self._engine.begin() as connection:
-            due_checks.locked(
-                connection, study_id, {name: v for name, v in seen.items() if v is not None}
-            )
+            before = due_checks.find(connection, study_id)
+            # Who looks again and again and sees the same tells MLflow nothing.
+            if before is None or any(getattr(before, name) != new[name] for name in new):
+                due_checks.locked(connection, study_id, new)
 
     def move_due(self, study_id: str, due: float, then: float | None) -> bool:
         """Compare-and-set of when the next check is due."""
@@ -149,7 +151,9 @@ class Rechecks:
     def waits(self, study_id: str, number: int, why: str) -> None:
         """Note why a check has not started."""
         with self._engine.begin() as connection:
-            due_checks.move(connection, study_id, number, ("due",), {"waits": why})
+            before = due_checks.one(connection, study_id, number)
+            if before is not None and before.waits != why:
+                due_checks.move(connection, study_id, number, ("due",), {"waits": why})
 
     def end(
         self, study_id: str, number: int, verdict: Mapping[str, Any], retuning: Retuning | None
