@@ -19,7 +19,7 @@ from caviar.contract.access import TeamName
 from caviar.contract.ending import Entry, Whole
 from caviar.contract.messages import Digest, Identifier, Number, Origin, ParameterValue
 from caviar.contract.queue import Place, Priority
-from caviar.contract.recheck import ChampionView, CheckView, Policy, Version
+from caviar.contract.recheck import ChampionView, CheckView, Version
 from caviar.contract.views import Importance, Note, StudyState, TrialKind
 
 RECORD = "record.json"
@@ -108,10 +108,12 @@ class CheckEntry(CheckView):
 
 
 class RecheckEntry(Entry):
-    """Champions and checks of a study. The secret of MLflow's hook is not among it: it has to be drawn again."""
+    """Champions and checks of a study.
 
-    policy: Policy | None = None
-    next_due: Seconds | None = None
+    When the next one is due is not among it, nor the secret of MLflow's hook: whoever may write to MLflow could start
+    code with it.
+    """
+
     data_version: Version | None = None
     code_version: Version | None = None
     champions: tuple[ChampionView, ...] = Field(default=(), max_length=10_000)

@@ -248,8 +248,11 @@ class Duty:
 
     def _settle(self, check: CheckRow) -> None:
         """Write the verdict once the check's study has ended."""
-        made = self._store.study(check.check_study or "")
-        if made is None or made.state not in ENDED:
+        made = self._of_team(check, check.check_study)
+        if made is None:
+            self._drop(check, "The study of its trainings is gone.")
+            return
+        if made.state not in ENDED:
             return
         study = load_study(made.source, made.filename)
         found = verdict_of(study, self._store.trials(made.id))
@@ -308,7 +311,9 @@ class Duty:
 
     def _crown_again(self, check: CheckRow, retuned: str) -> None:
         """What the study that tuned again found is proposed, or takes the place at once, as the policy says."""
-        made = self._store.study(retuned)
+        made = self._of_team(check, retuned)
+        if made is None:
+            self._rows.retuning_over(check.study_id, check.number)
         if made is None or made.state not in ENDED:
             return
         study = load_study(made.source, made.filename)
@@ -335,6 +340,11 @@ class Duty:
         record = self._store.study(check.study_id)
         assert record is not None
         return record
+
+    def _of_team(self, check: CheckRow, study_id: str | None) -> StudyRecord | None:
+        """A study that a check opened. What came back from MLflow may name another team's: that is as if it were none."""
+        record = self._store.study(study_id) if study_id else None
+        return record if record is not None and record.team == self._study(check).team else None
 
     def _is_due(self, check: CheckRow) -> bool:
         return self._clock() >= self._waiting.get((check.study_id, check.number), 0.0)

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 
 from caviar.adapters.sql.rows import ChampionRow, CheckRow, RecheckRow
 from caviar.contract.record import CheckEntry, RecheckEntry
-from caviar.recheck.views import champion_view, check_view, policy_of
+from caviar.recheck.views import champion_view, check_view
 
 
 def entry_of(
     row: RecheckRow | None, champions: Sequence[ChampionRow], checks: Sequence[CheckRow]
 ) -> RecheckEntry:
     return RecheckEntry(
-        policy=policy_of(row),
-        next_due=row.next_due if row else None,
         data_version=row.data_version if row else None,
         code_version=row.code_version if row else None,
         champions=tuple(map(champion_view, champions)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from caviar.adapters.mlflow import Record
 from caviar.adapters.sql import Store, StudyRecord
@@ -37,14 +37,12 @@ class Recording:
         self,
         store: Store,
         record: Record,
-        teams: Callable[[], Iterable[str]],
         grant: Callable[[str, str], None] = lambda _team, _model: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._rows = store.rechecks
         self._record = record
-        self._teams = teams
         self._grant = grant
         self._clock = clock
         self._looked: float | None = None
