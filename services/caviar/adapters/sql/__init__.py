@@ -7,11 +7,16 @@ from caviar.adapters.sql.engine import NewerStore, migrate, open_engine
 from caviar.adapters.sql.interventions import Interventions, changes_of
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import NOTHING, Read, Start
+from caviar.adapters.sql.rechecks import Rechecks
+from caviar.adapters.sql.records import Taken
 from caviar.adapters.sql.rows import (
     Aside,
+    ChampionRow,
+    CheckRow,
     Drained,
     InterventionRow,
     PriorRow,
+    RecheckRow,
     RoundRow,
     StudyRecord,
     TeamRow,
@@ -29,6 +34,8 @@ __all__ = [
     "Answers",
     "Aside",
     "Bundles",
+    "ChampionRow",
+    "CheckRow",
     "Drained",
     "InterventionRow",
     "Interventions",
@@ -36,12 +43,15 @@ __all__ = [
     "NewerStore",
     "PriorRow",
     "Read",
+    "RecheckRow",
+    "Rechecks",
     "RoundRow",
     "SlotTime",
     "Standing",
     "Start",
     "Store",
     "StudyRecord",
+    "Taken",
     "TeamRow",
     "Teams",
     "TokenRow",

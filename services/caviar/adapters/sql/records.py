@@ -25,6 +25,7 @@ from sqlalchemy import (
 from caviar.adapters.sql.rows import StudyRecord
 from caviar.adapters.sql.tables import one_of, studies, teams
 from caviar.contract.views import StudyState
+from caviar.errors import CaviarError
 from caviar.studies.life import ENDED
 
 # Built once: to build a statement takes longer than to run it.
@@ -45,6 +46,10 @@ _EXPERIMENTS = (
     .distinct()
     .where(studies.c.experiment_id.is_not(None))
 )
+
+
+class Taken(CaviarError):
+    """What a study was to be added for was taken by another process. Nothing was changed."""
 
 
 def add(connection: Connection, record: StudyRecord) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from sys import intern
-from typing import Any
+from typing import Any, Literal
 
 from caviar.contract.access import Quota, Role
 from caviar.contract.messages import ParameterValue
 from caviar.contract.panda import Keep, Kind, State
 from caviar.contract.queue import Place
+from caviar.contract.recheck import Cause, ChampionState, CheckState
 from caviar.contract.views import StudyState, TrialKind, TrialState
 from caviar.search import Result
 
@@ -146,6 +147,81 @@ class InterventionRow:
     reason: str
     child: int | None
     effect: dict[str, Any] | None
+
+
+Retuning = Literal["wanted", "open", "over"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecheckRow:
+    """When a study's champion is checked, and what was seen last of its data and its code."""
+
+    study_id: str
+    policy: dict[str, Any] | None
+    """As ``contract.recheck.Policy`` in JSON."""
+    secret: str | None
+    """MLflow signs with it, so it is kept as it is. It is shown once."""
+    next_due: float | None
+    data_version: str | None
+    code_version: str | None
+
+    def __repr__(self) -> str:
+        return f"RecheckRow(study_id={self.study_id!r}, next_due={self.next_due!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class ChampionRow:
+    """See ``contract.recheck.ChampionView``."""
+
+    study_id: str
+    number: int
+    state: ChampionState
+    params: dict[str, ParameterValue]
+    found_in: str
+    """The study: this one, or one that tuned again."""
+    trial: int
+    run_id: str | None
+    value: float | None
+    low: float | None
+    high: float | None
+    runs: int
+    data_version: str | None
+    code_version: str | None
+    created: float
+    decided: float | None
+    by: str
+    why: str
+    check_number: int | None
+    published: bool
+    """MLflow was told of its state."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """See ``contract.recheck.CheckView``."""
+
+    study_id: str
+    number: int
+    state: CheckState
+    causes: list[Cause]
+    keys: list[str]
+    """Of the requests that it serves: the same request again is answered with it."""
+    why: str
+    by: str
+    champion: int
+    data_version: str | None
+    code_version: str | None
+    bundle: str | None
+    asked: float
+    started: float | None
+    ended: float | None
+    check_study: str | None
+    waits: str
+    verdict: dict[str, Any] | None
+    retuned: str | None
+    """The study that tunes again."""
+    retuning: Retuning | None
+    """None: nothing follows."""
 
 
 @dataclass(frozen=True, slots=True)

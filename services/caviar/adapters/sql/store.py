@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import IntegrityError
 
 from caviar.adapters.sql import changes, ledger, looks, moves, reads, records, usage
@@ -23,6 +23,8 @@ from caviar.adapters.sql.engine import reading, reading_together
 from caviar.adapters.sql.interventions import Interventions
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
 from caviar.adapters.sql.priors import NOTHING, Read, Start
+from caviar.adapters.sql.rechecks import Rechecks
+from caviar.adapters.sql.records import Taken
 from caviar.adapters.sql.rows import Aside, Drained, PriorRow, RoundRow, StudyRecord, TrialRow
 from caviar.adapters.sql.usage import SlotTime
 from caviar.contract.messages import Finish, Origin, ParameterValue
@@ -43,6 +45,7 @@ class Store:
         self._clock = clock
         self.bundles = Bundles(engine, clock)
         self.interventions = Interventions(engine, clock)
+        self.rechecks = Rechecks(engine, clock)
 
     def ask(self) -> None:
         """Raises SQLAlchemyError where the database does not answer."""
@@ -67,10 +70,15 @@ class Store:
         team: str = DEFAULT_TEAM,
         priority: int = 0,
         bundle: str | None = None,
+        within: Callable[[Connection, StudyRecord], bool] | None = None,
     ) -> StudyRecord:
         """Write a study, its first round and what it starts from together.
 
-        ``branched`` are the study and the round of it that this one goes on from.
+        ``branched`` are the study and the round of it that this one goes on from. ``within`` writes what it is added
+        for, in the same transaction.
+
+        Raises:
+            Taken: ``within`` says that another process came first. Nothing was written.
         """
         now = self._clock()
         record = StudyRecord(
@@ -102,6 +110,11 @@ class Store:
             records.add(connection, record)
             ledger.write(connection, record.id, 0, first_round, (), now)
             priors_of.write_start(connection, record.id, start, now)
+            if within is not None and not within(connection, record):
+                raise Taken(
+                    f"Study {name} was not added: what it is for is no longer open, "
+                    "another process came first. Look at what is there by now."
+                )
         return record
 
     def study(self, study_id: str) -> StudyRecord | None:

@@ -35,6 +35,7 @@ metadata = MetaData(
 
 DONE = text("state = 'done'")
 """Written out: with a bound value a partial index would not be found."""
+CHAMPION = text("state = 'champion'")
 
 
 def one_of(words: Iterable[str]) -> list[ColumnElement[str]]:
@@ -173,6 +174,79 @@ nurses = Table(
     Column("study_id", String(64), ForeignKey("studies.id"), primary_key=True),
     Column("on", Boolean, nullable=False, default=True),
     Column("memory", JSON),
+)
+
+# Whether a study's champion still holds. A JSON column that is None is NULL here, so that a query can ask for it.
+
+rechecks = Table(
+    "rechecks",
+    metadata,
+    Column("study_id", String(64), ForeignKey("studies.id"), primary_key=True),
+    Column("policy", JSON(none_as_null=True)),
+    Column("secret", String(128)),
+    Column("next_due", Float),
+    Column("data_version", String(200)),
+    Column("code_version", String(200)),
+)
+
+champions = Table(
+    "champions",
+    metadata,
+    Column("study_id", String(64), ForeignKey("studies.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("params", JSON, nullable=False),
+    Column("found_in", String(64), nullable=False),
+    Column("trial", Integer, nullable=False),
+    Column("run_id", String(64)),
+    Column("value", Float),
+    Column("low", Float),
+    Column("high", Float),
+    Column("runs", Integer, nullable=False, default=1),
+    Column("data_version", String(200)),
+    Column("code_version", String(200)),
+    Column("created", Float, nullable=False),
+    Column("decided", Float),
+    Column("by", String(255), nullable=False, default=""),
+    Column("why", Text, nullable=False, default=""),
+    Column("check_number", Integer),
+    Column("published", Boolean, nullable=False, default=False),
+    UniqueConstraint("study_id", "found_in", "trial"),
+    Index(
+        "ix_champions_one",
+        "study_id",
+        unique=True,
+        sqlite_where=CHAMPION,
+        postgresql_where=CHAMPION,
+    ),
+)
+
+checks = Table(
+    "checks",
+    metadata,
+    Column("study_id", String(64), ForeignKey("studies.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("causes", JSON, nullable=False),
+    Column("keys", JSON, nullable=False, default=list),
+    Column("why", Text, nullable=False, default=""),
+    Column("by", String(255), nullable=False, default=""),
+    Column("champion", Integer, nullable=False),
+    Column("data_version", String(200)),
+    Column("code_version", String(200)),
+    Column("bundle", String(64)),
+    Column("asked", Float, nullable=False),
+    Column("started", Float),
+    Column("ended", Float),
+    Column("check_study", String(64)),
+    Column("waits", Text, nullable=False, default=""),
+    Column("verdict", JSON(none_as_null=True)),
+    Column("retuned", String(64)),
+    Column("retuning", String(16)),
+    Index(None, "state"),
+    Index(None, "retuning"),
+    Index(None, "check_study"),
+    Index(None, "retuned"),
 )
 
 hosts = Table(

@@ -1,0 +1,148 @@
+"""What studies recommend: reads and writes of champions, on an open connection.
+
+proposed -> champion -> former, or rejected; a former or rejected one may be promoted again. Who writes holds the lock
+of the study's row in ``rechecks``: numbers go on from the highest, and one is champion at a time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
+
+from caviar.adapters.sql.rows import ChampionRow, StudyRecord
+from caviar.adapters.sql.tables import CHAMPION, champions, checks, one_of, studies, trials
+from caviar.contract.recheck import ChampionState
+
+_WHOLE = [champions.c[name] for name in ChampionRow.__slots__]
+_OF_STUDY = select(*_WHOLE).where(champions.c.study_id == bindparam("study"))
+_ALL = _OF_STUDY.order_by(champions.c.number)
+_CURRENT = _OF_STUDY.where(CHAMPION)
+_SAME = _OF_STUDY.where(
+    champions.c.found_in == bindparam("found_in"), champions.c.trial == bindparam("trial")
+)
+_LAST = select(func.coalesce(func.max(champions.c.number), 0)).where(
+    champions.c.study_id == bindparam("study")
+)
+_UNPUBLISHED = (
+    select(*_WHOLE)
+    .where(champions.c.published.is_(False))
+    .order_by(champions.c.study_id, champions.c.number)
+)
+_ANY: ColumnElement[int] = literal_column("1")
+# As in reads._BEST, so that what is listed can be given one: else studies without would fill the list for good.
+_RECOMMENDABLE = (
+    trials.c.state.in_(one_of(("done",))),
+    trials.c.kind.in_(one_of(("search", "added"))),
+    trials.c.violation <= 0.0,
+)
+_WITHOUT = (
+    select(*(studies.c[name] for name in StudyRecord.__slots__))
+    .where(
+        studies.c.state.in_(one_of(("done", "stopped"))),
+        ~exists(select(_ANY).where(champions.c.study_id == studies.c.id)),
+        ~exists(select(_ANY).where(checks.c.check_study == studies.c.id)),
+        ~exists(select(_ANY).where(checks.c.retuned == studies.c.id)),
+        exists(select(_ANY).where(trials.c.study_id == studies.c.id, *_RECOMMENDABLE)),
+    )
+    .order_by(studies.c.ended.desc())
+    .limit(bindparam("limit"))
+)
+
+
+def of_study(connection: Connection, study_id: str) -> list[ChampionRow]:
+    return [ChampionRow(*row) for row in connection.execute(_ALL, {"study": study_id})]
+
+
+def current(connection: Connection, study_id: str) -> ChampionRow | None:
+    row = connection.execute(_CURRENT, {"study": study_id}).first()
+    return ChampionRow(*row) if row else None
+
+
+def without(connection: Connection, limit: int) -> list[StudyRecord]:
+    """Studies that ended with something to recommend and recommend nothing, the newest end first."""
+    return [StudyRecord(*row) for row in connection.execute(_WITHOUT, {"limit": limit})]
+
+
+def unpublished(connection: Connection) -> list[ChampionRow]:
+    return [ChampionRow(*row) for row in connection.execute(_UNPUBLISHED)]
+
+
+def add(connection: Connection, study_id: str, values: dict[str, Any]) -> ChampionRow | None:
+    """With the next number. None: the trial is among them already, or there is a champion and this were another."""
+    same = {"study": study_id, "found_in": values["found_in"], "trial": values["trial"]}
+    if connection.execute(_SAME, same).first():
+        return None
+    if values["state"] == "champion" and current(connection, study_id):
+        return None
+    number = connection.execute(_LAST, {"study": study_id}).scalar_one() + 1
+    made = connection.execute(
+        insert(champions).returning(*_WHOLE),
+        {"study_id": study_id, "number": number, "published": False, **values},
+    )
+    return ChampionRow(*made.one())
+
+
+def promote(
+    connection: Connection, study_id: str, number: int, by: str, why: str, now: float
+) -> ChampionRow | None:
+    """The one before becomes a former one. None: it is the champion already, or there is no such one."""
+    numbers = {row.number: row.state for row in of_study(connection, study_id)}
+    if numbers.get(number, "champion") == "champion":
+        return None
+    for other, state in numbers.items():
+        if state == "champion":
+            _move(connection, study_id, other, state, {"state": "former", "decided": now})
+    values = {"state": "champion", "decided": now, "by": by, "why": why}
+    return _move(connection, study_id, number, numbers[number], values)
+
+
+def reject(
+    connection: Connection, study_id: str, number: int, by: str, why: str, now: float
+) -> ChampionRow | None:
+    """None: it is not proposed."""
+    values = {"state": "rejected", "decided": now, "by": by, "why": why}
+    return _move(connection, study_id, number, "proposed", values)
+
+
+def publish(connection: Connection, study_id: str, number: int, state: ChampionState) -> None:
+    """MLflow was told of this state. Where it has another one since, that is still to be told."""
+    connection.execute(
+        update(champions)
+        .where(
+            champions.c.study_id == study_id,
+            champions.c.number == number,
+            champions.c.state == state,
+        )
+        .values(published=True)
+    )
+
+
+def _move(
+    connection: Connection,
+    study_id: str,
+    number: int,
+    leaving: ChampionState,
+    values: dict[str, Any],
+) -> ChampionRow | None:
+    row = connection.execute(
+        update(champions)
+        .where(
+            champions.c.study_id == study_id,
+            champions.c.number == number,
+            champions.c.state == leaving,
+        )
+        .values(values | {"published": False})
+        .returning(*_WHOLE)
+    ).first()
+    return ChampionRow(*row) if row else None
