@@ -96,7 +96,9 @@ class Checks:
             problems = policy_problems(policy)
             if study.mode != "caviar":
                 reason = "only a search has a champion that is checked by itself"
-                problems.append(Problem(("mode",), f"this study has `mode: {study.mode}`: {reason}"))
+                problems.append(
+                    Problem(("mode",), f"this study has `mode: {study.mode}`: {reason}")
+                )
             if problems:
                 raise InputError(problems)
         kept = None if policy is None else policy.model_dump(mode="json", exclude_defaults=True)

@@ -1,4 +1,4 @@
-"""Events of MLflow's model registry, as MLflow's own webhooks send them: signed, and a stranger's text until checked."""
+"""Events of MLflow's model registry as its own webhooks send them: signed, and a stranger's text until checked."""
 
 from __future__ import annotations
 

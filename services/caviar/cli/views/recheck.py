@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from caviar.cli.numbers import NOTHING, count, interval, number
 from caviar.cli.plot import Line, Mark, plot
 from caviar.cli.views.interventions import Scales, values_words
 from caviar.cli.views.parts import clean, grid, heading, indented, scale_of, stacked, values_table
-from caviar.cli.views.tables import new_table, when
+from caviar.cli.views.tables import when
 from caviar.contract.messages import ParameterValue
 from caviar.contract.recheck import (
     ChampionView,
@@ -40,6 +41,8 @@ FOLLOWS = {
 VERSION_SHOWN = 20
 """Characters: a hash has 71. `--json` has all."""
 PLOT_WIDTH, PLOT_HEIGHT = 60, 6
+_BELOW = (0, 0, 0, 5)
+"""Under a line that begins with a number."""
 
 
 def verdict_line(check: CheckView, checked: ChampionView | None, goal: str, scales: Scales) -> str:
@@ -127,10 +130,10 @@ def champion_view(study: StudyView, found: RecheckView) -> RenderableType:
 def history_view(study: StudyView, found: RecheckView, width: int) -> RenderableType:
     """Champions, the metric from check to check, and what each check said. ``width`` is the terminal's."""
     return stacked(
-        Text.assemble((clean(study.name), "bold"), f"  {policy_line(found)}"),
+        Text(policy_line(found)),
         Text(),
         heading("Champions"),
-        indented(_champions(study, found)),
+        *(list(_champions(study, found)) or [indented(Text("None yet.", "dim"))]),
         *_curve(study, found, width),
         Text(),
         heading("Checks"),
@@ -167,23 +170,19 @@ def _worth(champion: ChampionView) -> Text:
     return text
 
 
-def _champions(study: StudyView, found: RecheckView) -> RenderableType:
-    if not found.champions:
-        return Text("None yet.", "dim")
-    table = new_table(">", "state", "since", f">{clean(study.metric)}", "found", "by", "values")
+def _champions(study: StudyView, found: RecheckView) -> Iterator[RenderableType]:
+    """Each with its values on a line of their own: they are longer than a column."""
     scales = scale_of(study.parameters)
     for each in found.champions:
-        current = each.state == "champion"
-        table.add_row(
-            Text(str(each.number)),
-            Text(each.state, "green" if current else ""),
-            Text(when(each.created if each.decided is None else each.decided)),
-            Text(number(each.value)),
-            Text(clean(f"{each.study}/{each.trial}")),
-            Text(clean(each.by)),
-            Text(values_words(each.params, scales)),
-        )
-    return table
+        since = when(each.created if each.decided is None else each.decided)
+        style = "green" if each.state == "champion" else ""
+        head = Text.assemble(f"{each.number:>3}  {since}  ", (each.state, style), "  ")
+        head.append_text(_worth(each))
+        told = f"trial {each.trial}{'' if each.study == found.study else f' of {each.study}'}"
+        told += f", by {each.by}" if each.by else ""
+        head.append(f"  {clean(told)}", "dim")
+        yield head
+        yield Padding(Text(values_words(each.params, scales)), _BELOW)
 
 
 def _curve(study: StudyView, found: RecheckView, width: int) -> list[RenderableType]:
@@ -233,7 +232,7 @@ def _checks(study: StudyView, found: RecheckView) -> Iterator[RenderableType]:
         if check.retuned is not None:
             lines.append(f"study {check.retuned} tuned again")
         for line in lines:
-            yield indented(indented(Text(clean(line))))
+            yield Padding(Text(clean(line)), _BELOW)
 
 
 def _drift(each: DriftView) -> str:
