@@ -80,7 +80,7 @@ def event_of(body: bytes) -> Event | None:
     except ValidationError:
         return None
     tags = read.data.get("tags")
-    own = read.data.get("alias") in OWN_ALIASES or (isinstance(tags, dict) and OWN_TAG in tags)
+    own = _text(read.data, "alias") in OWN_ALIASES or (isinstance(tags, dict) and OWN_TAG in tags)
     if read.entity not in _ENTITIES or own:
         return None
     words = [read.entity.replace("_", " "), read.action]
