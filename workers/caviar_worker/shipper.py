@@ -54,6 +54,8 @@ _PASSED = ".passed-"
 _TARGET_S = 30.0
 """Then the scheduler is asked again where a study's runs go: the study may have come back from MLflow."""
 _SWEEP_S = 30.0
+UNTOLD = ("lost", "fenced")
+"""Attempts that say nothing of their trial: another one has taken over."""
 _REFUSALS = 5
 """Then a run is given up: it was deleted in MLflow, say."""
 
@@ -120,7 +122,7 @@ class Shipper:
             if about is None or folder in self.complete:
                 continue
             verdict = folder.verdict()
-            if verdict == "fenced":
+            if verdict == "fenced" and not _went_on_here(folder):
                 self._remove(folder)
                 continue
             if self._target(about.study) is None:
@@ -221,7 +223,7 @@ class Shipper:
     def _tell(self) -> None:
         """Tell the scheduler which runs are complete, then forget their attempts."""
         ready = [f for f, run in self.complete.items() if not being_kept(f, run, PASSING)]
-        known = {f.trial: self.complete[f] for f in ready if f.verdict() != "lost"}
+        known = {f.trial: self.complete[f] for f in ready if f.verdict() not in UNTOLD}
         if known:
             try:
                 by = {f.trial: f.attempt for f in self.complete if f.trial in known}
@@ -256,6 +258,11 @@ class Shipper:
         gone = folder.path.with_name(f"{_GONE if last else _PASSED}{folder.path.name}")
         folder.path.rename(gone)
         clean(folder.root, gone)
+
+
+def _went_on_here(folder: AttemptFolder) -> bool:
+    """A later attempt of this host begins with this one's checkpoints: the steps before them are in no other spool."""
+    return AttemptFolder(folder.root, folder.trial, folder.attempt + 1).path.exists()
 
 
 def clean(root: Path, gone: Path) -> None:

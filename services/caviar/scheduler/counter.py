@@ -181,8 +181,7 @@ class Counter:
             return FinishAnswer(verdict="fenced")
         same = row.attempt == message.attempt and row.nonce == message.nonce
         if row.state != "running" or not same:
-            replay = same and (row.state in FINAL or row.state == "queued")
-            return FinishAnswer(verdict="duplicate" if replay else "fenced")
+            return FinishAnswer(verdict="duplicate" if self._was_taken(message) else "fenced")
         now = self._clock()
         if desk is not None and message.answers:
             self._changing.answered(desk, row, message.answers)
@@ -215,6 +214,15 @@ class Counter:
         if desk is None or self._is_urgent(desk, finished):
             self._wake.notify_all()
         return FinishAnswer(verdict="accepted")
+
+    def _was_taken(self, message: Finish) -> bool:
+        """Whether this attempt ended by its own report, however many attempts have followed since.
+
+        A slot and its agent may both deliver a report. Who is told that it came too late removes what the attempt
+        still has to ship.
+        """
+        ended = {each["attempt"]: each["outcome"] for each in self._store.attempts(message.trial)}
+        return ended.get(message.attempt) == message.outcome
 
     def _is_urgent(self, desk: Desk, ended: TrialRow) -> bool:
         """Whether a trial's end calls for a turn at once.

@@ -20,8 +20,10 @@ from caviar.contract.messages import (
 from caviar.contract.views import TrialState
 from caviar.errors import CaviarError, NotAllowed
 from caviar.scheduler.budget import Clocks, Spending
+from caviar.scheduler.checking import wanted
 from caviar.scheduler.rungs import Rungs
 from caviar.search import Exhausted, History, Result, Round, Settings, propose
+from caviar.space import Params
 from caviar.studies.life import FINAL, OPEN, TRIAL_STATES
 from caviar.studies.spec import Study
 
@@ -72,6 +74,8 @@ class Desk:
     """Trials by state, zeros included. Replaced whole: who only looks needs no lock."""
     again: dict[int, TrialRow] = field(default_factory=dict)
     """The leaders' new runs, by number: the search does not learn from them."""
+    checked: dict[int, TrialRow] = field(default_factory=dict)
+    """With ``mode: check``: all trials, by number. The test asks for the next one by their seeds."""
     nearest: TrialRow | None = None
     """Of the trials beyond the study's bounds the one that is least beyond."""
     served: int = 0
@@ -152,6 +156,8 @@ class Desk:
             counts[before.state] -= 1
         counts[row.state] += 1
         self.counts = counts
+        if self.study.mode == "check":
+            self.checked[row.number] = row
         confirms = row.kind == "confirm"
         if confirms:
             self.again[row.number] = row
@@ -192,12 +198,24 @@ class Desk:
 
     def may_create(self) -> bool:
         """Whether the search may go on. What is left of the budget then is for the leaders' new runs."""
+        if self.study.mode == "check":
+            try:
+                return self.next_training() is not None
+            except SearchFailed:
+                return True  # whoever asks for the point hears why
         return (
             not self.exhausted
             and not self.again
             and self.next_number < self.study.search_trials
             and not (self.study.confirm and self.reached_target())
         )
+
+    def next_training(self) -> tuple[Params, int] | None:
+        """With ``mode: check``: the point and the seed that its test asks for next. Raises SearchFailed."""
+        if self.study.mode != "check":
+            return None
+        with searching(self):
+            return wanted(self.study, self.checked.values())
 
     def propose(self) -> dict[str, ParameterValue]:
         """The parameters of trial ``next_number``, from all that is known now.

@@ -180,11 +180,17 @@ class Dispatcher:
                         self._gate.keep(host, row.id, now)
                 return row
         number = desk.next_number
+        seed = trial_seed(desk.study.seed, number)
         try:
             leader = following(desk)
-            if leader is None and not desk.may_create():
+            if leader is not None:
+                params = dict(desk.results[leader].params)
+            elif not desk.may_create():
                 return None
-            params = desk.propose() if leader is None else dict(desk.results[leader].params)
+            elif (training := desk.next_training()) is not None:
+                params, seed = dict(training[0]), training[1]
+            else:
+                params = desk.propose()
         except Exhausted:
             desk.exhausted = True
             return None
@@ -196,7 +202,7 @@ class Dispatcher:
             number,
             desk.round.index,
             params,
-            trial_seed(desk.study.seed, number),
+            seed,
             "search" if leader is None else "confirm",
             leader,
             rebuilt=desk.record.rebuilt,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from caviar.adapters.sql import Store
 from caviar.contract.views import StudyState
+from caviar.scheduler.checking import verdict_of
 from caviar.scheduler.confirming import following
 from caviar.scheduler.desk import Desk
 from caviar.studies.constraints import nothing_fits
@@ -26,6 +27,8 @@ def ending(desk: Desk, store: Store, now: float) -> tuple[StudyState, str] | Non
         reasons.append(spent)
     elif not over:
         return None
+    elif (said := verdict_of(desk.study, desk.checked.values())) is not None:
+        reasons.append(f"{said.word}: {said.reason}")
     elif desk.exhausted:
         reasons.append("every point of the grid was tried")
     state = study_after(store.counts(desk.record.id))

@@ -54,6 +54,7 @@ from caviar.scheduler.hosts import Hosts
 from caviar.scheduler.outlook.snapshot import Snapshot, StudyNow, study_now, take
 from caviar.scheduler.places import Places
 from caviar.scheduler.preempting import Preempting
+from caviar.scheduler.rechecking import Opening
 from caviar.scheduler.starting import start_of
 from caviar.scheduler.tickets import SendTicket, Tickets
 from caviar.search import Round, first_round
@@ -357,6 +358,20 @@ class Scheduler:
             self._wake.notify_all()
         told = () if kept else (going_on.FROM_NOTHING,)
         return Submitted(id=record.id, warnings=[*study.warnings, *told])
+
+    def open(self, opening: Opening) -> StudyRecord:
+        """Write a study that a re-check opens, and start it.
+
+        Raises:
+            NotAllowed: one more is beyond the team's quota.
+            Taken: somebody else opened it.
+        """
+        with self._lock:
+            self._refuse_study(opening.values["team"], opening.study.planned_trials)
+            record = self._store.add_study(**opening.values)
+            self._desks.open(record, opening.study)
+            self._wake.notify_all()
+        return record
 
     # Teams
 

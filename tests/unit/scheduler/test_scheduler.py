@@ -198,6 +198,21 @@ def test_a_finish_counts_once_and_a_stale_attempt_is_fenced(bench: Bench) -> Non
     assert bench.store.counts(study)["done"] == 1
 
 
+def test_a_report_that_comes_twice_is_no_stale_one(bench: Bench) -> None:
+    """A slot and its agent both deliver that an attempt crashed; by the second time the next attempt trains."""
+    bench.submit(trials=1)
+    bench.hello()
+    bench.scheduler.tick()
+    first = bench.tickets[0]
+    bench.claim(first)
+    assert bench.finish(first, None, "crashed") == "accepted"
+    bench.scheduler.tick()
+    assert bench.finish(first, None, "crashed") == "duplicate"
+    bench.claim(bench.tickets[-1])
+    assert bench.tickets[-1].attempt == 2
+    assert bench.finish(first, None, "crashed") == "duplicate"
+
+
 def test_a_trial_whose_worker_is_silent_is_dispatched_again(bench: Bench) -> None:
     """No heartbeat for a lease: the trial goes back to the queue, with the next attempt."""
     study = bench.submit(trials=2)

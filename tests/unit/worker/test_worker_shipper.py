@@ -180,3 +180,21 @@ def test_a_long_queue_is_shipped_in_pieces(tmp_path: Path, monkeypatch: pytest.M
     shipper.pass_once()
     assert mlflow.created[0] == "r0-t005"
     assert len(service.told[0]) == 4
+
+
+@pytest.mark.parametrize("went_on", [True, False])
+def test_what_a_stale_attempt_reported_is_shipped_where_the_next_one_begins_with_it(
+    tmp_path: Path, went_on: bool
+) -> None:
+    """The lease was lost and the trial came back to the same host, which goes on from the checkpoint."""
+    mlflow = Mlflow()
+    shipper, service = open_shipper(tmp_path, mlflow)
+    stale = attempt(tmp_path, 0, "crashed")
+    stale.mark_delivered("fenced")
+    if went_on:
+        attempt(tmp_path, 0, None, attempt=2)
+    shipper.pass_once()
+    assert not stale.path.exists()
+    assert mlflow.created == (["r0-t000"] if went_on else [])
+    assert not mlflow.ended, "how it ended is not for it to say"
+    assert service.told == []

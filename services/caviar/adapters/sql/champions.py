@@ -34,11 +34,6 @@ _SAME = _OF_STUDY.where(
 _LAST = select(func.coalesce(func.max(champions.c.number), 0)).where(
     champions.c.study_id == bindparam("study")
 )
-_UNPUBLISHED = (
-    select(*_WHOLE)
-    .where(champions.c.published.is_(False))
-    .order_by(champions.c.study_id, champions.c.number)
-)
 _ANY: ColumnElement[int] = literal_column("1")
 # As in reads._BEST, so that what is listed can be given one: else studies without would fill the list for good.
 _RECOMMENDABLE = (
@@ -74,10 +69,6 @@ def without(connection: Connection, limit: int) -> list[StudyRecord]:
     return [StudyRecord(*row) for row in connection.execute(_WITHOUT, {"limit": limit})]
 
 
-def unpublished(connection: Connection) -> list[ChampionRow]:
-    return [ChampionRow(*row) for row in connection.execute(_UNPUBLISHED)]
-
-
 def add(connection: Connection, study_id: str, values: dict[str, Any]) -> ChampionRow | None:
     """With the next number. None: the trial is among them already, or there is a champion and this were another."""
     same = {"study": study_id, "found_in": values["found_in"], "trial": values["trial"]}
@@ -88,7 +79,7 @@ def add(connection: Connection, study_id: str, values: dict[str, Any]) -> Champi
     number = connection.execute(_LAST, {"study": study_id}).scalar_one() + 1
     made = connection.execute(
         insert(champions).returning(*_WHOLE),
-        {"study_id": study_id, "number": number, "published": False, **values},
+        {"study_id": study_id, "number": number, **values},
     )
     return ChampionRow(*made.one())
 
@@ -115,19 +106,6 @@ def reject(
     return _move(connection, study_id, number, "proposed", values)
 
 
-def publish(connection: Connection, study_id: str, number: int, state: ChampionState) -> None:
-    """MLflow was told of this state. Where it has another one since, that is still to be told."""
-    connection.execute(
-        update(champions)
-        .where(
-            champions.c.study_id == study_id,
-            champions.c.number == number,
-            champions.c.state == state,
-        )
-        .values(published=True)
-    )
-
-
 def _move(
     connection: Connection,
     study_id: str,
@@ -142,7 +120,7 @@ def _move(
             champions.c.number == number,
             champions.c.state == leaving,
         )
-        .values(values | {"published": False})
+        .values(values)
         .returning(*_WHOLE)
     ).first()
     return ChampionRow(*row) if row else None

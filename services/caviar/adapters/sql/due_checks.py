@@ -21,6 +21,9 @@ from caviar.errors import NotAllowed
 _WATCH = [rechecks.c[name] for name in RecheckRow.__slots__]
 _FIND = select(*_WATCH).where(rechecks.c.study_id == bindparam("study"))
 _WATCHED = select(*_WATCH).where(rechecks.c.policy.is_not(None)).order_by(rechecks.c.study_id)
+_UNWRITTEN = select(rechecks.c.study_id, rechecks.c.changed).where(
+    rechecks.c.changed != rechecks.c.written
+)
 _WHOLE = [checks.c[name] for name in CheckRow.__slots__]
 _ALL = select(*_WHOLE)
 _OF_STUDY = _ALL.where(checks.c.study_id == bindparam("study")).order_by(checks.c.number)
@@ -103,27 +106,34 @@ def locked(
 ) -> RecheckRow:
     """The study's row with these values, made where it is missing; nobody else gets here until the transaction ends.
 
-    Even without values it is written: that is what locks a row in PostgreSQL.
+    Even without values it is written: that is what locks a row in PostgreSQL. And MLflow is told, see ``unwritten``.
     """
-    given = {"study_id": study_id, **(values or {})}
-    if connection.dialect.name == "postgresql":
-        made = postgresql.insert(rechecks).values(given)
-        changed = made.on_conflict_do_update(
-            index_elements=["study_id"], set_={name: made.excluded[name] for name in given}
-        ).returning(*_WATCH)
-        return RecheckRow(*connection.execute(changed).one())
-    ours = sqlite.insert(rechecks).values(given)
-    written = ours.on_conflict_do_update(
-        index_elements=["study_id"], set_={name: ours.excluded[name] for name in given}
+    given = dict(values or {})
+    insert_of = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    made = insert_of(rechecks).values(study_id=study_id, changed=1, written=0, **given)
+    changed = made.on_conflict_do_update(
+        index_elements=["study_id"], set_={**given, "changed": rechecks.c.changed + 1}
     ).returning(*_WATCH)
-    return RecheckRow(*connection.execute(written).one())
+    return RecheckRow(*connection.execute(changed).one())
+
+
+def unwritten(connection: Connection) -> list[tuple[str, int]]:
+    """Studies of which MLflow was not told all, each with the place of its newest change."""
+    found = connection.execute(_UNWRITTEN)
+    return [(str(study), int(changed)) for study, changed in found]
+
+
+def written(connection: Connection, study_id: str, change: int) -> None:
+    connection.execute(
+        update(rechecks).where(rechecks.c.study_id == study_id).values(written=change)
+    )
 
 
 def move_due(connection: Connection, study_id: str, due: float, then: float | None) -> bool:
     changed = connection.execute(
         update(rechecks)
         .where(rechecks.c.study_id == study_id, rechecks.c.next_due == due)
-        .values(next_due=then)
+        .values(next_due=then, changed=rechecks.c.changed + 1)
     )
     return bool(changed.rowcount)
 
@@ -209,6 +219,7 @@ def move(
     leaving: tuple[CheckState, ...],
     values: Mapping[str, Any],
 ) -> bool:
+    locked(connection, study_id)
     changed = connection.execute(
         update(checks)
         .where(
@@ -228,6 +239,7 @@ def retune(
     leaving: tuple[Retuning, ...],
     values: Mapping[str, Any],
 ) -> bool:
+    locked(connection, study_id)
     changed = connection.execute(
         update(checks)
         .where(

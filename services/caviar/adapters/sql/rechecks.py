@@ -54,10 +54,12 @@ class Rechecks:
     def see(self, study_id: str, *, data: str | None = None, code: str | None = None) -> None:
         """Note the versions that are given as those that were seen last."""
         seen = {"data_version": data, "code_version": code}
+        new = {name: version for name, version in seen.items() if version is not None}
         with self._engine.begin() as connection:
-            due_checks.locked(
-                connection, study_id, {name: v for name, v in seen.items() if v is not None}
-            )
+            before = due_checks.find(connection, study_id)
+            # Who looks again and again and sees the same tells MLflow nothing.
+            if before is None or any(getattr(before, name) != new[name] for name in new):
+                due_checks.locked(connection, study_id, new)
 
     def move_due(self, study_id: str, due: float, then: float | None) -> bool:
         """Compare-and-set of when the next check is due."""
@@ -149,7 +151,9 @@ class Rechecks:
     def waits(self, study_id: str, number: int, why: str) -> None:
         """Note why a check has not started."""
         with self._engine.begin() as connection:
-            due_checks.move(connection, study_id, number, ("due",), {"waits": why})
+            before = due_checks.one(connection, study_id, number)
+            if before is not None and before.waits != why:
+                due_checks.move(connection, study_id, number, ("due",), {"waits": why})
 
     def end(
         self, study_id: str, number: int, verdict: Mapping[str, Any], retuning: Retuning | None
@@ -249,12 +253,14 @@ class Rechecks:
         with self._reader.connect() as connection:
             return champions.without(connection, limit)
 
-    def unpublished(self) -> list[ChampionRow]:
-        """Those of whose state MLflow was not told."""
-        with self._reader.connect() as connection:
-            return champions.unpublished(connection)
+    # What MLflow is told
 
-    def published(self, study_id: str, number: int, state: ChampionState) -> None:
-        """MLflow was told of this state. Where it has another one since, that is still to be told."""
+    def unwritten(self) -> list[tuple[str, int]]:
+        """Studies of which MLflow was not told all of the above, each with the place of its newest change."""
+        with self._reader.connect() as connection:
+            return due_checks.unwritten(connection)
+
+    def written(self, study_id: str, change: int) -> None:
+        """MLflow was told of all changes up to this one."""
         with self._engine.begin() as connection:
-            champions.publish(connection, study_id, number, state)
+            due_checks.written(connection, study_id, change)

@@ -192,8 +192,6 @@ class ChampionRow:
     by: str
     why: str
     check_number: int | None
-    published: bool
-    """MLflow was told of its state."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,8 @@ rechecks = Table(
     Column("next_due", Float),
     Column("data_version", String(200)),
     Column("code_version", String(200)),
+    Column("changed", Integer, nullable=False, default=0),
+    Column("written", Integer, nullable=False, default=0),
 )
 
 champions = Table(
@@ -210,7 +212,6 @@ champions = Table(
     Column("by", String(255), nullable=False, default=""),
     Column("why", Text, nullable=False, default=""),
     Column("check_number", Integer),
-    Column("published", Boolean, nullable=False, default=False),
     UniqueConstraint("study_id", "found_in", "trial"),
     Index(
         "ix_champions_one",

@@ -18,6 +18,8 @@ def upgrade() -> None:
         sa.Column("next_due", sa.Float()),
         sa.Column("data_version", sa.String(length=200)),
         sa.Column("code_version", sa.String(length=200)),
+        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("written", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_rechecks_study_id")),
         sa.PrimaryKeyConstraint("study_id", name=op.f("pk_rechecks")),
     )
@@ -41,7 +43,6 @@ def upgrade() -> None:
         sa.Column("by", sa.String(length=255), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("check_number", sa.Integer()),
-        sa.Column("published", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_champions_study_id")),
         sa.PrimaryKeyConstraint("study_id", "number", name=op.f("pk_champions")),
         sa.UniqueConstraint(

@@ -1,0 +1,351 @@
+"""What happens to champions without a person: the first one of a study, checks that are due, verdicts, tuning again.
+
+A thread of the scheduler's process, beside its loop. Each step is a compare-and-set in SQL: a kill in between leaves
+it to be done, two schedulers do it once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from caviar.adapters.sql import Store, StudyRecord, Taken
+from caviar.adapters.sql.rows import CheckRow, RecheckRow
+from caviar.adapters.sql.standing import Standing, standing
+from caviar.contract.recheck import Policy, VerdictView
+from caviar.errors import CaviarError, NotAllowed
+from caviar.recheck.versions import Versions
+from caviar.recheck.words import verdict_view
+from caviar.scheduler import Scheduler, rechecking
+from caviar.scheduler.checking import verdict_of
+from caviar.studies.life import ENDED
+from caviar.studies.rechecking import next_due
+from caviar.studies.spec import load_study
+
+log = logging.getLogger("caviar.recheck")
+
+LOOK_S = 1.0
+VERSIONS_S = 10.0
+"""How often files and commits are looked at. A version counts once it was there twice in a row."""
+AGAIN_S = 10.0
+"""What could not be opened, beyond a quota, say, is tried again after this long."""
+BY = "caviar"
+
+
+@dataclass(slots=True)
+class _Waiting:
+    until: float
+    why: str
+
+
+class Duty:
+    """``clock`` gives seconds since the epoch; ``local``: study folders lie on this machine."""
+
+    def __init__(
+        self,
+        store: Store,
+        scheduler: Scheduler,
+        *,
+        local: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._rows = store.rechecks
+        self._scheduler = scheduler
+        self._clock = clock
+        self._versions = Versions() if local else None
+        self._looked = 0.0
+        self._without: set[str] = set()
+        """Studies that ended without anything to recommend."""
+        self._met: set[str] = set()
+        """Studies whose policy is written down."""
+        self._waiting: dict[tuple[str, int], float] = {}
+        """Checks that could not go on, and when to try again."""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recheck", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOOK_S):
+            try:
+                self.turn()
+            except Exception:
+                log.exception("checks could not be looked at; trying again")
+                self._stop.wait(LOOK_S)
+
+    def turn(self) -> None:
+        """Do what is due. One study that fails holds up no other. Raises the last error."""
+        failed: Exception | None = None
+        self._meet()
+        self._crown()
+        now = self._clock()
+        look = now - self._looked >= VERSIONS_S or now < self._looked
+        self._looked = now if look else self._looked
+        steps: list[tuple[str, Callable[[], None]]] = []
+        for row in self._rows.watched():
+            steps.append((row.study_id, lambda row=row: self._watch(row, now, look)))  # type: ignore[misc]
+        busy = set()
+        for check in self._rows.open_checks():
+            if check.state == "running":
+                busy.add(check.study_id)
+                steps.append((check.study_id, lambda check=check: self._settle(check)))  # type: ignore[misc]
+            elif check.study_id not in busy:
+                busy.add(check.study_id)
+                steps.append((check.study_id, lambda check=check: self._open(check)))  # type: ignore[misc]
+        for check in self._rows.retuning():
+            steps.append((check.study_id, lambda check=check: self._retune(check)))  # type: ignore[misc]
+        for study, step in steps:
+            try:
+                step()
+            except Exception as error:
+                error.add_note(f"study {study}")
+                failed = error
+        if failed is not None:
+            raise failed
+
+    # Champions
+
+    def _meet(self) -> None:
+        """Write down what a study's file says of checks, with the versions that it is tuned on."""
+        for record, _ in self._scheduler.census():
+            if record.id in self._met:
+                continue
+            self._met.add(record.id)
+            policy = load_study(record.source, record.filename).recheck
+            if policy is not None and self._rows.find(record.id) is None:
+                self._rows.set_policy(record.id, policy.model_dump(mode="json"), None)
+                data, code = self._now(record, policy, None)
+                self._rows.see(record.id, data=data, code=code)
+
+    def _crown(self) -> None:
+        """The first champion of each study that has ended with a best trial."""
+        for record in self._rows.without_champion(50 + len(self._without)):
+            if record.id in self._without:
+                continue
+            study = load_study(record.source, record.filename)
+            stands = standing(self._store, record, study)
+            if stands.best is None or study.mode != "caviar":
+                self._without.add(record.id)
+                continue
+            seen = self._rows.find(record.id)
+            self._propose(record, record, stands, seen, "The best of its study.", None, first=True)
+            policy = self._policy(seen)
+            if policy is not None and seen is not None and seen.next_due is None:
+                due = next_due(policy, self._clock())
+                if due is not None:
+                    self._rows.set_policy(record.id, policy.model_dump(mode="json"), due)
+
+    def _propose(
+        self,
+        record: StudyRecord,
+        found: StudyRecord,
+        stands: Standing,
+        seen: RecheckRow | None,
+        why: str,
+        check: CheckRow | None,
+        *,
+        first: bool = False,
+    ) -> None:
+        best, confirmation = stands.best, stands.confirmation
+        assert best is not None
+        code = (check and check.code_version) or found.code_version or found.bundle
+        self._rows.propose(
+            record.id,
+            dict(best.params),
+            found.id,
+            best.number,
+            run_id=best.run_id,
+            value=confirmation.mean if confirmation else best.value,
+            low=confirmation.low if confirmation else None,
+            high=confirmation.high if confirmation else None,
+            runs=confirmation.runs if confirmation else 1,
+            data_version=check.data_version if check else (seen and seen.data_version),
+            code_version=code,
+            why=why,
+            by=BY,
+            check_number=check.number if check else None,
+            state="champion" if first else "proposed",
+        )
+
+    # What calls for a check
+
+    def _watch(self, row: RecheckRow, now: float, look: bool) -> None:
+        policy = self._policy(row)
+        champion = self._rows.champion(row.study_id)
+        if policy is None or champion is None:
+            return
+        if row.next_due is not None and row.next_due <= now:
+            why = "It was due."
+            then = next_due(policy, now)
+            self._rows.ask_scheduled(
+                row.study_id, row.next_due, then, "schedule", key=None, why=why, by=BY
+            )
+        record = self._store.study(row.study_id) if look else None
+        if record is None:
+            return
+        data, code = self._now(record, policy, row)
+        if data is not None and data != row.data_version:
+            why = f"The data changed from {row.data_version or 'unknown'} to {data}."
+            self._rows.ask(
+                row.study_id, "data", key=None, why=why, by=BY, data_version=data, again=False
+            )
+            self._rows.see(row.study_id, data=data)
+        if code is not None and code != row.code_version:
+            why = f"The code changed from {row.code_version or 'unknown'} to {code}."
+            self._rows.ask(
+                row.study_id, "code", key=None, why=why, by=BY, code_version=code, again=False
+            )
+            self._rows.see(row.study_id, code=code)
+
+    def _now(
+        self, record: StudyRecord, policy: Policy, row: RecheckRow | None
+    ) -> tuple[str | None, str | None]:
+        """The versions of data and code that can be seen from here; None where one cannot, or is not to be watched."""
+        data = code = None
+        if policy.data is not None and policy.data.version is not None and row is None:
+            data = policy.data.version  # later ones are told
+        if self._versions is not None and record.folder is not None:
+            if policy.data is not None and policy.data.file is not None:
+                data = self._versions.of_file(record.folder, policy.data.file, first=row is None)
+            if policy.code:
+                code = self._versions.of_code(record.folder, first=row is None)
+        return data, code
+
+    @staticmethod
+    def _policy(row: RecheckRow | None) -> Policy | None:
+        return None if row is None or row.policy is None else Policy.model_validate(row.policy)
+
+    # Checks
+
+    def _open(self, check: CheckRow) -> None:
+        """Start the check: a study whose trials are its trainings."""
+        if not self._is_due(check):
+            return
+        record, seen = self._study(check), self._rows.find(check.study_id)
+        champion = self._rows.champion(check.study_id)
+        assert champion is not None
+        now_at = seen.data_version if seen else None
+        if check.champion != champion.number:
+            self._drop(check, "Another champion took its place before it began.")
+            return
+        if check.data_version is not None and check.data_version != now_at:
+            self._drop(check, f"The data went on to {now_at} before it began.")
+            return
+        policy = self._policy(seen) or Policy()
+        try:
+            opening = rechecking.of_check(self._store, record, champion, check, policy)
+            made = self._scheduler.open(opening)
+        except Taken:
+            return
+        except CaviarError as error:
+            self._wait(check, str(error))
+            return
+        log.info("study %s: check %d is study %s", record.id, check.number, made.id)
+
+    def _drop(self, check: CheckRow, why: str) -> None:
+        """End a check that has nothing left to check, and ask for what is to be checked instead."""
+        verdict = VerdictView(word="inconclusive", effect=0.0, low=0.0, high=0.0, reason=why)
+        self._rows.ask(check.study_id, "data", key=None, why=why, by=BY, again=False)
+        self._rows.end(check.study_id, check.number, verdict.model_dump() | {"mixed": True}, None)
+
+    def _settle(self, check: CheckRow) -> None:
+        """Write the verdict once the check's study has ended."""
+        made = self._store.study(check.check_study or "")
+        if made is None or made.state not in ENDED:
+            return
+        study = load_study(made.source, made.filename)
+        found = verdict_of(study, self._store.trials(made.id))
+        if found is None:
+            why = f"It was cut short: {made.reason or made.state}."
+            view = VerdictView(word="inconclusive", effect=0.0, low=0.0, high=0.0, reason=why)
+        else:
+            view = verdict_view(found)
+        mixed = self._is_mixed(check)
+        if mixed is not None:
+            view = view.model_copy(update={"word": "inconclusive", "reason": mixed, "drifts": []})
+        policy = self._policy(self._rows.find(check.study_id)) or Policy()
+        wanted = "wanted" if view.word == "moved" and policy.when_moved != "tell" else None
+        if mixed is not None:
+            self._rows.ask(check.study_id, "data", key=None, why=mixed, by=BY, again=False)
+        ended = view.model_dump(mode="json") | {"mixed": mixed is not None}
+        if self._rows.end(check.study_id, check.number, ended, wanted):
+            log.info("study %s: check %d: %s", check.study_id, check.number, view.word)
+
+    def _is_mixed(self, check: CheckRow) -> str | None:
+        """Why its trainings do not belong together, where the data changed meanwhile."""
+        seen = self._rows.find(check.study_id)
+        others = [
+            other.data_version
+            for other in self._rows.checks(check.study_id)
+            if other.number > check.number and other.data_version != check.data_version
+        ]
+        now_at = seen.data_version if seen else None
+        if check.data_version is not None and (others or now_at != check.data_version):
+            other = others[0] if others else now_at
+            return f"The data changed from {check.data_version} to {other} while it was checked."
+        return None
+
+    # Tuning again
+
+    def _retune(self, check: CheckRow) -> None:
+        if check.retuned is not None:
+            self._crown_again(check, check.retuned)
+        elif self._is_due(check):
+            record, champion = self._study(check), self._rows.champion(check.study_id)
+            assert champion is not None
+            try:
+                opening = rechecking.of_retuning(self._store, record, champion, check)
+                made = self._scheduler.open(opening)
+            except Taken:
+                return
+            except CaviarError as error:
+                self._wait(check, str(error))
+                return
+            log.info("study %s is tuned again: study %s", record.id, made.id)
+
+    def _crown_again(self, check: CheckRow, retuned: str) -> None:
+        """What the study that tuned again found is proposed, or takes the place at once, as the policy says."""
+        made = self._store.study(retuned)
+        if made is None or made.state not in ENDED:
+            return
+        study = load_study(made.source, made.filename)
+        stands, champion = standing(self._store, made, study), self._rows.champion(check.study_id)
+        best = stands.best
+        if best is not None and champion is not None:
+            if study.space.key(best.params) != study.space.key(champion.params):
+                record, seen = self._study(check), self._rows.find(check.study_id)
+                why = f"Check {check.number} said that the optimum moved."
+                self._propose(record, made, stands, seen, why, check)
+                policy = self._policy(seen)
+                if policy is not None and policy.when_moved == "promote":
+                    self._promote(check, made.id)
+        self._rows.retuning_over(check.study_id, check.number)
+
+    def _promote(self, check: CheckRow, found_in: str) -> None:
+        for row in self._rows.champions(check.study_id):
+            if row.found_in == found_in and row.state == "proposed":
+                self._rows.promote(check.study_id, row.number, BY, row.why)
+
+    # What waits
+
+    def _study(self, check: CheckRow) -> StudyRecord:
+        record = self._store.study(check.study_id)
+        assert record is not None
+        return record
+
+    def _is_due(self, check: CheckRow) -> bool:
+        return self._clock() >= self._waiting.get((check.study_id, check.number), 0.0)
+
+    def _wait(self, check: CheckRow, why: str) -> None:
+        self._waiting[check.study_id, check.number] = self._clock() + AGAIN_S
+        if check.waits != why:
+            self._rows.waits(check.study_id, check.number, why)
