@@ -19,7 +19,8 @@ from caviar.contract.recheck import (
 )
 from caviar.errors import InputError, NotAllowed, Problem
 from caviar.recheck.mlflow_events import delivery_of, event_of
-from caviar.studies.rechecking import next_due, policy_problems
+from caviar.recheck.policies import as_in_a_file
+from caviar.studies.rechecking import next_due
 from caviar.studies.spec import load_study
 
 HOOKS = "/api/v1/hooks/mlflow"
@@ -92,15 +93,7 @@ class Checks:
         Raises InputError for what a study file could not say either.
         """
         if policy is not None:
-            study = load_study(record.source, record.filename)
-            problems = policy_problems(policy)
-            if study.mode != "caviar":
-                reason = "only a search has a champion that is checked by itself"
-                problems.append(
-                    Problem(("mode",), f"this study has `mode: {study.mode}`: {reason}")
-                )
-            if problems:
-                raise InputError(problems)
+            policy = as_in_a_file(policy, load_study(record.source, record.filename).mode)
         kept = None if policy is None else policy.model_dump(mode="json", exclude_defaults=True)
         due = None if policy is None else next_due(policy, self._clock())
         self._rechecks.set_policy(record.id, kept, due)

@@ -146,7 +146,7 @@ def test_a_study_by_hand_has_no_policy(api: TestClient) -> None:
     assert made.status_code == 201, made.text
     answer = api.put(f"/api/v1/studies/{made.json()['id']}/recheck", json=NOW)
     assert answer.status_code == 422
-    assert "mode: panda" in answer.json()["detail"]
+    assert "the champion of a search is checked" in answer.json()["detail"]
 
 
 def test_the_newest_proposed_one_is_promoted_or_rejected(study: Studied) -> None:
