@@ -124,6 +124,7 @@ def run_scheduler() -> None:
     from caviar.api.sessions import Origin
     from caviar.api.threads import keep_to_one_core, switch_soon
     from caviar.panda.duty import Duty
+    from caviar.recheck.duty import Duty as Rechecks
     from caviar.scheduler import Scheduler
     from caviar.scheduler.loop import Loop
 
@@ -158,16 +159,17 @@ def run_scheduler() -> None:
     hosts = {*settings.hosts, *LOOPBACK_NAMES} if alone or settings.hosts else ()
     app = wired(settings, engine, scheduler, access, hosts, _ask_doctor)
     switch_soon()
-    loop, duty = Loop(scheduler, app.state.metrics.ticks.observe), Duty(Store(engine), scheduler)
-    loop.start()
-    duty.start()
+    loop, nurse = Loop(scheduler, app.state.metrics.ticks.observe), Duty(Store(engine), scheduler)
+    rechecks = Rechecks(Store(engine), scheduler, local=settings.local)
+    for part in (loop, nurse, rechecks):
+        part.start()
     if not settings.drawn:  # the embedded service's own workers reach its Redis themselves
         tell_of_door(settings)
     allow_files()
     api = server(app, host=settings.bind, port=settings.port, proxies=settings.proxies)
     api.run(sockets=listeners or None)
-    duty.stop()
-    loop.stop()
+    for part in (rechecks, nurse, loop):
+        part.stop()
 
 
 def wired(
@@ -375,11 +377,17 @@ def _keep(
         from caviar.adapters.mlflow import Record
         from caviar.refinement.keeper import Keeper
 
+        from caviar.recheck.recording import Recording
+
         secret = secret_of(settings.mlflow_secret)
-        granting = None
+        granting, recording = None, Recording(store, Record(settings.mlflow_uri))
         if secret is not None:
             from caviar.adapters.mlflow_grants import Grants
             from caviar.refinement.granting import Granting
 
-            granting = Granting(store, teams.all, Grants(settings.mlflow_uri, secret))
+            grants = Grants(settings.mlflow_uri, secret)
+            granting = Granting(store, teams.all, grants)
+            recording = Recording(store, Record(settings.mlflow_uri), grants.see_to_model)
+        # Beside the books: a check's picture waits for no study's, nor they for it.
+        threading.Thread(target=recording.run, args=(stop,), name="champions", daemon=True).start()
         Keeper(store, Record(settings.mlflow_uri), recorded, granting).run(stop)

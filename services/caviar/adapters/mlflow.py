@@ -142,6 +142,67 @@ class Record:
                 if not token:
                     return found
 
+    def dataset_digest(self, experiment: str, dataset: str) -> str | None:
+        """The digest of the newest run's dataset of that name; None where there is none."""
+        quote = '"' if "'" in dataset else "'"
+        if quote in dataset:  # MLflow's filter knows no escape
+            return None
+        with _reachable():
+            found = self._client.get_experiment_by_name(experiment)
+            if found is None or found.lifecycle_stage != "active":
+                return None
+            runs = self._client.search_runs(
+                [found.experiment_id],
+                f"dataset.name = {quote}{dataset}{quote}",
+                max_results=1,
+                order_by=["attributes.start_time DESC"],
+            )
+            for run in runs:
+                for given in run.inputs.dataset_inputs if run.inputs else ():
+                    if given.dataset.name == dataset:
+                        return str(given.dataset.digest)
+            return None
+
+    def model_version(
+        self, model: str, experiment_id: str, run_id: str, tags: Mapping[str, str]
+    ) -> str | None:
+        """The version of a registered model that a run logged, made where it is missing; None: the run logged none."""
+        with _reachable():
+            known = self._client.search_model_versions(f"run_id = '{run_id}'")
+            for version in known:
+                if version.name == model:
+                    return str(version.version)
+            logged = self._client.search_logged_models(
+                [experiment_id], f"source_run_id = '{run_id}'", max_results=1
+            )
+            if not logged:
+                return None
+            try:
+                self._client.create_registered_model(model)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            made = self._client.create_model_version(
+                model,
+                f"models:/{logged[0].model_id}",
+                run_id=run_id,
+                tags=dict(tags),
+                model_id=logged[0].model_id,
+            )
+            return str(made.version)
+
+    def point_alias(self, model: str, alias: str, version: str | None) -> None:
+        """Let the alias of a registered model name that version; None: no version."""
+        with _reachable():
+            if version is not None:
+                self._client.set_registered_model_alias(model, alias, version)
+                return
+            try:
+                self._client.delete_registered_model_alias(model, alias)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+
     def finished_runs(self, experiment: str, metric: str, most: int) -> list[Foreign] | None:
         """The newest ``most`` finished runs of an experiment, oldest first; None where there is no such experiment.
 

@@ -45,18 +45,28 @@ class Grants:
         for team, ids in experiments.items():
             wanted[reader_of(team)] = dict.fromkeys(ids, READ)
             wanted[writer_of(team)] = dict.fromkeys(ids, EDIT)
-        with httpx2.Client(
+        with self._http() as http:
+            seeing = _Seeing(http)
+            for user, grants in wanted.items():
+                seeing.user(user, admin=user == OPERATOR)
+                seeing.grants(user, "experiment", grants)
+        return seeing.done
+
+    def see_to_model(self, team: str, model: str) -> None:
+        """Let the team read a registered model of its own, and change it."""
+        with self._http() as http:
+            seeing = _Seeing(http)
+            seeing.grants(reader_of(team), "registered_model", {model: READ})
+            seeing.grants(writer_of(team), "registered_model", {model: EDIT})
+
+    def _http(self) -> httpx2.Client:
+        return httpx2.Client(
             base_url=f"{self._uri}/api",
             auth=(SERVICE, self._secret),
             timeout=TIMEOUT_S,
             trust_env=False,
             verify=self._uri.startswith("https://"),  # loading certificates costs 0.1 s
-        ) as http:
-            seeing = _Seeing(http)
-            for user, grants in wanted.items():
-                seeing.user(user, admin=user == OPERATOR)
-                seeing.grants(user, grants)
-        return seeing.done
+        )
 
 
 class _Seeing:
@@ -79,25 +89,25 @@ class _Seeing:
             body = {"username": name, "is_admin": True}
             self._ask("PATCH", "2.0/mlflow/users/update-admin", body)
 
-    def grants(self, user: str, wanted: Mapping[str, str]) -> None:
+    def grants(self, user: str, kind: str, wanted: Mapping[str, str]) -> None:
         if not wanted:
             return
         listed = self._ask("GET", "3.0/mlflow/users/permissions/list", {"username": user}) or {}
         has = {
             str(row["resource_pattern"]): row["permission"]
             for row in listed.get("permissions", [])
-            if row.get("resource_type") == "experiment"
+            if row.get("resource_type") == kind
         }
-        for experiment, permission in wanted.items():
-            if has.get(experiment) == permission:
+        for name, permission in wanted.items():
+            if has.get(name) == permission:
                 continue
-            about = {"username": user, "resource_type": "experiment", "resource_id": experiment}
-            if experiment in has:
+            about = {"username": user, "resource_type": kind, "resource_id": name}
+            if name in has:
                 self._ask("POST", "3.0/mlflow/users/permissions/revoke", about)
             with suppress(_Exists):
                 body = {**about, "permission": permission}
                 self._ask("POST", "3.0/mlflow/users/permissions/grant", body)
-            self.done.append(f"{permission} on experiment {experiment} for {user}")
+            self.done.append(f"{permission} on {kind} {name} for {user}")
 
     def _ask(
         self, method: str, path: str, about: Mapping[str, object], *, missing: bool = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 # The client and the views are imported in functions: `run` starts the service first, and the first trial sooner.
 
-GIT_TIMEOUT_S = 5.0
 PLAIN = (
     "Warning: this is plain HTTP: whoever sees the network's traffic can read the tokens in it. Use it in a network "
     "that you trust, or put a proxy with TLS in front (docs/how-to/teams.md)."
@@ -240,30 +238,12 @@ def _folder(file: Path) -> Path:
 
 def submission_of(file: Path, text: str, local: bool) -> Submission:
     folder = _folder(file)
+    from caviar.studies.code_folder import version_of
+
     return Submission(
         text=text,
         filename=file.name,
         folder=str(folder) if local else None,
-        code_version=code_version(folder),
+        code_version=version_of(folder),
         user=user_name(),
     )
-
-
-def code_version(folder: Path) -> str | None:
-    """The git commit that ``folder`` is at, with ``-dirty`` for changes in it; None outside a repository."""
-
-    def git(*words: str) -> str:
-        answer = subprocess.run(
-            ["git", "-C", str(folder), *words],
-            capture_output=True,
-            text=True,
-            timeout=GIT_TIMEOUT_S,
-            check=True,
-        )
-        return answer.stdout.strip()
-
-    try:
-        commit = git("rev-parse", "HEAD")
-        return f"{commit}-dirty" if git("status", "--porcelain", "--", ".") else commit
-    except (OSError, subprocess.SubprocessError):
-        return None

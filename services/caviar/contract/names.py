@@ -85,6 +85,10 @@ TAG_BRANCH = "caviar.branched_from"  # STUDY/rN
 TAG_ORIGIN = "caviar.origin"  # where a fork began: messages.Origin, in pieces where it is long
 TAG_CHANGE = "caviar.change."  # with the number: a value that was set while it trained
 TAG_ABANDONED = "caviar.abandoned"  # from which step on a run was taken back
+TAG_CHAMPION = "caviar.champion"  # what a study recommends: recheck.ChampionView in JSON; ALIAS of a registered model
+TAG_PROPOSED = "caviar.proposed"  # what may become it
+TAG_VERDICT = "caviar.verdict"  # of a check: holds | moved | inconclusive
+TAG_CHECKED = "caviar.checked"  # the study whose champion a check is about
 TAG_VERSION = "caviar.version"
 TAG_CODE = "caviar.code"
 TAG_BUNDLE = "caviar.bundle"  # the digest of the code that a study brought along
@@ -93,6 +97,9 @@ TAG_NOTE = "mlflow.note.content"
 TAG_USER = "mlflow.user"
 TAG_SOURCE = "mlflow.source.name"
 TAG_GIT_COMMIT = "mlflow.source.git.commit"
+
+ALIAS_CHAMPION = "champion"
+ALIAS_PROPOSED = "proposed"
 
 # Environment of the processes (the full list of settings is in caviar.settings).
 ENV_API = "CAVIAR_URL"

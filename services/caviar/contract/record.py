@@ -1,6 +1,7 @@
 """What MLflow holds beside what people read there, so that the SQL store can be written again from MLflow alone.
 
     run of a study    artifact ``record.json``    StudyEntry
+                      artifact ``recheck.json``   RecheckEntry, where the study has or had a champion
     run of a round    artifact ``round.json``     RoundEntry
     run of a trial    tag ``caviar.end``          ending.TrialEnd; its parameters, other tags and times say the rest
 
@@ -18,10 +19,12 @@ from caviar.contract.access import TeamName
 from caviar.contract.ending import Entry, Whole
 from caviar.contract.messages import Digest, Identifier, Number, Origin, ParameterValue
 from caviar.contract.queue import Place, Priority
+from caviar.contract.recheck import ChampionView, CheckView, Version
 from caviar.contract.views import Importance, Note, StudyState, TrialKind
 
 RECORD = "record.json"
 ROUND = "round.json"
+RECHECK = "recheck.json"
 
 Seconds = Annotated[float, Field(allow_inf_nan=False, ge=0)]
 """Since the epoch."""
@@ -93,3 +96,25 @@ class RoundEntry(Entry):
     """The search's own JSON: ``caviar.search.Round``."""
     computed_from: tuple[tuple[str, str | None], ...] = ()
     """(trial, run)"""
+
+
+class CheckEntry(CheckView):
+    """A check with what only the service needs."""
+
+    bundle: Digest | None = None
+    retuning: Literal["wanted", "open", "over"] | None = None
+    mixed: bool = False
+    """The data or the code changed meanwhile."""
+
+
+class RecheckEntry(Entry):
+    """Champions and checks of a study.
+
+    When the next one is due is not among it, nor the secret of MLflow's hook: whoever may write to MLflow could start
+    code with it.
+    """
+
+    data_version: Version | None = None
+    code_version: Version | None = None
+    champions: tuple[ChampionView, ...] = Field(default=(), max_length=10_000)
+    checks: tuple[CheckEntry, ...] = Field(default=(), max_length=10_000)

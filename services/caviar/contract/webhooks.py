@@ -9,11 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from caviar.contract.access import TeamName
 from caviar.contract.views import View
 
-EventName = Literal["study.finished", "study.failed", "study.stale", "quota.near", "ping"]
+EventName = Literal[
+    *("study.finished", "study.failed", "study.stale", "quota.near"),
+    *("check.ended", "champion.proposed", "champion.changed", "ping"),
+]
 """``study.finished``  a study is done, or was stopped
 ``study.failed``    a study ended because it could not go on
 ``study.stale``     nothing of a running study has run for an hour
 ``quota.near``      a team has used 80% of its slot-hours of the month, and again when they are spent
+``check.ended``        a check has said whether a champion holds
+``champion.proposed``  a study that tuned again found one that may take its place
+``champion.changed``   another one took its place, by hand or by itself
 ``ping``            somebody asked for a test
 """
 

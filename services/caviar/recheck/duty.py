@@ -10,7 +10,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from caviar.adapters.sql import Store, StudyRecord, Taken
 from caviar.adapters.sql.rows import CheckRow, RecheckRow
@@ -18,7 +17,7 @@ from caviar.adapters.sql.standing import Standing, standing
 from caviar.contract.recheck import Policy, VerdictView
 from caviar.errors import CaviarError, NotAllowed
 from caviar.recheck.versions import Versions
-from caviar.recheck.words import verdict_view
+from caviar.recheck.views import policy_of, verdict_view
 from caviar.scheduler import Scheduler, rechecking
 from caviar.scheduler.checking import verdict_of
 from caviar.studies.life import ENDED
@@ -33,12 +32,6 @@ VERSIONS_S = 10.0
 AGAIN_S = 10.0
 """What could not be opened, beyond a quota, say, is tried again after this long."""
 BY = "caviar"
-
-
-@dataclass(slots=True)
-class _Waiting:
-    until: float
-    why: str
 
 
 class Duty:
@@ -138,7 +131,7 @@ class Duty:
                 continue
             seen = self._rows.find(record.id)
             self._propose(record, record, stands, seen, "The best of its study.", None, first=True)
-            policy = self._policy(seen)
+            policy = policy_of(seen)
             if policy is not None and seen is not None and seen.next_due is None:
                 due = next_due(policy, self._clock())
                 if due is not None:
@@ -179,7 +172,7 @@ class Duty:
     # What calls for a check
 
     def _watch(self, row: RecheckRow, now: float, look: bool) -> None:
-        policy = self._policy(row)
+        policy = policy_of(row)
         champion = self._rows.champion(row.study_id)
         if policy is None or champion is None:
             return
@@ -220,10 +213,6 @@ class Duty:
                 code = self._versions.of_code(record.folder, first=row is None)
         return data, code
 
-    @staticmethod
-    def _policy(row: RecheckRow | None) -> Policy | None:
-        return None if row is None or row.policy is None else Policy.model_validate(row.policy)
-
     # Checks
 
     def _open(self, check: CheckRow) -> None:
@@ -240,7 +229,7 @@ class Duty:
         if check.data_version is not None and check.data_version != now_at:
             self._drop(check, f"The data went on to {now_at} before it began.")
             return
-        policy = self._policy(seen) or Policy()
+        policy = policy_of(seen) or Policy()
         try:
             opening = rechecking.of_check(self._store, record, champion, check, policy)
             made = self._scheduler.open(opening)
@@ -259,8 +248,11 @@ class Duty:
 
     def _settle(self, check: CheckRow) -> None:
         """Write the verdict once the check's study has ended."""
-        made = self._store.study(check.check_study or "")
-        if made is None or made.state not in ENDED:
+        made = self._of_team(check, check.check_study)
+        if made is None:
+            self._drop(check, "The study of its trainings is gone.")
+            return
+        if made.state not in ENDED:
             return
         study = load_study(made.source, made.filename)
         found = verdict_of(study, self._store.trials(made.id))
@@ -269,10 +261,10 @@ class Duty:
             view = VerdictView(word="inconclusive", effect=0.0, low=0.0, high=0.0, reason=why)
         else:
             view = verdict_view(found)
-        mixed = self._is_mixed(check)
+        mixed = self._is_mixed(check, made)
         if mixed is not None:
             view = view.model_copy(update={"word": "inconclusive", "reason": mixed, "drifts": []})
-        policy = self._policy(self._rows.find(check.study_id)) or Policy()
+        policy = policy_of(self._rows.find(check.study_id)) or Policy()
         wanted = "wanted" if view.word == "moved" and policy.when_moved != "tell" else None
         if mixed is not None:
             self._rows.ask(check.study_id, "data", key=None, why=mixed, by=BY, again=False)
@@ -280,18 +272,23 @@ class Duty:
         if self._rows.end(check.study_id, check.number, ended, wanted):
             log.info("study %s: check %d: %s", check.study_id, check.number, view.word)
 
-    def _is_mixed(self, check: CheckRow) -> str | None:
-        """Why its trainings do not belong together, where the data changed meanwhile."""
+    def _is_mixed(self, check: CheckRow, made: StudyRecord) -> str | None:
+        """Why its trainings do not belong together, where the data, or code in a folder, changed meanwhile."""
         seen = self._rows.find(check.study_id)
-        others = [
-            other.data_version
-            for other in self._rows.checks(check.study_id)
-            if other.number > check.number and other.data_version != check.data_version
+        later = [
+            each for each in self._rows.checks(check.study_id) if each.number > check.number
         ]
-        now_at = seen.data_version if seen else None
-        if check.data_version is not None and (others or now_at != check.data_version):
-            other = others[0] if others else now_at
-            return f"The data changed from {check.data_version} to {other} while it was checked."
+        data = [each.data_version for each in later] + [seen.data_version if seen else None]
+        code = [each.code_version for each in later] + [seen.code_version if seen else None]
+        if made.bundle is not None:
+            code = []
+        for what, before, after in (
+            ("data", check.data_version, data),
+            ("code", check.code_version, code),
+        ):
+            others = [each for each in after if each != before]
+            if before is not None and others:
+                return f"The {what} changed from {before} to {others[0]} while it was checked."
         return None
 
     # Tuning again
@@ -314,7 +311,9 @@ class Duty:
 
     def _crown_again(self, check: CheckRow, retuned: str) -> None:
         """What the study that tuned again found is proposed, or takes the place at once, as the policy says."""
-        made = self._store.study(retuned)
+        made = self._of_team(check, retuned)
+        if made is None:
+            self._rows.retuning_over(check.study_id, check.number)
         if made is None or made.state not in ENDED:
             return
         study = load_study(made.source, made.filename)
@@ -325,7 +324,7 @@ class Duty:
                 record, seen = self._study(check), self._rows.find(check.study_id)
                 why = f"Check {check.number} said that the optimum moved."
                 self._propose(record, made, stands, seen, why, check)
-                policy = self._policy(seen)
+                policy = policy_of(seen)
                 if policy is not None and policy.when_moved == "promote":
                     self._promote(check, made.id)
         self._rows.retuning_over(check.study_id, check.number)
@@ -341,6 +340,11 @@ class Duty:
         record = self._store.study(check.study_id)
         assert record is not None
         return record
+
+    def _of_team(self, check: CheckRow, study_id: str | None) -> StudyRecord | None:
+        """A study that a check opened. What came back from MLflow may name another team's: that is as if it were none."""
+        record = self._store.study(study_id) if study_id else None
+        return record if record is not None and record.team == self._study(check).team else None
 
     def _is_due(self, check: CheckRow) -> bool:
         return self._clock() >= self._waiting.get((check.study_id, check.number), 0.0)

@@ -43,13 +43,13 @@ def widths(space: Space, round_: Round) -> dict[str, float]:
     return shares
 
 
-def _figure(width: float, height: float) -> Figure:
+def figure_of(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _svg(figure: Figure) -> bytes:
+def svg_of(figure: Figure) -> bytes:
     from matplotlib import rc_context
 
     stream = io.BytesIO()
@@ -87,7 +87,7 @@ def spans(rounds: Sequence[Round], trials: Sequence[TrialRow]) -> list[tuple[int
 def zoom(study: Study, rounds: Sequence[Round], trials: Sequence[TrialRow]) -> bytes:
     """A strip a parameter, on its own scale: trials as dots coloured by value, and the box of each round."""
     space, views = study.space, study.space.to_views()
-    figure = _figure(9.0, 0.8 + 0.95 * len(views))
+    figure = figure_of(9.0, 0.8 + 0.95 * len(views))
     axes: Any = figure.subplots(len(views), 1, sharex=True, squeeze=False)[:, 0]
     done = [row for row in trials if row.value is not None]
     values = np.array([row.value for row in done], dtype=float)
@@ -131,7 +131,7 @@ def zoom(study: Study, rounds: Sequence[Round], trials: Sequence[TrialRow]) -> b
         bar.set_ticks([0, 1], labels=["worst", "best"], fontsize=7)
         bar.outline.set_visible(False)
     figure.suptitle(f"{study.name}: the box of each round, and every trial", fontsize=10, color=INK)
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def progress(study: Study, trials: Sequence[TrialRow]) -> bytes:
@@ -139,7 +139,7 @@ def progress(study: Study, trials: Sequence[TrialRow]) -> bytes:
 
     Apart from them the new runs of the leaders, and trials that were stopped early, at the value of their last step.
     """
-    figure = _figure(7.0, 3.2)
+    figure = figure_of(7.0, 3.2)
     axis: Any = figure.subplots()
     done = [row for row in trials if row.value is not None]
     again = [row for row in done if row.kind == "confirm"]
@@ -166,7 +166,7 @@ def progress(study: Study, trials: Sequence[TrialRow]) -> bytes:
     axis.tick_params(labelsize=7)
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def _places(rows: Sequence[TrialRow]) -> tuple[list[int], list[float]]:
@@ -176,7 +176,7 @@ def _places(rows: Sequence[TrialRow]) -> tuple[list[int], list[float]]:
 
 def importance(shares: Sequence[dict[str, Any]]) -> bytes:
     """A bar a parameter, the declared tier beside its name."""
-    figure = _figure(6.0, 0.8 + 0.3 * len(shares))
+    figure = figure_of(6.0, 0.8 + 0.3 * len(shares))
     axis: Any = figure.subplots()
     ordered = sorted(shares, key=lambda entry: entry["share"])
     labels = [
@@ -188,4 +188,4 @@ def importance(shares: Sequence[dict[str, Any]]) -> bytes:
     axis.tick_params(labelsize=8)
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
-    return _svg(figure)
+    return svg_of(figure)

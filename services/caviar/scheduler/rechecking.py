@@ -14,7 +14,7 @@ from caviar.adapters.sql.rows import ChampionRow, CheckRow
 from caviar.adapters.sql.standing import standing
 from caviar.contract.recheck import Policy
 from caviar.contract.views import Note
-from caviar.errors import InputError, Problem
+from caviar.errors import InputError, NotAllowed, Problem
 from caviar.scheduler.checking import trainings
 from caviar.search import Result, Round, first_round
 from caviar.search.checking import points_to_check, reopened
@@ -41,9 +41,14 @@ class Found:
     round: Round
 
     @classmethod
-    def load(cls, store: Store, champion: ChampionRow) -> Found:
+    def load(cls, store: Store, champion: ChampionRow, team: str) -> Found:
+        """Raises NotAllowed where the study is gone, or is not the team's: MLflow may have said anything."""
         record = store.study(champion.found_in)
-        assert record is not None
+        if record is None or record.team != team:
+            raise NotAllowed(
+                f"The study {champion.found_in} in which champion {champion.number} was found is gone. "
+                "`caviar champion STUDY --promote N` chooses another one."
+            )
         study = load_study(record.source, record.filename)
         newest = store.rounds(record.id)[-1]
         return cls(record, study, Round.from_json(study.space, newest.data))
@@ -64,7 +69,7 @@ def of_check(
 
     Raises InputError: its code is gone.
     """
-    found = Found.load(store, champion)
+    found = Found.load(store, champion, record.team)
     trials = most_trainings(policy, load_study(record.source, record.filename))
     rows = store.trials(found.record.id, LEARNT_FROM)
     results = [row.result() for row in rows if row.kind not in ("confirm", "fork")]
@@ -108,7 +113,7 @@ def of_retuning(
 
     Raises InputError: its code is gone.
     """
-    found = Found.load(store, champion)
+    found = Found.load(store, champion, record.team)
     before = load_study(record.source, record.filename)
     first = [champion.params]
     if challenger := (check.verdict or {}).get("challenger"):

@@ -21,6 +21,7 @@ from caviar.contract.bundle import (
 from caviar.errors import InputError, Problem
 
 GIT_S = 30.0
+VERSION_S = 5.0
 _NEVER = {".git", ".hg", ".svn", "__pycache__"}
 _SECRETS = (
     *(".env", ".env.*", ".netrc", ".pypirc", ".git-credentials", "*.pem", "*.p12", "*.pfx"),
@@ -70,6 +71,26 @@ def read_code(folder: Path) -> Code:
         sizes = [(len(file.content), file.path) for file in files]
         raise _too_large(f"{len(data):,} bytes, compressed; the most is {MOST_COMPRESSED:,}", sizes)
     return Code(digest, data, len(files), tuple(secret))
+
+
+def version_of(folder: Path) -> str | None:
+    """The git commit that ``folder`` is at, with ``-dirty`` for changes in it; None outside a repository."""
+
+    def git(*words: str) -> str:
+        answer = subprocess.run(
+            ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *words],
+            capture_output=True,
+            text=True,
+            timeout=VERSION_S,
+            check=True,
+        )
+        return answer.stdout.strip()
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        return f"{commit}-dirty" if git("status", "--porcelain", "--", ".") else commit
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 def _by_git(folder: Path) -> list[str] | None:

@@ -16,3 +16,14 @@ def owner_of(experiment: str, teams: Collection[str]) -> str | None:
     """The one of ``teams`` whose experiment it is by its name; None where it has no team's name."""
     team, slash, _ = experiment.partition("/")
     return team if slash and team in teams else None
+
+
+def model_of(team: str, name: str) -> str:
+    """The registered model of that name: ``team.name`` but for the default team. MLflow takes no slash there."""
+    return name if team == DEFAULT_TEAM else f"{team}.{name}"
+
+
+def owner_of_model(model: str, teams: Collection[str]) -> str | None:
+    """The one of ``teams`` whose registered model it is by its name; None where it has no team's name."""
+    team, dot, _ = model.partition(".")
+    return team if dot and team in teams else None

@@ -9,12 +9,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from caviar.adapters.mlflow_books import Seen
-from caviar.adapters.sql import InterventionRow, TrialRow
+from caviar.adapters.sql import ChampionRow, CheckRow, InterventionRow, TrialRow
 from caviar.contract import names
 from caviar.contract.ending import TrialChange, TrialEnd, from_pieces
 from caviar.contract.messages import Identifier, Origin
 from caviar.contract.panda import Kind, forked_from
-from caviar.contract.record import RoundEntry, StudyEntry
+from caviar.contract.record import CheckEntry, RecheckEntry, RoundEntry, StudyEntry
 from caviar.contract.views import TrialKind, TrialState
 from caviar.errors import CaviarError, InputError
 from caviar.search import Round
@@ -83,6 +83,59 @@ def read_study(run: Seen, content: bytes, experiment: str) -> tuple[StudyEntry, 
         _point(study.space, trial.params)
     check_round(study.space, entry.first_round, 0)
     return entry, study
+
+
+LOST = "The service lost its store before it began."
+
+
+def read_recheck(
+    content: bytes, study_id: str, space: Space
+) -> tuple[RecheckEntry, list[ChampionRow], list[CheckRow]]:
+    """A study's champions and checks from its ``recheck.json``. Raises Damaged.
+
+    What had not begun does not begin by itself: it would train what anybody who may write to MLflow has written there.
+    """
+    try:
+        entry = RecheckEntry.model_validate_json(content)
+    except ValidationError as error:
+        raise Damaged(f"its champions cannot be read: {_first(error)}") from None
+    for rows in (entry.champions, entry.checks):
+        if len({row.number for row in rows}) < len(rows):
+            raise Damaged("two of its champions or checks have one number")
+    if sum(each.state == "champion" for each in entry.champions) > 1:
+        raise Damaged("it has more than one champion")
+    for each in entry.champions:
+        _point(space, each.params)
+    champions = [
+        ChampionRow(
+            study_id=study_id,
+            found_in=each.study,
+            check_number=each.check,
+            **each.model_dump(exclude={"study", "check"}),
+        )
+        for each in entry.champions
+    ]
+    return entry, champions, [_check(study_id, each) for each in entry.checks]
+
+
+def _check(study_id: str, entry: CheckEntry) -> CheckRow:
+    verdict = None
+    if entry.verdict is not None:
+        verdict = entry.verdict.model_dump(mode="json") | {"mixed": entry.mixed}
+    elif entry.state == "due":
+        none = {"effect": 0.0, "low": 0.0, "high": 0.0}
+        verdict = {"word": "inconclusive", **none, "reason": LOST, "mixed": True}
+    same = {"v", "study", "run_id", "verdict", "mixed", "state", "retuning", "waits"}
+    return CheckRow(
+        study_id=study_id,
+        check_study=entry.study,
+        verdict=verdict,
+        state="ended" if entry.state == "due" else entry.state,
+        retuning="over" if entry.retuning == "wanted" else entry.retuning,
+        keys=[],
+        waits="",
+        **entry.model_dump(exclude=same),
+    )
 
 
 def read_round(run: Seen, content: bytes, space: Space) -> RoundEntry:

@@ -23,7 +23,7 @@ from caviar.adapters.mlflow_books import Books, Missing, Seen
 from caviar.adapters.sql import InterventionRow, PriorRow, StudyRecord, TrialRow
 from caviar.adapters.sql.restoring import Restoring, restoring
 from caviar.contract import names
-from caviar.contract.record import RECORD, ROUND, RoundEntry, StudyEntry
+from caviar.contract.record import RECHECK, RECORD, ROUND, RoundEntry, StudyEntry
 from caviar.contract.upkeep import PassedOver, Rebuilt, RebuiltStudy
 from caviar.errors import NotAllowed
 from caviar.studies.life import ENDED, FINAL, LEARNT_FROM
@@ -32,6 +32,7 @@ from caviar.upkeep.checking import (
     Damaged,
     read_changes,
     read_fork,
+    read_recheck,
     read_round,
     read_study,
     read_trial,
@@ -112,6 +113,7 @@ class _Back:
         ]
         record = self._record(rebuilt)
         writer.write(record, ledger, runs, rows, known, lost, list(self.done.values()))
+        self._champions(writer)
         counts: dict[str, int] = {}
         for row in rows:
             counts[row.state] = counts.get(row.state, 0) + 1
@@ -122,6 +124,19 @@ class _Back:
             trials=counts,
             rounds=len(ledger),
             passed_over=self.passed,
+        )
+
+    def _champions(self, writer: Restoring) -> None:
+        try:
+            content = self.books.file(self.run.run_id, RECHECK)
+            seen, champions, checks = read_recheck(content, self.entry.id, self.study.space)
+        except Missing:
+            return
+        except Damaged as error:
+            self._pass_over(self.run, str(error))
+            return
+        writer.write_champions(
+            self.entry.id, seen.data_version, seen.code_version, champions, checks
         )
 
     def _record(self, rebuilt: int) -> StudyRecord:

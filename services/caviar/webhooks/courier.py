@@ -11,7 +11,7 @@ from itertools import chain
 from caviar.adapters.sql import Store, Teams
 from caviar.adapters.sql.webhooks import Delivery, WebhookRow, Webhooks
 from caviar.webhooks.addresses import Allowed
-from caviar.webhooks.events import Event, quota_events, study_events
+from caviar.webhooks.events import Event, champion_events, quota_events, study_events
 from caviar.webhooks.posting import DEADLINE_S, Failed, post
 from caviar.webhooks.signing import signature
 
@@ -58,6 +58,7 @@ class Courier:
         now = self._webhooks.clock()
         events = chain(
             study_events(self._store, teams, now),
+            champion_events(self._store, teams, now),
             quota_events(self._store, self._teams.all(), teams, now),
         )
         for event in events:

@@ -20,6 +20,8 @@ from caviar.teams import month_of
 
 RECENT_S = 7 * 86_400.0
 """A study that ended longer ago is no news: for a webhook that was just made, say."""
+BY_ITSELF = "caviar"
+"""Who made the first champion of a study: that it ended is told already."""
 HOUR_S = 3600.0
 STALE_S = HOUR_S
 """A study of which nothing runs, and nothing ended for this long, is told to be stale."""
@@ -55,6 +57,32 @@ def study_events(store: Store, teams: set[str], now: float) -> Iterator[Event]:
             if now - moved > STALE_S and not store.counts(record.id)["running"]:
                 data = {"study": _about(record), "idle_s": round(now - moved)}
                 yield Event("study.stale", record.team, f"{record.id}:{moved:.0f}", now, data)
+
+
+def champion_events(store: Store, teams: set[str], now: float) -> Iterator[Event]:
+    """Verdicts of checks of these teams' studies, champions that are proposed, and those that took another's place."""
+    rows = store.rechecks
+    for check in rows.ended_since(now - RECENT_S):
+        record = store.study(check.study_id)
+        if record is not None and record.team in teams and check.ended is not None:
+            verdict = {k: v for k, v in (check.verdict or {}).items() if k != "mixed"}
+            data = {"study": _about(record), "check": check.number, "causes": check.causes}
+            data |= {"data_version": check.data_version, "verdict": verdict}
+            key = f"{record.id}:{check.number}"
+            yield Event("check.ended", record.team, key, check.ended, data)
+    for champion in rows.changed_since(now - RECENT_S):
+        record = store.study(champion.study_id)
+        if record is None or record.team not in teams:
+            continue
+        data = {"study": _about(record), "champion": champion.number, "params": champion.params}
+        data |= {"value": champion.value, "by": champion.by, "why": champion.why}
+        if champion.state == "proposed":
+            key = f"{record.id}:{champion.number}"
+            yield Event("champion.proposed", record.team, key, champion.created, data)
+        elif champion.number > 1 or champion.by != BY_ITSELF:
+            at = champion.decided or champion.created
+            key = f"{record.id}:{champion.number}:{at:.3f}"
+            yield Event("champion.changed", record.team, key, at, data)
 
 
 NEAR = (0.8, 1.0)

@@ -34,6 +34,14 @@ _SAME = _OF_STUDY.where(
 _LAST = select(func.coalesce(func.max(champions.c.number), 0)).where(
     champions.c.study_id == bindparam("study")
 )
+_CHANGED_SINCE = (
+    select(*_WHOLE)
+    .where(
+        champions.c.state.in_(one_of(("champion", "proposed"))),
+        func.coalesce(champions.c.decided, champions.c.created) >= bindparam("since"),
+    )
+    .order_by(champions.c.created)
+)
 _ANY: ColumnElement[int] = literal_column("1")
 # As in reads._BEST, so that what is listed can be given one: else studies without would fill the list for good.
 _RECOMMENDABLE = (
@@ -62,6 +70,11 @@ def of_study(connection: Connection, study_id: str) -> list[ChampionRow]:
 def current(connection: Connection, study_id: str) -> ChampionRow | None:
     row = connection.execute(_CURRENT, {"study": study_id}).first()
     return ChampionRow(*row) if row else None
+
+
+def changed_since(connection: Connection, since: float) -> list[ChampionRow]:
+    """Those of all studies that hold since then, or were proposed since and still are."""
+    return [ChampionRow(*row) for row in connection.execute(_CHANGED_SINCE, {"since": since})]
 
 
 def without(connection: Connection, limit: int) -> list[StudyRecord]:

@@ -34,6 +34,7 @@ _OPEN = _ALL.where(checks.c.state.in_(one_of(("due", "running")))).order_by(
 _RETUNING = _ALL.where(checks.c.retuning.in_(one_of(("wanted", "open")))).order_by(
     checks.c.asked, checks.c.study_id, checks.c.number
 )
+_ENDED_SINCE = _ALL.where(checks.c.ended >= bindparam("since")).order_by(checks.c.ended)
 _KEYS = select(checks.c.number, checks.c["keys"]).where(checks.c.study_id == bindparam("study"))
 _LAST = select(func.coalesce(func.max(checks.c.number), 0)).where(
     checks.c.study_id == bindparam("study")
@@ -55,6 +56,11 @@ def open_checks(connection: Connection) -> list[CheckRow]:
 
 def retuning(connection: Connection) -> list[CheckRow]:
     return [CheckRow(*row) for row in connection.execute(_RETUNING)]
+
+
+def ended_since(connection: Connection, since: float) -> list[CheckRow]:
+    """By their end."""
+    return [CheckRow(*row) for row in connection.execute(_ENDED_SINCE, {"since": since})]
 
 
 def of_study(connection: Connection, study_id: str) -> list[CheckRow]:

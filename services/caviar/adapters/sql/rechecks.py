@@ -148,6 +148,11 @@ class Rechecks:
         with self._reader.connect() as connection:
             return due_checks.one(connection, study_id, number)
 
+    def ended_since(self, since: float) -> list[CheckRow]:
+        """Of all studies, by their end."""
+        with self._reader.connect() as connection:
+            return due_checks.ended_since(connection, since)
+
     def waits(self, study_id: str, number: int, why: str) -> None:
         """Note why a check has not started."""
         with self._engine.begin() as connection:
@@ -247,6 +252,11 @@ class Rechecks:
         with self._engine.begin() as connection:
             due_checks.locked(connection, study_id)
             return champions.reject(connection, study_id, number, by, why, self._clock())
+
+    def changed_since(self, since: float) -> list[ChampionRow]:
+        """Those of all studies that hold, or are proposed, since then."""
+        with self._reader.connect() as connection:
+            return champions.changed_since(connection, since)
 
     def without_champion(self, limit: int = 50) -> list[StudyRecord]:
         """Studies that ended with something to recommend and recommend nothing; neither checks nor what tuned again."""

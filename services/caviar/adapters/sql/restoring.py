@@ -9,16 +9,26 @@ from typing import Any
 from sqlalchemy import Connection, Engine, and_, func, insert, not_, or_, select, update
 
 from caviar.adapters.sql.moves import NEXT
-from caviar.adapters.sql.rows import InterventionRow, PriorRow, StudyRecord, TrialRow
+from caviar.adapters.sql.rows import (
+    ChampionRow,
+    CheckRow,
+    InterventionRow,
+    PriorRow,
+    StudyRecord,
+    TrialRow,
+)
 from caviar.adapters.sql.tables import (
     attempts,
     interventions,
     priors,
+    rechecks,
     rounds,
     studies,
     teams,
     trials,
 )
+from caviar.adapters.sql.tables import champions as champions_table
+from caviar.adapters.sql.tables import checks as checks_table
 from caviar.contract.names import ATTEMPTS
 from caviar.contract.record import RoundEntry
 from caviar.studies.life import ENDED, LEARNT_FROM, OPEN
@@ -85,6 +95,20 @@ class Restoring:
                 for row in lost
             ),
         )
+
+    def write_champions(
+        self,
+        study_id: str,
+        data_version: str | None,
+        code_version: str | None,
+        champions: Sequence[ChampionRow],
+        checks: Sequence[CheckRow],
+    ) -> None:
+        """What a study recommends, what it was checked for, and the versions that were seen last."""
+        seen = {"data_version": data_version, "code_version": code_version}
+        self._insert(rechecks, [{"study_id": study_id, "changed": 1, "written": 0, **seen}])
+        self._insert(champions_table, map(_values, champions))
+        self._insert(checks_table, map(_values, checks))
 
     def _there(self, team: str, created: float) -> None:
         """Its weight and quota were in the store alone: they are an operator's to set again."""
@@ -153,7 +177,9 @@ def came_back(connection: Connection, now: float) -> tuple[int, int]:
     return known.rowcount, back.rowcount
 
 
-def _values(row: StudyRecord | TrialRow | PriorRow | InterventionRow) -> dict[str, Any]:
+def _values(
+    row: StudyRecord | TrialRow | PriorRow | InterventionRow | ChampionRow | CheckRow,
+) -> dict[str, Any]:
     return {name: getattr(row, name) for name in type(row).__slots__}
 
 
