@@ -13,6 +13,8 @@ from caviar.contract.bundle import File, pack
 from caviar.contract.messages import Hello
 from caviar.search import Searcher
 from caviar.studies.spec import load_study
+from tests.support.champions import crown
+from tests.support.mlflow_events import signed
 from tests.support.two_teams import STUDY, House, routes_of
 
 Prepared = Callable[[House], tuple[str, object]]
@@ -115,6 +117,20 @@ def bundle(_house: House) -> tuple[str, object]:
     return f"/bundles/{digest}", data
 
 
+def crowned(house: House) -> str:
+    """A study of alpha's with three champions: former, now and proposed."""
+    study = house.submit("alpha/submitter")
+    for trial, state in ((0, "champion"), (1, "proposed"), (2, "proposed")):
+        crown(house.store, study, trial=trial, state=state)
+    house.store.rechecks.promote(study, 2, "somebody", "")
+    return study
+
+
+def on_champion(what: str, body: object) -> Prepared:
+    """A path below a study of alpha's that has champions."""
+    return lambda house: (f"/studies/{crowned(house)}/{what}", body)
+
+
 CHANGES: dict[tuple[str, str], tuple[str, Prepared]] = {
     ("POST", "/studies"): (
         "study.submit",
@@ -145,6 +161,27 @@ CHANGES: dict[tuple[str, str], tuple[str, Prepared]] = {
     ("POST", "/studies/{study_id}/trials/{number}/keep"): ("trial.keep", babysat("keep", None)),
     ("POST", "/studies/{study_id}/trials/{number}/panda"): ("trial.panda", ended_well),
     ("POST", "/studies/{study_id}/nurse"): ("nurse.switch", babysat("nurse", {"on": False})),
+    ("POST", "/studies/{study_id}/recheck"): (
+        "study.recheck",
+        on_champion("recheck", {"data_version": "2026-12", "why": "new year"}),
+    ),
+    ("PUT", "/studies/{study_id}/recheck"): (
+        "recheck.policy",
+        on_study("/recheck", {"every_s": 86_400.0}),
+    ),
+    ("POST", "/studies/{study_id}/recheck/hook"): ("recheck.hook", on_study("/recheck/hook")),
+    ("POST", "/studies/{study_id}/champion/promote"): (
+        "champion.promote",
+        on_champion("champion/promote", {}),
+    ),
+    ("POST", "/studies/{study_id}/champion/reject"): (
+        "champion.reject",
+        on_champion("champion/reject", {}),
+    ),
+    ("POST", "/studies/{study_id}/champion/rollback"): (
+        "champion.rollback",
+        on_champion("champion/rollback", {}),
+    ),
     ("POST", "/studies/{study_id}/rounds/{number}/undo"): ("round.undo", moved),
     ("POST", "/studies/{study_id}/rounds/{number}/branch"): (
         "round.branch",
@@ -173,6 +210,10 @@ CHANGES: dict[tuple[str, str], tuple[str, Prepared]] = {
 """Every route that changes something: its line's action, and how to have it change something."""
 
 
+SIGNED = {("POST", "/hooks/mlflow/{study_id}")}
+"""No caller of this service: MLflow has a signature in place of a token. What it changes: see below."""
+
+
 def changing(house: House) -> set[tuple[str, str]]:
     return {
         (method, path.removeprefix("/api/v1"))
@@ -183,7 +224,7 @@ def changing(house: House) -> set[tuple[str, str]]:
 
 def test_every_route_that_changes_something_is_tried_here(house: House) -> None:
     """A new one: say in CHANGES how to have it change something. One that only asks: mark it ``changes_nothing``."""
-    assert changing(house) == set(CHANGES)
+    assert changing(house) == set(CHANGES) | SIGNED
 
 
 @pytest.mark.parametrize(("method", "path"), CHANGES)
@@ -204,8 +245,37 @@ def test_a_change_leaves_one_line(house: House, method: str, path: str) -> None:
     assert line.address == "127.0.0.1"
     assert line.target
     assert line.at == pytest.approx(house.teams.clock(), abs=60)
-    if action.partition(".")[0] in ("study", "trial", "round", "team", "webhook"):
+    about = ("study", "trial", "round", "team", "webhook", "champion", "recheck")
+    if action.partition(".")[0] in about:
         assert line.team is not None
+
+
+def test_what_mlflow_calls_for_leaves_a_line_in_its_name(house: House) -> None:
+    """And the secret that it signs with is in none; what is not signed leaves none."""
+    study = crowned(house)
+    hook = house.call("POST", f"/studies/{study}/recheck/hook", "alpha/submitter").json()
+    known = len(house.actions())
+    for secret, status in (("another", 401), (hook["secret"], 202)):
+        headers, body = signed(secret)
+        answer = house.client.post(hook["path"], content=body, headers=headers)
+        assert answer.status_code == status, answer.text
+    (line,) = house.teams.audit(after=known, limit=1000)
+    assert (line.actor, line.action, line.token) == ("mlflow", "recheck.mlflow", "hook")
+    assert (line.target, line.team, line.after) == (study, "alpha", {"check": 1})
+    everything = house.teams.audit(limit=1000)
+    assert hook["secret"] not in "".join(each.model_dump_json() for each in everything)
+
+
+def test_a_champions_line_has_who_it_was_before(house: House) -> None:
+    """And of a policy both."""
+    study = crowned(house)
+    house.call("POST", f"/studies/{study}/champion/rollback", "alpha/submitter", {"why": "slow"})
+    house.call("PUT", f"/studies/{study}/recheck", "alpha/submitter", {"cron": "0 3 * * *"})
+    back, policy = house.teams.audit(limit=1000)[-2:]
+    assert back.before == {"champion": 2}
+    assert back.after is not None
+    assert (back.after["number"], back.after["why"]) == (1, "slow")
+    assert (policy.before, policy.after) == ({"policy": None}, {"policy": {"cron": "0 3 * * *"}})
 
 
 def test_a_line_has_what_was_before_and_what_is_after(house: House) -> None:

@@ -53,6 +53,9 @@ def answering_service() -> Iterator[Service]:
         def do_PATCH(self) -> None:
             self.do_GET()
 
+        def do_PUT(self) -> None:
+            self.do_GET()
+
         def log_message(self, format: str, *args: Any) -> None:
             pass
 

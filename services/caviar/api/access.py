@@ -196,6 +196,13 @@ class Access:
             if self._known.get(row.id) is row:
                 self._known[row.id] = replace(row, used=now)
 
+    def unsigned(self, request: HTTPConnection, why: str) -> HTTPException:
+        """401 for what has a signature in place of a token, and a wrong one; 429 where too many came from there."""
+        address = address_of(request)
+        self.limits.wrong(neighbourhood(address))
+        log.warning("refused an event with a wrong signature from %s", address)
+        return HTTPException(401, why)
+
     def _refused(
         self, request: HTTPConnection, row: TokenRow | None, given: str, why: str = UNKNOWN
     ) -> HTTPException:

@@ -26,12 +26,14 @@ from caviar.api.panda import panda_routes
 from caviar.api.present import Presenter, worker_views
 from caviar.api.problems import add_problem_handlers
 from caviar.api.queue import queue_routes
+from caviar.api.recheck import recheck_routes
 from caviar.api.studies import study_routes
 from caviar.api.teams import team_routes
 from caviar.api.workers import worker_routes
 from caviar.contract.bundle import MOST_COMPRESSED
 from caviar.contract.views import DrainedHost, TrustedHost, WorkerView
 from caviar.panda import Babysitting
+from caviar.recheck import Checks
 from caviar.scheduler import Scheduler
 
 
@@ -69,6 +71,7 @@ def create_app(
     app.router.routes.append(worker_bundle_route(access, store.bundles))
     app.include_router(study_routes(access, store, scheduler, presenter))
     app.include_router(panda_routes(store, scheduler, Babysitting(store, scheduler), presenter))
+    app.include_router(recheck_routes(access, store, Checks(store)))
     app.include_router(team_routes(access, scheduler))
     app.include_router(event_routes(feed, store, access))
     app.include_router(bundle_routes(access, store.bundles))

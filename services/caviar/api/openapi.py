@@ -13,8 +13,8 @@ from caviar.contract.gateway import COOKIE
 from caviar.contract.views import ProblemView
 
 PATH: Final = "/api/v1/openapi.json"
-OPEN: Final = frozenset({"/api/v1/health", "/api/v1/ready"})
-"""What needs no token."""
+OPEN: Final = frozenset({"/api/v1/health", "/api/v1/ready", "/api/v1/hooks/mlflow/{study_id}"})
+"""What needs no token. The hook wants MLflow's signature in its place."""
 ALWAYS: Final = (400, 401, 403, 404, 405, 408, 413, 414, 421, 422, 429, 431, 500, 503)
 """Statuses that any address may answer with, as a problem."""
 UNCHANGED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "Nothing changed."}}

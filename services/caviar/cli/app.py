@@ -14,6 +14,7 @@ from caviar.cli.by_hand import TRIAL_COMMANDS, nurse
 from caviar.cli.options import json_option as _json_option
 from caviar.cli.options import study_argument as _study
 from caviar.cli.options import training_argument as _training
+from caviar.cli.still_holds import FRESH_COMMANDS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -407,7 +408,7 @@ def rebuild(home: Path | None, mlflow: str | None, missing: bool, as_json: bool)
     return rebuild_store(home, mlflow, missing, as_json)
 
 
-for command in (*COMMANDS, nurse):
+for command in (*COMMANDS, *FRESH_COMMANDS, nurse):
     app.add_command(command)
 for command in TRIAL_COMMANDS:
     trial.add_command(command)

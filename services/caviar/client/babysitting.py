@@ -61,7 +61,7 @@ class BabysatTrial:
             InputError: there is no such parameter, or the value lies outside its range.
             NotAllowed: it does not run, or its training does not read the parameter as it goes.
         """
-        asked = _request(SetRequest, params=dict(params), why=why)
+        asked = request_of(SetRequest, params=dict(params), why=why)
         return self._client.create(f"{self._path}/set", list[InterventionView], asked)
 
     def rollback(
@@ -71,7 +71,7 @@ class BabysatTrial:
 
         It goes on as another trial, the ``child`` of what comes of it; this one ends. Raises InputError, NotAllowed.
         """
-        asked = _request(RollbackRequest, to_step=to_step, params=dict(params or {}), why=why)
+        asked = request_of(RollbackRequest, to_step=to_step, params=dict(params or {}), why=why)
         return self._client.create(f"{self._path}/rollback", InterventionView, asked)
 
     def fork(
@@ -88,7 +88,7 @@ class BabysatTrial:
         After ``steps`` the two are compared; ``keep`` says whether the better one goes on then, or somebody is asked.
         Raises InputError, NotAllowed.
         """
-        asked = _request(
+        asked = request_of(
             ForkRequest,
             params=dict(params),
             at_step=at_step,
@@ -101,7 +101,7 @@ class BabysatTrial:
 
     def spread(self, children: int, why: str = "") -> list[InterventionView]:
         """Train so many copies, each with live numbers a little different. Raises NotAllowed."""
-        asked = _request(SpreadRequest, children=children, why=why)
+        asked = request_of(SpreadRequest, children=children, why=why)
         return self._client.create(f"{self._path}/spread", list[InterventionView], asked)
 
     def keep(self) -> list[TrialView]:
@@ -140,7 +140,7 @@ class BabysatTrial:
         return []
 
 
-def _request(kind: type[R], **fields: object) -> R:
+def request_of(kind: type[R], **fields: object) -> R:
     """Raises InputError for what no service would take."""
     try:
         return kind.model_validate(fields)

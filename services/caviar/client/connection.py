@@ -23,6 +23,15 @@ from caviar.contract.access import WhoAmI
 from caviar.contract.names import ENV_API, ENV_TOKEN
 from caviar.contract.panda import NurseRequest, NurseView
 from caviar.contract.queue import QueueView, QuotaUse, Quote, StudyEdit
+from caviar.contract.recheck import (
+    ChampionView,
+    CheckView,
+    DecideRequest,
+    Policy,
+    RecheckRequest,
+    RecheckView,
+    RollbackChampion,
+)
 from caviar.contract.upkeep import Finding
 from caviar.contract.views import (
     AddedTrial,
@@ -278,6 +287,25 @@ class Client:
     def switch_nurse(self, study_id: str, on: bool) -> NurseView:
         path = f"/studies/{study_id}/nurse"
         return self._call("POST", path, NurseView, body=NurseRequest(on=on).model_dump())
+
+    def recheck(self, study_id: str) -> RecheckView:
+        return self.read(f"/studies/{study_id}/recheck", RecheckView)
+
+    def ask_recheck(self, study_id: str, asked: RecheckRequest) -> CheckView:
+        return self.create(f"/studies/{study_id}/recheck", CheckView, asked)
+
+    def set_recheck_policy(self, study_id: str, policy: Policy | None) -> RecheckView:
+        body = None if policy is None else policy.model_dump(mode="json", exclude_defaults=True)
+        return self._call("PUT", f"/studies/{study_id}/recheck", RecheckView, body=body)
+
+    def promote(self, study_id: str, asked: DecideRequest) -> ChampionView:
+        return self.create(f"/studies/{study_id}/champion/promote", ChampionView, asked)
+
+    def reject(self, study_id: str, asked: DecideRequest) -> ChampionView:
+        return self.create(f"/studies/{study_id}/champion/reject", ChampionView, asked)
+
+    def rollback_champion(self, study_id: str, asked: RollbackChampion) -> ChampionView:
+        return self.create(f"/studies/{study_id}/champion/rollback", ChampionView, asked)
 
     def resolve(self, given: str) -> str:
         """A study's id from its id, its name (the newest of that name, a shared one last) or the start of its id.

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from caviar.client.babysitting import BabysatTrial
+from caviar.client.babysitting import BabysatTrial, request_of
 from caviar.client.connection import PATIENCE_S, Client, finished_after
 from caviar.client.screen import notebook_or_lines, study_html
 from caviar.contract.messages import Change, ParameterValue
 from caviar.contract.panda import NurseView
+from caviar.contract.recheck import (
+    ChampionView,
+    CheckView,
+    DecideRequest,
+    RecheckRequest,
+    RecheckView,
+    RollbackChampion,
+)
 from caviar.contract.views import AddedTrial, Best, NewTrial, RoundView, StudyView, TrialView
-from caviar.errors import CaviarError
+from caviar.errors import CaviarError, ServiceError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,6 +164,48 @@ class Study:
     def switch_nurse(self, on: bool) -> NurseView:
         return self._client.switch_nurse(self.id, on)
 
+    def recheck(
+        self,
+        data_version: str | None = None,
+        code_version: str | None = None,
+        why: str = "",
+        wait: bool = True,
+    ) -> CheckView:
+        """Ask whether the champion still holds, on the data as it is now. With ``wait``, the check once it has ended.
+
+        A check takes as long as its trainings take, so it is waited for without end, through absences of the service.
+        Interrupting that does not end the check.
+
+        Raises:
+            InputError: a version is no line of text.
+            NotAllowed: the study has no champion yet.
+        """
+        asked = request_of(
+            RecheckRequest, data_version=data_version, code_version=code_version, why=why
+        )
+        check = self._client.ask_recheck(self.id, asked)
+        return ended_check(self._client.patient(), self.id, check.number) if wait else check
+
+    def rechecks(self) -> RecheckView:
+        """All that is known of whether its champion holds: champions, checks, when the next one is due."""
+        return self._client.recheck(self.id)
+
+    def champion(self) -> ChampionView | None:
+        """What it recommends now; None until it has ended with a result."""
+        return next((c for c in self.rechecks().champions if c.state == "champion"), None)
+
+    def promote(self, number: int | None = None, why: str = "") -> ChampionView:
+        """Make a champion of it; by default of the newest proposed one. Raises NotAllowed."""
+        return self._client.promote(self.id, request_of(DecideRequest, number=number, why=why))
+
+    def reject(self, number: int | None = None, why: str = "") -> ChampionView:
+        """It becomes no champion; by default the newest proposed one. Raises NotAllowed."""
+        return self._client.reject(self.id, request_of(DecideRequest, number=number, why=why))
+
+    def rollback_champion(self, why: str = "") -> ChampionView:
+        """The champion before this one is it again. Raises NotAllowed where there was none."""
+        return self._client.rollback_champion(self.id, request_of(RollbackChampion, why=why))
+
     def pause(self) -> StudyView:
         """Start no more trials."""
         return self._client.pause(self.id)
@@ -166,6 +216,23 @@ class Study:
     def stop(self) -> StudyView:
         """End it for good; its results stay."""
         return self._client.stop(self.id)
+
+
+def ended_check(
+    client: Client,
+    study_id: str,
+    number: int,
+    look: Callable[[CheckView], None] = lambda _: None,
+) -> CheckView:
+    """A check once it has ended; ``look`` gets it as it is until then, again and again."""
+    while True:
+        found = next((c for c in client.recheck(study_id).checks if c.number == number), None)
+        if found is None:
+            raise ServiceError(f"Study {study_id} has no check {number} any more.")
+        if found.state == "ended":
+            return found
+        look(found)
+        time.sleep(POLL_S)
 
 
 def _row(trial: TrialView) -> dict[str, Any]:

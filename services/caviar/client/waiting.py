@@ -16,6 +16,7 @@ from caviar.client.study import Study
 from caviar.contract.access import WhoAmI
 from caviar.contract.messages import Change, ParameterValue
 from caviar.contract.panda import CurveView, InterventionView, Keep, NurseView, ScheduleView
+from caviar.contract.recheck import ChampionView, CheckView, RecheckView
 from caviar.contract.views import (
     AddedTrial,
     Best,
@@ -145,6 +146,30 @@ class AsyncStudy:
 
     async def switch_nurse(self, on: bool) -> NurseView:
         return await asyncio.to_thread(self._study.switch_nurse, on)
+
+    async def recheck(
+        self,
+        data_version: str | None = None,
+        code_version: str | None = None,
+        why: str = "",
+        wait: bool = True,
+    ) -> CheckView:
+        return await asyncio.to_thread(self._study.recheck, data_version, code_version, why, wait)
+
+    async def rechecks(self) -> RecheckView:
+        return await asyncio.to_thread(self._study.rechecks)
+
+    async def champion(self) -> ChampionView | None:
+        return await asyncio.to_thread(self._study.champion)
+
+    async def promote(self, number: int | None = None, why: str = "") -> ChampionView:
+        return await asyncio.to_thread(self._study.promote, number, why)
+
+    async def reject(self, number: int | None = None, why: str = "") -> ChampionView:
+        return await asyncio.to_thread(self._study.reject, number, why)
+
+    async def rollback_champion(self, why: str = "") -> ChampionView:
+        return await asyncio.to_thread(self._study.rollback_champion, why)
 
     async def pause(self) -> StudyView:
         return await asyncio.to_thread(self._study.pause)
