@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from caviar.adapters.sql import Store, StudyRecord, Taken
 from caviar.adapters.sql.rows import CheckRow, RecheckRow
@@ -25,6 +26,8 @@ from caviar.studies.rechecking import next_due
 from caviar.studies.spec import load_study
 
 log = logging.getLogger("caviar.recheck")
+
+Row = TypeVar("Row", RecheckRow, CheckRow)
 
 LOOK_S = 1.0
 VERSIONS_S = 10.0
@@ -77,31 +80,29 @@ class Duty:
 
     def turn(self) -> None:
         """Do what is due. One study that fails holds up no other. Raises the last error."""
-        failed: Exception | None = None
         self._meet()
         self._crown()
         now = self._clock()
         look = now - self._looked >= VERSIONS_S or now < self._looked
         self._looked = now if look else self._looked
-        steps: list[tuple[str, Callable[[], None]]] = []
-        for row in self._rows.watched():
-            steps.append((row.study_id, lambda row=row: self._watch(row, now, look)))  # type: ignore[misc]
-        busy = set()
-        for check in self._rows.open_checks():
-            if check.state == "running":
-                busy.add(check.study_id)
-                steps.append((check.study_id, lambda check=check: self._settle(check)))  # type: ignore[misc]
-            elif check.study_id not in busy:
-                busy.add(check.study_id)
-                steps.append((check.study_id, lambda check=check: self._open(check)))  # type: ignore[misc]
-        for check in self._rows.retuning():
-            steps.append((check.study_id, lambda check=check: self._retune(check)))  # type: ignore[misc]
-        for study, step in steps:
-            try:
-                step()
-            except Exception as error:
-                error.add_note(f"study {study}")
-                failed = error
+        failed: Exception | None = None
+
+        def each(rows: Iterable[Row], step: Callable[[Row], None]) -> None:
+            nonlocal failed
+            for row in rows:
+                try:
+                    step(row)
+                except Exception as error:
+                    error.add_note(f"study {row.study_id}")
+                    failed = error
+
+        each(self._rows.watched(), lambda row: self._watch(row, now, look))
+        each((row for row in self._rows.open_checks() if row.state == "running"), self._settle)
+        waiting = self._rows.open_checks()
+        busy = {row.study_id for row in waiting if row.state == "running"}
+        due = {row.study_id: row for row in reversed(waiting) if row.study_id not in busy}
+        each(due.values(), self._open)
+        each(self._rows.retuning(), self._retune)
         if failed is not None:
             raise failed
 

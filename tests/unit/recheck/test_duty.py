@@ -1,0 +1,287 @@
+"""What becomes of champions without a person: on a real store and scheduler, with a clock that the test holds."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from caviar.contract.recheck import Policy, RecheckRequest
+from caviar.recheck import Checks
+from caviar.recheck.duty import AGAIN_S, VERSIONS_S, Duty
+from tests.support.champions import HOUR_S, Town
+
+WATCHED = "data: {file: data.csv}"
+VERSION_LOOK = VERSIONS_S + 1
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(tmp_path)
+
+
+def test_a_study_that_ends_has_a_champion(town: Town) -> None:
+    """Its best point by new seeds, with the interval and the data that it was chosen on; once."""
+    study = town.begin(WATCHED)
+    town.look()
+    [champion] = town.champions(study)
+    assert champion.state == "champion"
+    assert champion.params["x"] == pytest.approx(town.optimum, abs=0.05)
+    assert champion.low is not None
+    assert champion.runs == 3
+    assert champion.data_version is not None
+    assert champion.data_version.startswith("sha256:")
+
+
+def test_a_check_that_is_due_runs_as_a_study_and_says_whether_it_holds(town: Town) -> None:
+    """Nothing changed: the champion holds, for a tenth of the study's trainings."""
+    study = town.begin("every: 1 hour")
+    town.look(HOUR_S)
+    town.settle()
+    [check] = town.checks(study)
+    assert (check.causes, town.words(study)) == (["schedule"], ["holds"])
+    [opened] = town.opened(study)
+    assert opened.id == check.check_study
+    assert 2 <= len(town.store.trials(opened.id)) <= 6
+    assert opened.reason.startswith("holds: ")
+    seen = town.store.rechecks.find(study)
+    assert seen is not None
+    assert seen.next_due is not None
+    assert seen.next_due > town.day
+
+
+def test_what_came_due_while_the_service_was_down_is_checked_once(town: Town) -> None:
+    """Five due times passed: one check, and the next one an hour from now."""
+    study = town.begin("every: 1 hour")
+    town.day += 5.5 * HOUR_S
+    town.restart()
+    town.settle()
+    assert town.words(study) == ["holds"]
+    seen = town.store.rechecks.find(study)
+    assert seen is not None
+    assert seen.next_due == pytest.approx(town.day + HOUR_S, abs=60)
+
+
+def test_two_causes_at_once_are_one_check(town: Town) -> None:
+    """The time has come and the data has changed: it is one question."""
+    study = town.begin(f"every: 1 hour, {WATCHED}")
+    town.write("two")
+    town.look(HOUR_S - VERSION_LOOK)
+    town.look(VERSION_LOOK)
+    town.settle()
+    [check] = town.checks(study)
+    assert sorted(check.causes) == ["data", "schedule"]
+
+
+def test_two_schedulers_open_one_check(town: Town) -> None:
+    """Both look at the same moment; the one that comes second finds it done."""
+    study = town.begin("every: 1 hour")
+    town.pass_time(HOUR_S)
+    first = town.duty
+    town.restart()
+    duties = [first, town.duty]
+    for _ in range(3):
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(Duty.turn, duties))
+    assert len(town.checks(study)) == 1
+    assert len(town.opened(study)) == 1
+
+
+def test_data_that_goes_back_and_forth_is_checked_once_each(town: Town) -> None:
+    """The champion was chosen on the first version; the second is checked, and neither again."""
+    study = town.begin(WATCHED)
+    for data in ("two", "one", "two", "one", "two"):
+        town.write(data)
+        town.look_at_versions()
+        town.settle()
+    assert town.words(study) == ["holds"]
+    town.write("three")
+    town.look_at_versions()
+    town.settle()
+    assert town.words(study) == ["holds", "holds"]
+
+
+def test_a_file_that_is_being_written_is_not_a_version(town: Town) -> None:
+    """It counts where it is the same twice."""
+    study = town.begin(WATCHED)
+    for step in range(4):
+        town.write("two" + "," * step)
+        town.look(VERSION_LOOK)
+    assert town.checks(study) == []
+    town.look(VERSION_LOOK)
+    assert len(town.checks(study)) == 1
+
+
+def test_data_that_changes_under_a_check_is_checked_again(town: Town) -> None:
+    """Its trainings do not belong together: it says so, and the new version is checked after it."""
+    study = town.begin(WATCHED)
+    town.write("two")
+    town.look_at_versions()
+    answer = town.take(town.machine)
+    assert answer is not None
+    assert answer.assignment is not None
+    town.write("three")
+    town.look_at_versions()
+    town.end(town.machine, answer.assignment, "done", 0.3)
+    town.work()
+    town.settle()
+    first, second = town.checks(study)
+    assert first.verdict is not None
+    assert first.verdict["word"] == "inconclusive"
+    assert "changed" in first.verdict["reason"]
+    assert second.data_version != first.data_version
+    assert town.words(study)[1] == "holds"
+
+
+def test_a_version_that_is_gone_before_its_check_began_is_not_checked(town: Town) -> None:
+    """Its trainings would be on other data. What is there now was checked when the champion was chosen."""
+    study = town.begin(WATCHED)
+    town.store.rechecks.ask(study, "data", data_version="sha256:gone", again=False)
+    town.settle()
+    assert town.words(study) == ["inconclusive"]
+    assert town.opened(study) == []
+
+
+def test_what_moved_is_told_and_nothing_else_happens(town: Town) -> None:
+    """Unless the file says that a study opens by itself."""
+    study = town.begin("every: 1 hour")
+    town.optimum = 0.7
+    town.look(HOUR_S)
+    town.settle()
+    [check] = town.checks(study)
+    assert check.verdict is not None
+    assert check.verdict["word"] == "moved"
+    assert check.verdict["effect"] > check.verdict["low"] > 0
+    assert check.verdict["drifts"][0]["parameter"] == "x"
+    assert [row.state for row in town.champions(study)] == ["champion"]
+    assert len(town.opened(study)) == 1
+
+
+def test_what_moved_is_tuned_again_and_proposed(town: Town) -> None:
+    """In half of the trials, from where the last study ended; a person decides."""
+    study = town.begin("every: 1 hour, when_moved: propose")
+    town.optimum = 0.7
+    town.look(HOUR_S)
+    town.settle()
+    old, new = town.champions(study)
+    assert (old.state, new.state) == ("champion", "proposed")
+    assert new.params["x"] == pytest.approx(0.7, abs=0.15)
+    [check] = town.checks(study)
+    assert check.retuning == "over"
+    assert new.found_in == check.retuned
+    record = town.store.study(check.retuned or "")
+    assert record is not None
+    assert "budget: {trials: 30}" in record.source or '"trials": 30' in record.source
+    assert "recheck" not in record.source
+
+
+def test_the_policy_may_promote_by_itself(town: Town) -> None:
+    study = town.begin("every: 1 hour, when_moved: promote")
+    town.optimum = 0.7
+    town.look(HOUR_S)
+    town.settle()
+    assert [row.state for row in town.champions(study)] == ["former", "champion"]
+    town.look(HOUR_S)
+    assert town.checks(study)[-1].champion == 2, "the next check is about the new one"
+
+
+def test_whatever_moment_the_service_is_killed_in_each_thing_happens_once(town: Town) -> None:
+    """A new scheduler and duty after every look: the same check, the same study, the same proposal."""
+    study = town.begin("every: 1 hour, when_moved: promote")
+    town.optimum = 0.7
+    town.pass_time(HOUR_S)
+    for _ in range(200):
+        town.restart()
+        town.duty.turn()
+        answer = town.take(town.machine)
+        if answer is not None and answer.assignment is not None:
+            town.end(town.machine, answer.assignment, "done", town.loss(answer.assignment))
+    assert town.words(study) == ["moved"]
+    assert [row.state for row in town.champions(study)] == ["former", "champion"]
+    assert len(town.opened(study)) == 2
+
+
+def test_beyond_its_quota_a_check_waits_and_says_why(town: Town) -> None:
+    """It is the team's own study; nothing is lost while it waits."""
+    study = town.begin("every: 1 hour")
+    town.team("default", trials=1)
+    town.look(HOUR_S)
+    [check] = town.checks(study)
+    assert check.state == "due"
+    assert "trials" in check.waits
+    town.team("default")
+    town.look(AGAIN_S + 1)
+    town.settle()
+    assert town.words(study) == ["holds"]
+
+
+def test_a_check_that_somebody_stops_says_nothing(town: Town) -> None:
+    """Neither holds nor moved; the next one is asked for as before."""
+    study = town.begin("every: 1 hour")
+    town.look(HOUR_S)
+    [opened] = town.opened(study)
+    town.scheduler.stop(opened.id)
+    town.settle()
+    [check] = town.checks(study)
+    assert check.verdict is not None
+    assert (check.verdict["word"], check.state) == ("inconclusive", "ended")
+    assert "cut short" in check.verdict["reason"]
+
+
+def test_a_person_asks_without_any_policy(town: Town) -> None:
+    """Asked twice while it runs, it is one check; afterwards another one."""
+    study = town.begin()
+    record = town.store.study(study)
+    assert record is not None
+    checks = Checks(town.store, clock=lambda: town.day)
+    first = checks.ask(record, RecheckRequest(why="new labels"), "ann", "default")
+    again = checks.ask(record, RecheckRequest(), "bob", "default")
+    assert first.number == again.number
+    town.settle()
+    later = checks.ask(record, RecheckRequest(), "bob", "default")
+    assert later.number == 2
+    view = checks.view(record)
+    assert view.checks[0].verdict is not None
+    assert view.checks[0].by == "ann"
+
+
+def test_a_champion_that_came_back_with_another_teams_study_is_not_followed(town: Town) -> None:
+    """MLflow may have said anything: what is not the team's is as if it were gone."""
+    study = town.begin()
+    town.team("others")
+    foreign = town.submit(team="others")
+    [champion] = town.champions(study)
+    made = town.store.rechecks.propose(
+        study,
+        champion.params,
+        foreign,
+        0,
+        **{
+            name: getattr(replace(champion, why="told"), name)
+            for name in (
+                *("run_id", "value", "low", "high", "runs", "data_version"),
+                *("code_version", "why", "by", "check_number"),
+            )
+        },
+    )
+    assert made is not None
+    town.store.rechecks.promote(study, made.number, "ann", "")
+    town.store.rechecks.ask(study, "signal", again=True)
+    town.duty.turn()
+    [check] = town.checks(study)
+    assert check.state == "due"
+    assert "is gone" in check.waits
+
+
+def test_a_policy_may_come_later(town: Town) -> None:
+    """From then on its times count."""
+    study = town.begin()
+    record = town.store.study(study)
+    assert record is not None
+    checks = Checks(town.store, clock=lambda: town.day)
+    checks.set_policy(record, Policy(every_s=HOUR_S))
+    town.look(HOUR_S + 1)
+    town.settle()
+    assert town.words(study) == ["holds"]
