@@ -11,7 +11,7 @@ import click
 
 from caviar.cli.numbers import count, percent
 from caviar.cli.reading import console, print_json
-from caviar.cli.running import code_version, load_file
+from caviar.cli.running import load_file
 from caviar.cli.views.parts import clean, scale_of
 from caviar.cli.views.recheck import (
     champion_line,
@@ -34,7 +34,7 @@ from caviar.contract.recheck import (
 )
 from caviar.contract.views import StudyView
 from caviar.errors import InputError, Problem
-from caviar.studies.code_folder import read_code
+from caviar.studies.code_folder import read_code, version_of
 
 EXIT_CODES: dict[Word, int] = {"holds": 0, "moved": 3, "inconclusive": 4}
 PIECE = 1024 * 1024
@@ -59,7 +59,7 @@ def recheck(
     asked = request_of(
         RecheckRequest,
         data_version=version,
-        code_version=None if code is None else code_version(code),
+        code_version=None if code is None else version_of(code),
         bundle=None if bundle is None else bundle.digest,
         why=why,
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from typing import Final
 
-from caviar.adapters.sql import ChampionRow, CheckRow, Store, StudyRecord
+from caviar.adapters.sql import CheckRow, Store, StudyRecord
 from caviar.contract.recheck import (
     Cause,
     ChampionView,
@@ -15,16 +16,17 @@ from caviar.contract.recheck import (
     Policy,
     RecheckRequest,
     RecheckView,
-    VerdictView,
 )
 from caviar.errors import InputError, NotAllowed, Problem
 from caviar.recheck.mlflow_events import delivery_of, event_of
 from caviar.recheck.policies import as_in_a_file
+from caviar.recheck.views import champion_view, check_view, policy_of
 from caviar.studies.rechecking import next_due
 from caviar.studies.spec import load_study
+from caviar.teams.experiments import model_of
 
-HOOKS = "/api/v1/hooks/mlflow"
-MLFLOW = "mlflow"
+HOOKS: Final = "/api/v1/hooks/mlflow"
+MLFLOW: Final = "mlflow"
 """Who asked, where MLflow did."""
 
 
@@ -38,17 +40,16 @@ class Checks:
     def view(self, record: StudyRecord) -> RecheckView:
         study = load_study(record.source, record.filename)
         row = self._rechecks.find(record.id)
-        policy = None if row is None or row.policy is None else Policy.model_validate(row.policy)
         return RecheckView(
             study=record.id,
             name=record.name,
             metric=study.metric.name,
             goal=study.metric.goal,
-            policy=policy,
+            policy=policy_of(row),
             next_due=None if row is None else row.next_due,
             data_version=None if row is None else row.data_version,
             code_version=None if row is None else row.code_version,
-            champions=[_champion(each) for each in self._rechecks.champions(record.id)],
+            champions=[champion_view(each) for each in self._rechecks.champions(record.id)],
             checks=[self._check(each) for each in self._rechecks.checks(record.id)],
         )
 
@@ -71,6 +72,9 @@ class Checks:
         if asked.bundle is not None:
             self._refuse_code(record, asked.bundle, team)
             code_version = code_version or f"sha256:{asked.bundle}"
+        if asked.data_version is not None:
+            # Before the check is there: one about other data than what was seen last is not begun.
+            self._rechecks.see(record.id, data=asked.data_version)
         found = self._rechecks.ask(
             record.id,
             cause,
@@ -83,8 +87,6 @@ class Checks:
             again=True,
         )
         assert found is not None  # only what need not be checked again is None
-        if asked.data_version is not None:
-            self._rechecks.see(record.id, data=asked.data_version)
         return self._check(found[0])
 
     def set_policy(self, record: StudyRecord, policy: Policy | None) -> RecheckView:
@@ -108,7 +110,7 @@ class Checks:
                 f"Study {record.id} has no champion {number} that could be promoted: it is the champion already, or "
                 f"there is none of that number. `caviar history {record.id}` lists them."
             )
-        return _champion(made)
+        return champion_view(made)
 
     def reject(self, record: StudyRecord, number: int | None, by: str, why: str) -> ChampionView:
         """By default the newest that is proposed. Raises NotAllowed: it is not proposed."""
@@ -118,7 +120,7 @@ class Checks:
             raise NotAllowed(
                 f"Champion {number} of study {record.id} is not proposed. `caviar history {record.id}` lists them."
             )
-        return _champion(rejected)
+        return champion_view(rejected)
 
     def rollback(self, record: StudyRecord, by: str, why: str) -> ChampionView:
         """The former champion that was it last is it again. Raises NotAllowed where there is none."""
@@ -150,8 +152,9 @@ class Checks:
         event, record = event_of(body), self._store.study(study_id)
         if event is None or record is None or row is None:
             return None
-        model = None if row.policy is None else Policy.model_validate(row.policy).model
-        if model is not None and event.model != model:
+        policy = policy_of(row)
+        model = None if policy is None else policy.model
+        if model is not None and event.model != model_of(record.team, model):
             return None
         key = f"{MLFLOW}:{delivery}"
         if any(key in each.keys for each in self._rechecks.checks(study_id)):
@@ -190,43 +193,4 @@ class Checks:
 
     def _check(self, row: CheckRow) -> CheckView:
         record = None if row.check_study is None else self._store.study(row.check_study)
-        return CheckView(
-            number=row.number,
-            state=row.state,
-            causes=row.causes,
-            why=row.why,
-            by=row.by,
-            champion=row.champion,
-            data_version=row.data_version,
-            code_version=row.code_version,
-            asked=row.asked,
-            started=row.started,
-            ended=row.ended,
-            study=row.check_study,
-            run_id=None if record is None else record.run_id,
-            waits=row.waits,
-            verdict=None if row.verdict is None else VerdictView.model_validate(row.verdict),
-            retuned=row.retuned,
-        )
-
-
-def _champion(row: ChampionRow) -> ChampionView:
-    return ChampionView(
-        number=row.number,
-        state=row.state,
-        params=row.params,
-        study=row.found_in,
-        trial=row.trial,
-        run_id=row.run_id,
-        value=row.value,
-        low=row.low,
-        high=row.high,
-        runs=row.runs,
-        data_version=row.data_version,
-        code_version=row.code_version,
-        created=row.created,
-        decided=row.decided,
-        by=row.by,
-        why=row.why,
-        check=row.check_number,
-    )
+        return check_view(row, None if record is None else record.run_id)
