@@ -47,6 +47,11 @@ WORKER_ROUTES = {
     "orders": (panda.Waiting, panda.Orders),
 }
 PATH = "/api/v1/worker/"
+RECHECK = "recheck: {cron: 0 6 * * MON, data: {file: train.csv}, trials: 6, when_moved: propose}\n"
+CHECK = """mode: check
+check: {of: 1f0c9a2b, number: 3, noise: 0.1, freedom: 4, box: {x: [0.25, 0.75]}}
+warm_start: {points: [{x: 0.5}, {x: 0.6}]}
+"""
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,7 @@ def described(service: Serving, studies: list[str]) -> dict[str, Any]:
     schemas = found["components"]["schemas"]
     text = schemas["Submission"]["properties"]["text"]
     texts = [STUDY.format(name=f"generated-{n}", trials=n) for n in (1, 2, 50)]
+    texts += [texts[2] + RECHECK, texts[2] + CHECK]
     schemas["Submission"]["properties"]["text"] = or_one_of(text, texts)
     schemas["NewTrial"]["properties"]["params"] = or_one_of(
         schemas["NewTrial"]["properties"]["params"], [{"x": 0.5}, {"x": "0.25"}, {}]

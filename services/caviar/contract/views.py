@@ -195,8 +195,8 @@ class StudyView(View):
     metric: str
     goal: Literal["minimize", "maximize"]
     strategy: str
-    mode: Literal["caviar", "panda"] = "caviar"
-    """Many models in parallel, or one that is babysat."""
+    mode: Literal["caviar", "panda", "check"] = "caviar"
+    """Many models in parallel; one that is babysat; those that tell whether a study's champion still holds."""
     budget: int
     """Trials."""
     counts: dict[str, int]

@@ -11,7 +11,7 @@ from caviar.studies.spec import LONGEST_NAME, Study, load_study
 
 _NOT_ITS = (
     *("mode", "search", "budget", "stop", "confirm", "warm_start", "constraints", "nurse"),
-    "checkpoints",
+    *("checkpoints", "recheck", "check"),
 )
 """Sections of a search, which a babysat study does not take over."""
 FROM_NOTHING = (

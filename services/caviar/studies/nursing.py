@@ -8,8 +8,8 @@ from typing import Literal
 from caviar.space import Categorical, Space
 from caviar.studies.fields import Fields
 
-Mode = Literal["caviar", "panda"]
-"""Many models in parallel, or one that is watched."""
+Mode = Literal["caviar", "panda", "check"]
+"""Many models in parallel; one that is watched; those that tell whether a study's champion still holds."""
 
 KEPT = (20, 40)
 """Checkpoints that a babysat training keeps by default: without a nurse, and with one, who goes back by herself."""

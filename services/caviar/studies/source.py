@@ -265,7 +265,9 @@ def _plain(kind: str, text: str) -> bool | int | float | str | None:
 
 def _whole(text: str) -> int:
     if re.match(r"^[-+]?0[xob]", text, re.IGNORECASE):
-        return int(text, 0)
+        number = int(text, 0)
+        str(number)  # raises where it is too long to be told in a message
+        return number
     return int(text, 10)
 
 

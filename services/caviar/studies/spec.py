@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Literal, cast, get_args
 
 from caviar.contract.messages import Checkpoints, ParameterValue, Trainer
+from caviar.contract.recheck import Policy
 from caviar.errors import InputError, Problem
 from caviar.search import STRATEGIES, Settings, missing_packages
 from caviar.search.confirming import MOST, SHARE, candidates, reserved
@@ -20,6 +21,13 @@ from caviar.studies.checkpoints import CHECKPOINT_KEYS, read_checkpoints
 from caviar.studies.constraints import Constraint, read_constraints
 from caviar.studies.fields import Fields
 from caviar.studies.nursing import KEPT, NURSE_KEYS, STRETCHES, Mode, Nursing, read_nurse
+from caviar.studies.rechecking import (
+    CHECK_KEYS,
+    RECHECK_KEYS,
+    CheckTerms,
+    read_check,
+    read_recheck,
+)
 from caviar.studies.source import Source, read_source
 from caviar.studies.stopping import STOP_KEYS, Stopping, read_stopping
 
@@ -34,7 +42,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "": (
         *("name", "project", "metric", "trainer", "space", "search", "budget", "stop"),
         *("checkpoints", "resources", "constraints", "confirm", "warm_start", "priority"),
-        *("mode", "nurse"),
+        *("mode", "nurse", "recheck", "check"),
     ),
     "metric": ("name", "goal"),
     "trainer": ("function", "command", "name"),
@@ -46,6 +54,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "constraints": ("max", "min"),
     "warm_start": warm_start.KEYS,
     "nurse": NURSE_KEYS,
+    "recheck": RECHECK_KEYS,
+    "check": CHECK_KEYS,
 }
 """The keys of each section; of ``constraints``, those of each metric in it. Those of ``space`` belong to the space."""
 
@@ -125,13 +135,18 @@ class Study:
     """New seeds on which each leading candidate is trained again before the study ends; part of the budget."""
     warm_start: WarmStart = field(default_factory=WarmStart, kw_only=True)
     mode: Mode = field(default="caviar", kw_only=True)
-    """``panda``: one model that is watched and changed by hand. The search chooses its first point alone."""
+    """``panda``: one model that is watched and changed by hand. The search chooses its first point alone.
+    ``check``: its trials tell whether another study's champion still holds."""
     nurse: Nursing | None = field(default=None, kw_only=True)
     """Rules that change the training by themselves."""
+    recheck: Policy | None = field(default=None, kw_only=True)
+    """When its champion is checked. As submitted: it can be changed later."""
+    check: CheckTerms | None = field(default=None, kw_only=True)
+    """With ``mode: check``, and only then."""
     priority: int = field(default=0, kw_only=True)
     """Inside its team, in [0, 9]: the higher goes first. As submitted: it can be changed later."""
     fingerprint: str
-    """sha256 of the content: comments, formatting, the order of sections and the priority do not change it."""
+    """sha256 of the content: comments, formatting, the order of sections, priority and recheck do not change it."""
 
     @property
     def search_settings(self) -> Settings:
@@ -197,16 +212,24 @@ def _study(source: Source) -> Study:
     strategy = search.choice("strategy", STRATEGIES, "zoom")
     seed = search.whole("seed", 0, MAX_SEED, default=0)
     budget = _budget(root, mode)
-    stopping = read_stopping(root, "none" if mode == "panda" else "asha")
-    nurse = read_nurse(root, space, mode)
+    stopping = read_stopping(root, "asha" if mode == "caviar" else "none")
+    nurse = None if mode == "check" else read_nurse(root, space, mode)
+    recheck = read_recheck(root, mode, problems)
+    check = read_check(root, source, space, mode, problems)
     checkpoints = read_checkpoints(root, KEPT[nurse is not None] if mode == "panda" else 2)
     resources = _resources(root)
     constraints = read_constraints(root, metric.name, METRIC)
-    confirm = _confirm(root, budget, problems)
+    confirm = 0 if mode == "check" else _confirm(root, budget, problems)
     if confirm and mode == "panda":
         root.problem("confirm", "one model has no rivals to confirm", "Leave it out.")
     priority = root.whole("priority", 0, MAX_PRIORITY, default=0)
     known = warm_start.read_warm_start(root, source, space, budget.trials, problems)
+    sound = space is not None and not any(
+        problem.path[:1] in (("budget",), ("warm_start",)) for problem in problems
+    )
+    if mode == "check" and sound and len(known[2]) < 2:
+        way_out = "The first of `warm_start.points` is the champion, the others are its rivals."
+        root.problem("warm_start", "a check compares two points or more", way_out)
 
     if problems or space is None:
         raise InputError(sorted(problems, key=lambda problem: problem.line or 0))
@@ -220,7 +243,10 @@ def _study(source: Source) -> Study:
         seed=seed,
         budget=budget,
         resources=resources,
-        warnings=(
+        # A check repeats another study, whose author was warned.
+        warnings=()
+        if mode == "check"
+        else (
             *warnings(space, strategy, budget.trials - reserved(budget.trials, confirm)),
             *((ONE_RUN,) if confirm == 1 else ()),
             *warm_start.warnings(strategy, known),
@@ -232,6 +258,8 @@ def _study(source: Source) -> Study:
         warm_start=WarmStart(*known),
         mode=mode,
         nurse=nurse,
+        recheck=recheck,
+        check=check,
         priority=priority,
         fingerprint=_fingerprint(source.data),
     )
@@ -400,9 +428,10 @@ def _confirm(root: Fields, budget: Budget, problems: list[Problem]) -> int:
 def _fingerprint(data: dict[str, Any]) -> str:
     """The order of parameters counts (it is the order of the search's coordinates); that of other keys does not.
 
-    Nor does the priority: whoever submits a study again with another one goes on with it.
+    Nor do the priority and when it is checked: whoever submits a study again with others goes on with it.
     """
     ordered = {**data, "space": list(data.get("space", {}).items())}
-    ordered.pop("priority", None)
+    for key in ("priority", "recheck"):
+        ordered.pop(key, None)
     content = json.dumps(ordered, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()

@@ -27,6 +27,7 @@ def problems(text: str) -> list[Problem]:
 @pytest.mark.parametrize(
     "before, after, place, line, words",
     [
+        ("trials: 10", f"trials: 0x{'f' * 5_000}", "budget.trials", 8, "not a number"),
         ("trials: 10", "trials: 10, slot_hours: 0", "budget.slot_hours", 8, "not above 0"),
         ("trials: 10", "trials: 10, gpu_hours: many", "budget.gpu_hours", 8, "a number"),
         (

@@ -36,7 +36,7 @@ MAX_RUNNING_SHOWN = 6
 def progress(study: StudyView, width: int) -> RenderableType:
     """The whole live picture. ``width`` is the terminal's, in characters."""
     strip_width = max(12, min(40, width - 60))
-    searched = study.mode != "panda"  # by hand, nothing is searched
+    searched = study.mode == "caviar"  # else there is no search
     current = study.rounds[-1] if study.rounds and searched else None
     best = study.best.params if study.best else {}
     return stacked(

@@ -46,7 +46,7 @@ def result(study: StudyView, width: int, mlflow: str | None = None) -> Renderabl
         *notes_block(study.notes),
         Text(),
         *_best(study),
-        *(_rounds(study, width) if study.mode != "panda" else []),
+        *(_rounds(study, width) if study.mode == "caviar" else []),
         *_importance(study, width),
         *_mlflow(study, mlflow or study.mlflow.uri or ""),
     )
