@@ -99,6 +99,8 @@ class Checks:
         kept = None if policy is None else policy.model_dump(mode="json", exclude_defaults=True)
         due = None if policy is None else next_due(policy, self._clock())
         self._rechecks.set_policy(record.id, kept, due)
+        if policy is not None and policy.data is not None and policy.data.version is not None:
+            self._told(record, policy.data.version)
         return self.view(record)
 
     def promote(self, record: StudyRecord, number: int | None, by: str, why: str) -> ChampionView:
@@ -161,6 +163,17 @@ class Checks:
             return None
         asked = RecheckRequest(why=event.words)
         return self.ask(record, asked, MLFLOW, record.team, key, MLFLOW)
+
+    def _told(self, record: StudyRecord, version: str) -> None:
+        """A policy names the version of the data: another one than before calls for a check, as with a file's."""
+        row = self._rechecks.find(record.id)
+        before = None if row is None else row.data_version
+        if version == before:
+            return
+        self._rechecks.see(record.id, data=version)
+        if before is not None and self._rechecks.champion(record.id) is not None:
+            why = f"The data changed from {before} to {version}."
+            self._rechecks.ask(record.id, "data", why=why, by="caviar", again=False)
 
     def _refuse_code(self, record: StudyRecord, bundle: str, team: str) -> None:
         """Raises InputError where the study cannot be trained with that code."""

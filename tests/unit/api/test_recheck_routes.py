@@ -113,6 +113,14 @@ def test_a_policy_is_set_and_taken_away(study: Studied) -> None:
     assert (view["policy"], view["next_due"]) == (None, None)
 
 
+def test_a_policy_that_names_other_data_calls_for_a_check(study: Studied) -> None:
+    """As a file that changed does: the first version is what the champion is known to hold on."""
+    for version, checks in (("2026-11", 0), ("2026-12", 1), ("2026-12", 1), ("2026-11", 1)):
+        view = study.call("PUT", "recheck", {"data": {"version": version}}).json()
+        assert (view["data_version"], len(view["checks"])) == (version, checks)
+    assert view["checks"][0]["why"] == "The data changed from 2026-11 to 2026-12."
+
+
 @pytest.mark.parametrize(
     "policy",
     [
