@@ -375,9 +375,8 @@ def _keep(
 
     if wait_until_up(settings.mlflow_uri, stop):
         from caviar.adapters.mlflow import Record
-        from caviar.refinement.keeper import Keeper
-
         from caviar.recheck.recording import Recording
+        from caviar.refinement.keeper import Keeper
 
         secret = secret_of(settings.mlflow_secret)
         granting, recording = None, Recording(store, Record(settings.mlflow_uri))

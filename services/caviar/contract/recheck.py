@@ -24,7 +24,7 @@ Version = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\
 
 
 class DataWatch(BaseModel):
-    """Where the version of the data is read. One of: a value that is told, a file's hash, an MLflow dataset's digest."""
+    """Where the version of the data is read: a value that is told, a file's hash, or an MLflow dataset's digest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: Version | None = None
@@ -127,7 +127,7 @@ class VerdictView(View):
     high: float
     """90% interval of ``effect``."""
     challenger: dict[str, ParameterValue] | None = None
-    drifts: list[DriftView] = []
+    drifts: list[DriftView] = Field(default_factory=list)
     champion: float | None = None
     """Mean of the champion's values in this check."""
     trainings: int = 0
@@ -171,8 +171,8 @@ class RecheckView(View):
     data_version: str | None = None
     code_version: str | None = None
     """As they were seen last."""
-    champions: list[ChampionView] = []
-    checks: list[CheckView] = []
+    champions: list[ChampionView] = Field(default_factory=list)
+    checks: list[CheckView] = Field(default_factory=list)
     """Oldest first."""
 
 

@@ -10,8 +10,14 @@ from caviar.contract.access import TeamName
 from caviar.contract.views import View
 
 EventName = Literal[
-    *("study.finished", "study.failed", "study.stale", "quota.near"),
-    *("check.ended", "champion.proposed", "champion.changed", "ping"),
+    "study.finished",
+    "study.failed",
+    "study.stale",
+    "quota.near",
+    "check.ended",
+    "champion.proposed",
+    "champion.changed",
+    "ping",
 ]
 """``study.finished``  a study is done, or was stopped
 ``study.failed``    a study ended because it could not go on

@@ -23,7 +23,7 @@ from caviar.recheck.policies import as_in_a_file
 from caviar.recheck.views import champion_view, check_view, policy_of
 from caviar.studies.rechecking import next_due
 from caviar.studies.spec import load_study
-from caviar.teams.experiments import model_of
+from caviar.teams import model_of
 
 HOOKS: Final = "/api/v1/hooks/mlflow"
 MLFLOW: Final = "mlflow"
@@ -72,9 +72,9 @@ class Checks:
         if asked.bundle is not None:
             self._refuse_code(record, asked.bundle, team)
             code_version = code_version or f"sha256:{asked.bundle}"
-        if asked.data_version is not None:
+        if self._rechecks.champion(record.id) is not None:
             # Before the check is there: one about other data than what was seen last is not begun.
-            self._rechecks.see(record.id, data=asked.data_version)
+            self._rechecks.see(record.id, data=asked.data_version, code=code_version)
         found = self._rechecks.ask(
             record.id,
             cause,

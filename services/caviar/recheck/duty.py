@@ -15,7 +15,7 @@ from caviar.adapters.sql import Store, StudyRecord, Taken
 from caviar.adapters.sql.rows import CheckRow, RecheckRow
 from caviar.adapters.sql.standing import Standing, standing
 from caviar.contract.recheck import Policy, VerdictView
-from caviar.errors import CaviarError, NotAllowed
+from caviar.errors import CaviarError
 from caviar.recheck.versions import Versions
 from caviar.recheck.views import policy_of, verdict_view
 from caviar.scheduler import Scheduler, rechecking
@@ -150,6 +150,7 @@ class Duty:
     ) -> None:
         best, confirmation = stands.best, stands.confirmation
         assert best is not None
+        data = seen.data_version if seen else None
         code = (check and check.code_version) or found.code_version or found.bundle
         self._rows.propose(
             record.id,
@@ -161,7 +162,7 @@ class Duty:
             low=confirmation.low if confirmation else None,
             high=confirmation.high if confirmation else None,
             runs=confirmation.runs if confirmation else 1,
-            data_version=check.data_version if check else (seen and seen.data_version),
+            data_version=check.data_version if check else data,
             code_version=code,
             why=why,
             by=BY,
@@ -265,19 +266,17 @@ class Duty:
         if mixed is not None:
             view = view.model_copy(update={"word": "inconclusive", "reason": mixed, "drifts": []})
         policy = policy_of(self._rows.find(check.study_id)) or Policy()
-        wanted = "wanted" if view.word == "moved" and policy.when_moved != "tell" else None
+        again = view.word == "moved" and policy.when_moved != "tell"
         if mixed is not None:
             self._rows.ask(check.study_id, "data", key=None, why=mixed, by=BY, again=False)
         ended = view.model_dump(mode="json") | {"mixed": mixed is not None}
-        if self._rows.end(check.study_id, check.number, ended, wanted):
+        if self._rows.end(check.study_id, check.number, ended, "wanted" if again else None):
             log.info("study %s: check %d: %s", check.study_id, check.number, view.word)
 
     def _is_mixed(self, check: CheckRow, made: StudyRecord) -> str | None:
         """Why its trainings do not belong together, where the data, or code in a folder, changed meanwhile."""
         seen = self._rows.find(check.study_id)
-        later = [
-            each for each in self._rows.checks(check.study_id) if each.number > check.number
-        ]
+        later = [each for each in self._rows.checks(check.study_id) if each.number > check.number]
         data = [each.data_version for each in later] + [seen.data_version if seen else None]
         code = [each.code_version for each in later] + [seen.code_version if seen else None]
         if made.bundle is not None:
@@ -319,14 +318,14 @@ class Duty:
         study = load_study(made.source, made.filename)
         stands, champion = standing(self._store, made, study), self._rows.champion(check.study_id)
         best = stands.best
-        if best is not None and champion is not None:
-            if study.space.key(best.params) != study.space.key(champion.params):
-                record, seen = self._study(check), self._rows.find(check.study_id)
-                why = f"Check {check.number} said that the optimum moved."
-                self._propose(record, made, stands, seen, why, check)
-                policy = policy_of(seen)
-                if policy is not None and policy.when_moved == "promote":
-                    self._promote(check, made.id)
+        key = study.space.key
+        if best is not None and champion is not None and key(best.params) != key(champion.params):
+            record, seen = self._study(check), self._rows.find(check.study_id)
+            why = f"Check {check.number} said that the optimum moved."
+            self._propose(record, made, stands, seen, why, check)
+            policy = policy_of(seen)
+            if policy is not None and policy.when_moved == "promote":
+                self._promote(check, made.id)
         self._rows.retuning_over(check.study_id, check.number)
 
     def _promote(self, check: CheckRow, found_in: str) -> None:
@@ -342,7 +341,7 @@ class Duty:
         return record
 
     def _of_team(self, check: CheckRow, study_id: str | None) -> StudyRecord | None:
-        """A study that a check opened. What came back from MLflow may name another team's: that is as if it were none."""
+        """A study that a check opened. What came back from MLflow may name another team's: that is as if none."""
         record = self._store.study(study_id) if study_id else None
         return record if record is not None and record.team == self._study(check).team else None
 

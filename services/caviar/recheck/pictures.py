@@ -18,26 +18,26 @@ COLOURS = {"holds": "#2a9d5c", "moved": ACCENT, "inconclusive": MUTED}
 def check_picture(study: Study, rows: Sequence[TrialRow], said: Mapping[str, Any]) -> bytes:
     """Every training's value by its point, the champion and the challenger named; the verdict as title."""
     points: dict[tuple[object, ...], list[float]] = {}
-    names: dict[tuple[object, ...], str] = {}
+    words: dict[tuple[object, ...], str] = {}
     first: Mapping[str, Any] | None = None
     challenger = said.get("challenger")
     for row in rows:
         value = row.result().value
         first = row.params if first is None else first
-        key = study.space.key(row.params)
-        names.setdefault(key, _difference(first, row.params))
+        key: tuple[object, ...] = study.space.key(row.params)
+        words.setdefault(key, _difference(first, row.params))
         points.setdefault(key, [])
         if value is not None and math.isfinite(value):
             points[key].append(value)
     figure = figure_of(7.2, 1.4 + 0.42 * max(1, len(points)))
     axes = figure.subplots()
-    best = study.space.key(challenger) if challenger else None
+    best: tuple[object, ...] | None = study.space.key(challenger) if challenger else None
     for place, (key, values) in enumerate(points.items()):
         colour = INK if place == 0 else ACCENT if key == best else MUTED
         axes.plot(values, [place] * len(values), "o", color=colour, alpha=0.7)
         if values:
             axes.plot([sum(values) / len(values)], [place], "|", color=colour, markersize=22)
-    axes.set_yticks(range(len(points)), list(names.values()))
+    axes.set_yticks(range(len(points)), list(words.values()))
     axes.invert_yaxis()
     axes.set_xlabel(study.metric.name)
     axes.set_title(
@@ -73,6 +73,7 @@ def history_picture(
         axes.plot([at], [said["champion"]], "o", color=COLOURS.get(str(said["word"]), INK))
     for word, colour in COLOURS.items():
         axes.plot([], [], "o", color=colour, label=word)
+    axes.xaxis_date()
     axes.legend(loc="best", fontsize=8, frameon=False)
     axes.set_ylabel(study.metric.name)
     axes.tick_params(axis="x", labelrotation=20, labelsize=8)
@@ -92,5 +93,7 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)[:20]
 
 
-def _date(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+def _date(seconds: float) -> float:
+    from matplotlib.dates import date2num
+
+    return float(date2num(datetime.fromtimestamp(seconds, UTC)))

@@ -118,7 +118,8 @@ class Recording:
         if policy is not None and policy.model is not None:
             self._register(record, policy.model, current, proposed[-1] if proposed else None)
         ended = [check for check in checks if check.verdict is not None and check.check_study]
-        return all([self._tell(study, record, check) for check in ended])
+        told = [self._tell(study, record, check) for check in ended]
+        return all(told)
 
     def _tell(self, study: Study, record: StudyRecord, check: CheckRow) -> bool:
         """The verdict, in the run of the check's study; False while there is none."""

@@ -38,7 +38,7 @@ class Versions:
         return self._stable(path, known[1], first)
 
     def of_code(self, folder: str, *, first: bool) -> str | None:
-        """The git commit of ``folder``; None outside a repository, and while there are changes that are not committed."""
+        """The git commit of ``folder``; None outside a repository, and while something in it is not committed."""
         version = version_of(Path(folder))
         if version is not None and version.endswith("-dirty") and not first:
             version = None

@@ -73,6 +73,7 @@ def of_check(
     trials = most_trainings(policy, load_study(record.source, record.filename))
     rows = store.trials(found.record.id, LEARNT_FROM)
     results = [row.result() for row in rows if row.kind not in ("confirm", "fork")]
+    noise, freedom = noise_of(store, found.record)
     points = points_to_check(
         found.study.space,
         found.study.search_settings,
@@ -82,7 +83,6 @@ def of_check(
         trials,
         _runner_up(store, found, champion, results),
     )
-    noise, freedom = noise_of(store, found.record)
     about: dict[str, Any] = {"of": record.id, "number": check.number, "freedom": freedom}
     about |= {"tolerance": policy.tolerance, "box": found.round.box.to_json()}
     if noise is not None:

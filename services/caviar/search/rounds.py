@@ -10,7 +10,7 @@ from caviar.contract.views import RoundView
 from caviar.errors import InputError, Problem
 from caviar.space import Box, Space
 
-Kind = Literal["start", "shrink", "widen", "move", "restart", "keep", "undo", "branch"]
+Kind = Literal["start", "shrink", "widen", "move", "restart", "keep", "undo", "branch", "reopen"]
 
 
 @dataclass(frozen=True, slots=True)

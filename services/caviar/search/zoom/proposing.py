@@ -66,7 +66,7 @@ def candidates(
         # Behind the results from elsewhere, since a study of the same seed began with the same points; from the start
         # of a block, since a block of the sequence is spread evenly.
         turn = number + math.ceil(len(elsewhere) / BLOCK) * BLOCK
-        if number == 0 and "kernels" not in round_.memory:
+        if number == 0 and "kernels" not in round_.memory and round_.kind != "reopen":
             yield _defaults(space, settings, turn)
         yield from filter(round_.box.contains, first_points(space, elsewhere, history))
         yield _spread(round_.box, settings, turn)

@@ -1,25 +1,25 @@
-"""Whether a champion still holds: which trainings a check needs, one after the other, and what they say.
-
-Pure: from the trainings so far to the next one, or to the verdict. Nothing is remembered, so a restart goes on.
-"""
+"""What a check is about, what it is told and what it says."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from caviar.contract.messages import ParameterValue
-from caviar.search.rounds import Round
-from caviar.search.values import Result, Settings
-from caviar.space import Box, Params, Space
+from caviar.space import Params
+
+HUGE = 1e100
+"""A value beyond this is a failure like one that is not finite: its square is no number."""
 
 Word = Literal["holds", "moved", "inconclusive"]
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a check is about. ``points[0]`` is the champion, ``points[1]`` the runner-up, the others its neighbours."""
+    """What a check is about. ``points[0]`` is the champion, ``points[1]`` the runner-up, the others its neighbours.
+
+    Without a runner-up all but the first are neighbours.
+    """
 
     goal: Literal["minimize", "maximize"]
     points: tuple[Params, ...]
@@ -43,10 +43,18 @@ class Training:
     value: float | None = None
     """None while it runs, and where it failed."""
 
+    @property
+    def failed(self) -> bool:
+        """A value that is not finite counts as a failure, as everywhere in a search."""
+        return self.over and (self.value is None or not abs(self.value) <= HUGE)
+
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Where a better value of one parameter lies now. ``distance`` is in box widths, on the parameter's scale."""
+    """Where a better value of one parameter lies now. ``distance`` is in box widths, on the parameter's scale.
+
+    Of another category the distance is 1.
+    """
 
     parameter: str
     scale: str
@@ -57,6 +65,8 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
+    """``effect`` and its interval are 0 where champion and challenger gave no two values to compare."""
+
     word: Word
     effect: float
     """By how much the challenger is better than the champion, in units of the metric; below 0 it is worse."""
@@ -70,33 +80,3 @@ class Verdict:
     trainings: int
     reason: str
     """One sentence for people."""
-
-
-def points_to_check(
-    space: Space,
-    settings: Settings,
-    box: Box,
-    results: Sequence[Result],
-    champion: Params,
-    trials: int,
-    runner_up: Params | None = None,
-) -> tuple[Params, ...]:
-    """The champion, the runner-up and a few neighbours, a box width away along what matters most. All different."""
-    raise NotImplementedError
-
-
-def next_training(
-    space: Space, terms: Terms, trainings: Sequence[Training]
-) -> tuple[Params, int] | None:
-    """The point and the seed of the training to start now; None: wait for those that run, or it is decided."""
-    raise NotImplementedError
-
-
-def verdict(space: Space, terms: Terms, trainings: Sequence[Training]) -> Verdict | None:
-    """What the trainings say; None while more are needed or some run."""
-    raise NotImplementedError
-
-
-def reopened(round_: Round, title: str, user: str | None = None) -> Round:
-    """Round 0 of a study that tunes again: the last good box, widened."""
-    raise NotImplementedError
