@@ -23,8 +23,9 @@ from caviar.recheck.policies import as_in_a_file
 from caviar.recheck.views import champion_view, check_view, policy_of
 from caviar.studies.rechecking import next_due
 from caviar.studies.spec import load_study
+from caviar.teams import model_of
 
-HOOKS = "/api/v1/hooks/mlflow"
+HOOKS: Final = "/api/v1/hooks/mlflow"
 MLFLOW: Final = "mlflow"
 """Who asked, where MLflow did."""
 
@@ -39,13 +40,12 @@ class Checks:
     def view(self, record: StudyRecord) -> RecheckView:
         study = load_study(record.source, record.filename)
         row = self._rechecks.find(record.id)
-        policy = policy_of(row)
         return RecheckView(
             study=record.id,
             name=record.name,
             metric=study.metric.name,
             goal=study.metric.goal,
-            policy=policy,
+            policy=policy_of(row),
             next_due=None if row is None else row.next_due,
             data_version=None if row is None else row.data_version,
             code_version=None if row is None else row.code_version,
@@ -72,6 +72,9 @@ class Checks:
         if asked.bundle is not None:
             self._refuse_code(record, asked.bundle, team)
             code_version = code_version or f"sha256:{asked.bundle}"
+        if self._rechecks.champion(record.id) is not None:
+            # Before the check is there: one about other data than what was seen last is not begun.
+            self._rechecks.see(record.id, data=asked.data_version, code=code_version)
         found = self._rechecks.ask(
             record.id,
             cause,
@@ -84,10 +87,6 @@ class Checks:
             again=True,
         )
         assert found is not None  # only what need not be checked again is None
-        if asked.data_version is not None:
-            self._rechecks.see(record.id, data=asked.data_version)
-        if code_version is not None:
-            self._rechecks.see(record.id, code=code_version)
         return self._check(found[0])
 
     def set_policy(self, record: StudyRecord, policy: Policy | None) -> RecheckView:
@@ -100,6 +99,8 @@ class Checks:
         kept = None if policy is None else policy.model_dump(mode="json", exclude_defaults=True)
         due = None if policy is None else next_due(policy, self._clock())
         self._rechecks.set_policy(record.id, kept, due)
+        if policy is not None and policy.data is not None and policy.data.version is not None:
+            self._told(record, policy.data.version)
         return self.view(record)
 
     def promote(self, record: StudyRecord, number: int | None, by: str, why: str) -> ChampionView:
@@ -154,13 +155,25 @@ class Checks:
         if event is None or record is None or row is None:
             return None
         policy = policy_of(row)
-        if policy is not None and policy.model not in (None, event.model):
+        model = None if policy is None else policy.model
+        if model is not None and event.model != model_of(record.team, model):
             return None
         key = f"{MLFLOW}:{delivery}"
         if any(key in each.keys for each in self._rechecks.checks(study_id)):
             return None
         asked = RecheckRequest(why=event.words)
         return self.ask(record, asked, MLFLOW, record.team, key, MLFLOW)
+
+    def _told(self, record: StudyRecord, version: str) -> None:
+        """A policy names the version of the data: another one than before calls for a check, as with a file's."""
+        row = self._rechecks.find(record.id)
+        before = None if row is None else row.data_version
+        if version == before:
+            return
+        self._rechecks.see(record.id, data=version)
+        if before is not None and self._rechecks.champion(record.id) is not None:
+            why = f"The data changed from {before} to {version}."
+            self._rechecks.ask(record.id, "data", why=why, by="caviar", again=False)
 
     def _refuse_code(self, record: StudyRecord, bundle: str, team: str) -> None:
         """Raises InputError where the study cannot be trained with that code."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
+from caviar.contract import names
 from caviar.errors import NotAllowed
 
 SIGNATURE: Final = "x-mlflow-signature"
@@ -20,9 +21,7 @@ DELIVERY: Final = "x-mlflow-delivery-id"
 TIMESTAMP: Final = "x-mlflow-timestamp"
 OLDEST_S: Final = 300.0
 """An event that was signed longer ago, or so far in the future, may be a replay."""
-OWN_ALIASES: Final = frozenset({"champion", "proposed"})
-OWN_TAG: Final = "caviar.study"
-"""Of the versions that the service registers itself."""
+_OWN_ALIASES: Final = frozenset({names.ALIAS_CHAMPION, names.ALIAS_PROPOSED})
 WORDS: Final = 400
 
 _ENTITIES: Final = frozenset({"model_version", "model_version_alias"})
@@ -80,7 +79,9 @@ def event_of(body: bytes) -> Event | None:
     except ValidationError:
         return None
     tags = read.data.get("tags")
-    own = _text(read.data, "alias") in OWN_ALIASES or (isinstance(tags, dict) and OWN_TAG in tags)
+    own = _text(read.data, "alias") in _OWN_ALIASES or (
+        isinstance(tags, dict) and names.TAG_STUDY in tags
+    )
     if read.entity not in _ENTITIES or own:
         return None
     words = [read.entity.replace("_", " "), read.action]

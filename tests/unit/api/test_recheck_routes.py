@@ -90,7 +90,7 @@ def test_new_code_is_uploaded_first_and_names_its_version(study: Studied, api: T
     assert api.put(f"/api/v1/bundles/{digest}", content=data).status_code == 204
     checked = study.call("POST", "recheck", {"bundle": digest}).json()
     assert checked["code_version"] == f"sha256:{digest}"
-    assert study.view()["code_version"] is None  # the next check is of the study's own code again
+    assert study.view()["code_version"] == f"sha256:{digest}"  # what the next check is of, too
 
 
 def test_a_trainer_that_is_installed_takes_no_code(api: TestClient, store: Store) -> None:
@@ -111,6 +111,14 @@ def test_a_policy_is_set_and_taken_away(study: Studied) -> None:
     assert view["next_due"] == pytest.approx(time.time() + 604_800.0, abs=60)
     view = study.call("PUT", "recheck").json()
     assert (view["policy"], view["next_due"]) == (None, None)
+
+
+def test_a_policy_that_names_other_data_calls_for_a_check(study: Studied) -> None:
+    """As a file that changed does: the first version is what the champion is known to hold on."""
+    for version, checks in (("2026-11", 0), ("2026-12", 1), ("2026-12", 1), ("2026-11", 1)):
+        view = study.call("PUT", "recheck", {"data": {"version": version}}).json()
+        assert (view["data_version"], len(view["checks"])) == (version, checks)
+    assert view["checks"][0]["why"] == "The data changed from 2026-11 to 2026-12."
 
 
 @pytest.mark.parametrize(

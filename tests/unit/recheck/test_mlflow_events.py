@@ -11,15 +11,15 @@ import pytest
 from caviar.recheck.mlflow_events import WORDS, NotSigned, delivery_of, event_of
 from tests.support.mlflow_events import signed
 
-SECRET = "the-secret-of-the-hook"
+HOOK_KEY = "what-the-hook-signs-with"
 
 
 def test_what_mlflow_signs_is_believed() -> None:
     """And named by its delivery, whatever the case of the headers."""
-    headers, body = signed(SECRET)
+    headers, body = signed(HOOK_KEY)
     there = {name.lower(): value for name, value in headers.items()}
     for given in (headers, there):
-        assert delivery_of(given, body, SECRET, time.time()) == headers["X-MLflow-Delivery-Id"]
+        assert delivery_of(given, body, HOOK_KEY, time.time()) == headers["X-MLflow-Delivery-Id"]
 
 
 @pytest.mark.parametrize(
@@ -36,15 +36,15 @@ def test_what_mlflow_signs_is_believed() -> None:
 )
 def test_what_is_changed_on_its_way_is_not(forged: Any) -> None:
     """The body, the id and the time are signed together."""
-    headers, body = forged(*signed(SECRET))
+    headers, body = forged(*signed(HOOK_KEY))
     with pytest.raises(NotSigned):
-        delivery_of(headers, body, SECRET, time.time())
+        delivery_of(headers, body, HOOK_KEY, time.time())
 
 
 @pytest.mark.parametrize("secret", ["another", None])
 def test_another_secret_or_none_is_the_same_refusal(secret: str | None) -> None:
     """So that nobody learns by asking where there is a hook; nor does an unsigned event pass where there is none."""
-    for headers, body in (signed(SECRET), signed(None), signed("")):
+    for headers, body in (signed(HOOK_KEY), signed(None), signed("")):
         with pytest.raises(NotSigned) as refused:
             delivery_of(headers, body, secret, time.time())
         assert str(refused.value) == str(NotSigned())
@@ -52,9 +52,9 @@ def test_another_secret_or_none_is_the_same_refusal(secret: str | None) -> None:
 
 @pytest.mark.parametrize("after_s", [301.0, -301.0])
 def test_an_event_of_another_time_is_a_replay(after_s: float) -> None:
-    headers, body = signed(SECRET)
+    headers, body = signed(HOOK_KEY)
     with pytest.raises(NotSigned):
-        delivery_of(headers, body, SECRET, time.time() + after_s)
+        delivery_of(headers, body, HOOK_KEY, time.time() + after_s)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_an_event_of_another_time_is_a_replay(after_s: float) -> None:
 def test_what_happened_to_a_model_is_told_in_words(
     event: str, data: dict[str, Any], words: str
 ) -> None:
-    found = event_of(signed(SECRET, event, **data)[1])
+    found = event_of(signed(HOOK_KEY, event, **data)[1])
     assert found is not None
     assert (found.model, found.words) == ("digits", words)
 
@@ -95,7 +95,7 @@ def test_what_happened_to_a_model_is_told_in_words(
 )
 def test_what_the_service_does_itself_calls_for_nothing(event: str, data: dict[str, Any]) -> None:
     """A check that moves an alias would call for the next one. Nor does what is about no version."""
-    assert event_of(signed(SECRET, event, **data)[1]) is None
+    assert event_of(signed(HOOK_KEY, event, **data)[1]) is None
 
 
 @pytest.mark.parametrize(
