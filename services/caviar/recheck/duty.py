@@ -178,27 +178,25 @@ class Duty:
         champion = self._rows.champion(row.study_id)
         if policy is None or champion is None:
             return
+        if look:
+            self._look(row, policy)
         if row.next_due is not None and row.next_due <= now:
-            why = "It was due."
+            # After the versions: what changed just now and is due as well is one question.
             then = next_due(policy, now)
-            self._rows.ask_scheduled(
-                row.study_id, row.next_due, then, "schedule", key=None, why=why, by=BY
-            )
-        record = self._store.study(row.study_id) if look else None
-        if record is None:
-            return
+            self._rows.ask_scheduled(row.study_id, row.next_due, then, why="It was due.", by=BY)
+
+    def _look(self, row: RecheckRow, policy: Policy) -> None:
+        """Whether there is another version of the data or of the code."""
+        record = self._store.study(row.study_id)
+        assert record is not None
         data, code = self._now(record, policy, row)
         if data is not None and data != row.data_version:
-            why = f"The data changed from {row.data_version or 'unknown'} to {data}."
-            self._rows.ask(
-                row.study_id, "data", key=None, why=why, by=BY, data_version=data, again=False
-            )
+            why = f"The data changed from {_short(row.data_version)} to {_short(data)}."
+            self._rows.ask(row.study_id, "data", why=why, by=BY, data_version=data, again=False)
             self._rows.see(row.study_id, data=data)
         if code is not None and code != row.code_version:
-            why = f"The code changed from {row.code_version or 'unknown'} to {code}."
-            self._rows.ask(
-                row.study_id, "code", key=None, why=why, by=BY, code_version=code, again=False
-            )
+            why = f"The code changed from {_short(row.code_version)} to {_short(code)}."
+            self._rows.ask(row.study_id, "code", why=why, by=BY, code_version=code, again=False)
             self._rows.see(row.study_id, code=code)
 
     def _now(
@@ -229,7 +227,7 @@ class Duty:
             self._drop(check, "Another champion took its place before it began.")
             return
         if check.data_version is not None and check.data_version != now_at:
-            self._drop(check, f"The data went on to {now_at} before it began.")
+            self._drop(check, f"The data went on to {_short(now_at)} before it began.")
             return
         policy = policy_of(seen) or Policy()
         try:
@@ -245,7 +243,7 @@ class Duty:
     def _drop(self, check: CheckRow, why: str) -> None:
         """End a check that has nothing left to check, and ask for what is to be checked instead."""
         verdict = VerdictView(word="inconclusive", effect=0.0, low=0.0, high=0.0, reason=why)
-        self._rows.ask(check.study_id, "data", key=None, why=why, by=BY, again=False)
+        self._rows.ask(check.study_id, "data", why=why, by=BY, again=False)
         self._rows.end(check.study_id, check.number, verdict.model_dump() | {"mixed": True}, None)
 
     def _settle(self, check: CheckRow) -> None:
@@ -269,7 +267,7 @@ class Duty:
         policy = policy_of(self._rows.find(check.study_id)) or Policy()
         again = view.word == "moved" and policy.when_moved != "tell"
         if mixed is not None:
-            self._rows.ask(check.study_id, "data", key=None, why=mixed, by=BY, again=False)
+            self._rows.ask(check.study_id, "data", why=mixed, by=BY, again=False)
         ended = view.model_dump(mode="json") | {"mixed": mixed is not None}
         if self._rows.end(check.study_id, check.number, ended, "wanted" if again else None):
             log.info("study %s: check %d: %s", check.study_id, check.number, view.word)
@@ -288,7 +286,8 @@ class Duty:
         ):
             others = [each for each in after if each != before]
             if before is not None and others:
-                return f"The {what} changed from {before} to {others[0]} while it was checked."
+                words = f"{_short(before)} to {_short(others[0])}"
+                return f"The {what} changed from {words} while it was checked."
         return None
 
     # Tuning again
@@ -353,3 +352,10 @@ class Duty:
         self._waiting[check.study_id, check.number] = self._clock() + AGAIN_S
         if check.waits != why:
             self._rows.waits(check.study_id, check.number, why)
+
+
+def _short(version: str | None) -> str:
+    """A version in a sentence: of a hash its beginning says enough."""
+    if version is None:
+        return "unknown"
+    return version if len(version) <= 24 else f"{version[:20]}..."

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from caviar.adapters.sql import TrialRow
 from caviar.adapters.sql.rows import ChampionRow, CheckRow
 from caviar.refinement.pictures import ACCENT, BOX, INK, MUTED, figure_of, svg_of
 from caviar.studies.spec import Study
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 COLOURS = {"holds": "#2a9d5c", "moved": ACCENT, "inconclusive": MUTED}
 
@@ -40,8 +43,9 @@ def check_picture(study: Study, rows: Sequence[TrialRow], said: Mapping[str, Any
     axes.set_yticks(range(len(points)), list(words.values()))
     axes.invert_yaxis()
     axes.set_xlabel(study.metric.name)
+    effect = f"better by {said['effect']:.4g} (90%: {said['low']:.4g} to {said['high']:.4g})"
     axes.set_title(
-        f"{said['word']}: {said['effect']:+.4g} (90%: {said['low']:.4g} to {said['high']:.4g})",
+        f"{said['word']}: {'the challenger is ' if best else 'the best rival is '}{effect}",
         color=COLOURS.get(str(said["word"]), INK),
         loc="left",
     )
@@ -60,7 +64,7 @@ def history_picture(
         if row.value is not None:
             at = _date(row.decided or row.created)
             axes.plot([at], [row.value], "D", color=INK)
-            axes.annotate(f"champion {row.number}", (at, row.value), fontsize=8, color=INK)
+            _beside(axes, at, row.value, f"champion {row.number}")
             if row.low is not None and row.high is not None:
                 axes.vlines([at], row.low, row.high, color=INK)
     seen = [
@@ -71,6 +75,11 @@ def history_picture(
     axes.plot([at for at, _ in seen], [said["champion"] for _, said in seen], color=BOX, zorder=0)
     for at, said in seen:
         axes.plot([at], [said["champion"]], "o", color=COLOURS.get(str(said["word"]), INK))
+        drifts = said.get("drifts") if said["word"] == "moved" else None
+        if drifts:
+            first = drifts[0]
+            words = f"{first['parameter']} {_short(first['before'])} → {_short(first['after'])}"
+            _beside(axes, at, said["champion"], words)
     for word, colour in COLOURS.items():
         axes.plot([], [], "o", color=colour, label=word)
     axes.xaxis_date()
@@ -91,6 +100,12 @@ def _difference(champion: Mapping[str, Any], params: Mapping[str, Any]) -> str:
 
 def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)[:20]
+
+
+def _beside(axes: Axes, at: float, value: float, words: str) -> None:
+    axes.annotate(
+        words, (at, value), xytext=(6, 4), textcoords="offset points", fontsize=8, color=INK
+    )
 
 
 def _date(seconds: float) -> float:

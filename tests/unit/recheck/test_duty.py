@@ -11,7 +11,7 @@ import pytest
 from caviar.contract.recheck import Policy, RecheckRequest
 from caviar.recheck import Checks
 from caviar.recheck.duty import AGAIN_S, VERSIONS_S, Duty
-from tests.support.champions import HOUR_S, Town
+from tests.support.town import HOUR_S, Town
 
 WATCHED = "data: {file: data.csv}"
 VERSION_LOOK = VERSIONS_S + 1
