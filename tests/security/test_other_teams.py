@@ -7,6 +7,8 @@ import re
 import pytest
 
 from caviar.contract.bundle import File, pack
+from tests.support.champions import crown
+from tests.support.mlflow_events import signed
 from tests.support.two_teams import STUDY, House, routes_of
 
 EVERYBODYS = {
@@ -154,6 +156,19 @@ def test_a_warm_start_reads_no_study_of_another_team(house: House, victim: dict[
         answer = house.call("POST", "/studies", "beta/submitter", {"text": text})
         assert answer.status_code == 422
         assert f"there is no study '{given}'" in answer.json()["detail"]
+
+
+def test_another_teams_model_of_the_same_name_calls_for_no_check(house: House) -> None:
+    """Models have their team's name in front, and MLflow sends the events of all of them."""
+    study = house.submit("alpha/submitter")
+    crown(house.store, study, trial=0, state="champion")
+    policy = {"model": "digits"}
+    assert house.call("PUT", f"/studies/{study}/recheck", "alpha/submitter", policy).is_success
+    hook = house.call("POST", f"/studies/{study}/recheck/hook", "alpha/submitter").json()
+    for model, check in (("digits", None), ("beta.digits", None), ("alpha.digits", 1)):
+        headers, body = signed(hook["secret"], name=model)
+        answer = house.client.post(hook["path"], content=body, headers=headers)
+        assert answer.json() == {"check": check}, model
 
 
 def test_the_same_study_file_of_two_teams_is_two_studies(house: House) -> None:
