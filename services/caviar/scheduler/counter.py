@@ -181,7 +181,7 @@ class Counter:
             return FinishAnswer(verdict="fenced")
         same = row.attempt == message.attempt and row.nonce == message.nonce
         if row.state != "running" or not same:
-            return FinishAnswer(verdict="duplicate" if self._was_taken(message) else "fenced")
+            return FinishAnswer(verdict="duplicate" if self._was_taken(row, message) else "fenced")
         now = self._clock()
         if desk is not None and message.answers:
             self._changing.answered(desk, row, message.answers)
@@ -215,12 +215,14 @@ class Counter:
             self._wake.notify_all()
         return FinishAnswer(verdict="accepted")
 
-    def _was_taken(self, message: Finish) -> bool:
+    def _was_taken(self, row: TrialRow, message: Finish) -> bool:
         """Whether this attempt ended by its own report, however many attempts have followed since.
 
         A slot and its agent may both deliver a report. Who is told that it came too late removes what the attempt
         still has to ship.
         """
+        if row.attempt == message.attempt and row.nonce != message.nonce:
+            return False
         ended = {each["attempt"]: each["outcome"] for each in self._store.attempts(message.trial)}
         return ended.get(message.attempt) == message.outcome
 
