@@ -193,11 +193,9 @@ class Duty:
         if data is not None and data != row.data_version:
             why = f"The data changed from {_short(row.data_version)} to {_short(data)}."
             self._rows.ask(row.study_id, "data", why=why, by=BY, data_version=data, again=False)
-            self._rows.see(row.study_id, data=data)
         if code is not None and code != row.code_version:
             why = f"The code changed from {_short(row.code_version)} to {_short(code)}."
             self._rows.ask(row.study_id, "code", why=why, by=BY, code_version=code, again=False)
-            self._rows.see(row.study_id, code=code)
 
     def _now(
         self, record: StudyRecord, policy: Policy, row: RecheckRow | None

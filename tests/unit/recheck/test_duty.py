@@ -5,9 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from caviar.adapters.sql import Rechecks
 from caviar.contract.recheck import Policy, RecheckRequest
 from caviar.recheck import Checks
 from caviar.recheck.duty import AGAIN_S, VERSIONS_S, Duty
@@ -138,10 +140,35 @@ def test_data_that_changes_under_a_check_is_checked_again(town: Town) -> None:
 def test_a_version_that_is_gone_before_its_check_began_is_not_checked(town: Town) -> None:
     """Its trainings would be on other data. What is there now was checked when the champion was chosen."""
     study = town.begin(WATCHED)
+    there = town.store.rechecks.find(study)
+    assert there is not None
     town.store.rechecks.ask(study, "data", data_version="sha256:gone", again=False)
+    town.store.rechecks.see(study, data=there.data_version)
     town.settle()
     assert town.words(study) == ["inconclusive"]
     assert town.opened(study) == []
+
+
+def test_a_kill_right_after_a_version_was_seen_loses_no_check_and_drops_none(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was seen and the check that it calls for are one write: else the next look found old data, and dropped it."""
+    study = town.begin(WATCHED)
+    ask = Rechecks.ask
+
+    def killed(*given: Any, **more: Any) -> None:
+        ask(*given, **more)
+        raise SystemExit
+
+    town.write("two")
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(Rechecks, "ask", killed)
+        town.look_at_versions()
+    town.restart()
+    town.settle()
+    town.look_at_versions()
+    town.settle()
+    assert town.words(study) == ["holds"]
 
 
 def test_what_moved_is_told_and_nothing_else_happens(town: Town) -> None:

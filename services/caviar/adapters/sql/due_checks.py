@@ -169,6 +169,7 @@ def ask(
             if key in keys:
                 served = connection.execute(_ONE, {"study": study_id, "number": number}).one()
                 return CheckRow(*served), False
+    _note(connection, seen, {"data_version": versions[0], "code_version": versions[1]})
     alike = _ALL.where(
         checks.c.study_id == study_id,
         checks.c.champion == champion.number,
@@ -201,6 +202,13 @@ def ask(
         },
     )
     return CheckRow(*made.one()), True
+
+
+def _note(connection: Connection, seen: RecheckRow, given: Mapping[str, str | None]) -> None:
+    """In one with what they call for: a check of another version than was seen last is not begun."""
+    new = {name: told for name, told in given.items() if told not in (None, getattr(seen, name))}
+    if new:
+        locked(connection, seen.study_id, new)
 
 
 def _joined(connection: Connection, row: CheckRow, cause: Cause, key: str | None) -> CheckRow:

@@ -82,6 +82,7 @@ class Rechecks:
         again: bool,
     ) -> tuple[CheckRow, bool] | None:
         """The check that serves this request, and whether it is a new one. Versions by default: those seen last.
+        Those that are given are the ones seen last from now on.
 
         ``key``: the same request again is served by the same check. ``again`` False: what was checked already calls for
         nothing, None; nor does what the champion was chosen on.
