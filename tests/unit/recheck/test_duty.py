@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,23 @@ from caviar.contract.recheck import Policy, RecheckRequest
 from caviar.recheck import Checks
 from caviar.recheck.duty import AGAIN_S, VERSIONS_S, Duty
 from tests.support.town import HOUR_S, Town
+
+
+def repository(folder: Path) -> str:
+    """Commit all that is in ``folder``. Returns the commit."""
+
+    def git(*words: str) -> str:
+        about = ("-c", "user.name=ann", "-c", "user.email=ann@example.com")
+        done = subprocess.run(
+            ["git", "-C", str(folder), *about, *words], check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-q", "-m", "data", "--allow-empty")
+    return git("rev-parse", "HEAD")
+
 
 WATCHED = "data: {file: data.csv}"
 VERSION_LOOK = VERSIONS_S + 1
@@ -103,6 +121,32 @@ def test_data_that_goes_back_and_forth_is_checked_once_each(town: Town) -> None:
     town.look_at_versions()
     town.settle()
     assert town.words(study) == ["holds", "holds"]
+
+
+def test_a_study_from_a_repository_is_not_checked_for_the_data_that_it_was_chosen_on(
+    town: Town,
+) -> None:
+    """Its champion knows a commit that nobody watches: what is not known differs from nothing."""
+    repository(town.folder)
+    study = town.begin(WATCHED, code_version="0f" * 20)
+    for data in ("two", "one"):
+        town.write(data)
+        town.look_at_versions()
+        town.settle()
+    assert town.words(study) == ["holds"]
+
+
+def test_new_data_with_new_code_is_one_check(town: Town) -> None:
+    """A check of the data with the code before would train with the new one all the same."""
+    commit = repository(town.folder)
+    study = town.begin(f"code: true, {WATCHED}", code_version=commit)
+    town.write("two")
+    repository(town.folder)
+    town.look_at_versions()
+    town.settle()
+    [check] = town.checks(study)
+    assert sorted(check.causes) == ["code", "data"]
+    assert town.words(study) == ["holds"]
 
 
 def test_a_file_that_is_being_written_is_not_a_version(town: Town) -> None:

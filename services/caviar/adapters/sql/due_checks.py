@@ -181,7 +181,8 @@ def ask(
         if row.state != "ended" and row.bundle == told["bundle"]:
             return _joined(connection, row, cause, key), False
     if not again:
-        if (data, code) == (champion.data_version, champion.code_version):
+        known = ((data, champion.data_version), (code, champion.code_version))
+        if all(now_at in (None, chosen_on) for now_at, chosen_on in known):
             return None
         # Trainings on mixed data say nothing of any version.
         if any(row.verdict is not None and row.verdict.get("mixed") is not True for row in same):
