@@ -94,7 +94,13 @@ class Checks:
         if policy is not None:
             policy = as_in_a_file(policy, load_study(record.source, record.filename).mode)
         kept = None if policy is None else policy.model_dump(mode="json", exclude_defaults=True)
-        due = None if policy is None else next_due(policy, self._clock())
+        before = self._rechecks.find(record.id)
+        if policy is None:
+            due = None
+        elif before is not None and before.next_due is not None and policy_of(before) == policy:
+            due = before.next_due
+        else:
+            due = next_due(policy, self._clock())
         self._rechecks.set_policy(record.id, kept, due)
         if policy is not None and policy.data is not None and policy.data.version is not None:
             self._told(record, policy.data.version)

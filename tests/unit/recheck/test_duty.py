@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from caviar.adapters.sql import Rechecks
-from caviar.contract.recheck import Policy, RecheckRequest
+from caviar.contract.recheck import DataWatch, Policy, RecheckRequest
 from caviar.recheck import Checks
 from caviar.recheck.duty import AGAIN_S, VERSIONS_S, Duty
 from tests.support.town import HOUR_S, Town
@@ -196,7 +197,7 @@ def test_a_version_that_is_gone_before_its_check_began_is_not_checked(town: Town
 def test_a_kill_right_after_a_version_was_seen_loses_no_check_and_drops_none(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was seen and the check that it calls for are one write: else the next look found old data, and dropped it."""
+    """What was seen and the check that it calls for are one write: the next look drops no check of other data."""
     study = town.begin(WATCHED)
     ask = Rechecks.ask
 
@@ -205,9 +206,10 @@ def test_a_kill_right_after_a_version_was_seen_loses_no_check_and_drops_none(
         raise SystemExit
 
     town.write("two")
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+    with monkeypatch.context() as patch:
         patch.setattr(Rechecks, "ask", killed)
-        town.look_at_versions()
+        with pytest.raises(SystemExit):
+            town.look_at_versions()
     town.restart()
     town.settle()
     town.look_at_versions()
@@ -354,5 +356,68 @@ def test_a_policy_may_come_later(town: Town) -> None:
     checks = Checks(town.store, clock=lambda: town.day)
     checks.set_policy(record, Policy(every_s=HOUR_S))
     town.look(HOUR_S + 1)
+    town.settle()
+    assert town.words(study) == ["holds"]
+
+
+def test_the_first_version_that_is_seen_is_no_change(town: Town) -> None:
+    """A policy that comes later watches from then on: what the champion was chosen on is not known."""
+    study = town.begin()
+    record = town.store.study(study)
+    assert record is not None
+    watched = Policy(data=DataWatch(file="data.csv"))
+    Checks(town.store, clock=lambda: town.day).set_policy(record, watched)
+    for data in ("one", "two"):
+        town.write(data)
+        town.look_at_versions()
+        town.settle()
+    assert town.words(study) == ["holds"]
+    assert "from sha256:" in town.checks(study)[0].why
+
+
+def test_a_time_is_due_again_whatever_the_service_was_killed_in(town: Town) -> None:
+    """The champion was there, when it is due was not: without it no time would ever come."""
+    study = town.begin("every: 1 hour")
+    town.store.rechecks.set_policy(study, {"every_s": HOUR_S}, None)
+    town.restart()
+    town.look()
+    town.look(HOUR_S + 1)
+    assert len(town.checks(study)) == 1
+
+
+def test_a_policy_that_is_set_again_moves_no_time(town: Town) -> None:
+    """A pipeline that sets it every day would never see a week go by."""
+    study = town.begin("every: 1 hour")
+    record = town.store.study(study)
+    assert record is not None
+    checks = Checks(town.store, clock=lambda: town.day)
+    for _ in range(2):
+        town.look(0.6 * HOUR_S)
+        checks.set_policy(record, Policy(every_s=HOUR_S))
+    town.look()
+    assert len(town.checks(study)) == 1
+
+
+def test_a_study_that_cannot_be_read_holds_up_no_other(town: Town) -> None:
+    """A file of before an upgrade, say: the others have their champions and checks."""
+    study = town.begin("every: 1 hour")
+    broken = town.begin()
+    town.store.rechecks.set_policy(broken, None, None)
+    with town.store.engine.begin() as connection:
+        connection.execute(text("DELETE FROM champions WHERE study_id = :id"), {"id": broken})
+        connection.execute(text("UPDATE studies SET source = 'x' WHERE id = :id"), {"id": broken})
+    town.pass_time(HOUR_S)
+    town.duty.turn()
+    assert len(town.checks(study)) == 1
+
+
+def test_a_clock_that_went_back_makes_nothing_wait(town: Town) -> None:
+    """What was to be tried again in ten seconds is not tried in a year."""
+    study = town.begin("every: 1 hour")
+    town.team("default", trials=1)
+    town.look(HOUR_S)
+    town.team("default")
+    town.day -= 30 * 86_400.0
+    town.look()
     town.settle()
     assert town.words(study) == ["holds"]

@@ -135,7 +135,7 @@ def written(connection: Connection, study_id: str, change: int) -> None:
     )
 
 
-def move_due(connection: Connection, study_id: str, due: float, then: float | None) -> bool:
+def move_due(connection: Connection, study_id: str, due: float | None, then: float | None) -> bool:
     changed = connection.execute(
         update(rechecks)
         .where(rechecks.c.study_id == study_id, rechecks.c.next_due == due)

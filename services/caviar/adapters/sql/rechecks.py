@@ -61,8 +61,10 @@ class Rechecks:
             if before is None or any(getattr(before, name) != new[name] for name in new):
                 due_checks.locked(connection, study_id, new)
 
-    def move_due(self, study_id: str, due: float, then: float | None) -> bool:
+    def move_due(self, study_id: str, due: float | None, then: float | None) -> bool:
         """Compare-and-set of when the next check is due."""
+        if due == then:
+            return False
         with self._engine.begin() as connection:
             return due_checks.move_due(connection, study_id, due, then)
 
