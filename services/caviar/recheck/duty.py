@@ -15,7 +15,7 @@ from typing import TypeVar
 from caviar.adapters.sql import Store, StudyRecord, Taken
 from caviar.adapters.sql.rows import CheckRow, RecheckRow
 from caviar.adapters.sql.standing import Standing, standing
-from caviar.contract.recheck import Policy, VerdictView
+from caviar.contract.recheck import Cause, Policy, VerdictView
 from caviar.errors import CaviarError
 from caviar.recheck.versions import Versions
 from caviar.recheck.views import policy_of, verdict_view
@@ -190,14 +190,18 @@ class Duty:
         record = self._store.study(row.study_id)
         assert record is not None
         data, code = self._now(record, policy, row)
-        if data is not None and data != row.data_version:
-            why = f"The data changed from {_short(row.data_version)} to {_short(data)}."
-            self._rows.ask(row.study_id, "data", why=why, by=BY, data_version=data, again=False)
-            self._rows.see(row.study_id, data=data)
-        if code is not None and code != row.code_version:
-            why = f"The code changed from {_short(row.code_version)} to {_short(code)}."
-            self._rows.ask(row.study_id, "code", why=why, by=BY, code_version=code, again=False)
-            self._rows.see(row.study_id, code=code)
+        # Both in each question: what changed together is one check.
+        versions = {"data_version": data, "code_version": code}
+        changes: tuple[tuple[Cause, str | None, str | None], ...] = (
+            ("data", row.data_version, data),
+            ("code", row.code_version, code),
+        )
+        for what, before, now_at in changes:
+            if now_at not in (None, before) and before is not None:
+                why = f"The {what} changed from {_short(before)} to {_short(now_at)}."
+                self._rows.ask(row.study_id, what, why=why, by=BY, again=False, **versions)
+        # Last: after a kill before this it is asked again. What is seen for the first time has not changed.
+        self._rows.see(row.study_id, data=data, code=code)
 
     def _now(
         self, record: StudyRecord, policy: Policy, row: RecheckRow | None

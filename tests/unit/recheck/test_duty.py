@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from caviar.contract.recheck import Policy, RecheckRequest
+from caviar.contract.recheck import DataWatch, Policy, RecheckRequest
 from caviar.recheck import Checks
 from caviar.recheck.duty import AGAIN_S, VERSIONS_S, Duty
 from tests.support.town import HOUR_S, Town
@@ -285,3 +286,41 @@ def test_a_policy_may_come_later(town: Town) -> None:
     town.look(HOUR_S + 1)
     town.settle()
     assert town.words(study) == ["holds"]
+
+
+def test_what_is_seen_for_the_first_time_has_not_changed(town: Town) -> None:
+    """A policy that comes after the study: from now on the file is watched."""
+    study = town.begin()
+    record = town.store.study(study)
+    assert record is not None
+    policy = Policy(data=DataWatch(file="data.csv"))
+    Checks(town.store, clock=lambda: town.day).set_policy(record, policy)
+    town.look_at_versions()
+    assert town.checks(study) == []
+    town.write("two")
+    town.look_at_versions()
+    assert [check.causes for check in town.checks(study)] == [["data"]]
+
+
+def test_code_that_is_committed_is_another_version(town: Town) -> None:
+    """What is not committed yet is being worked on. Data that changes with it is the same question."""
+    git(town.folder, "init", "--quiet")
+    git(town.folder, "add", "data.csv")
+    git(town.folder, "commit", "--quiet", "-m", "one")
+    study = town.begin(f"code: true, {WATCHED}")
+    (town.folder / "train.py").write_text("pass")
+    town.look_at_versions()
+    assert town.checks(study) == []
+    town.write("two")
+    git(town.folder, "add", ".")
+    git(town.folder, "commit", "--quiet", "-m", "two")
+    town.look_at_versions()
+    [check] = town.checks(study)
+    assert check.causes == ["data", "code"]
+    assert check.code_version is not None
+    assert len(check.code_version) == 40
+
+
+def git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=ann", "-c", "user.email=ann@example.com")
+    subprocess.run(["git", "-C", str(folder), *who, *words], check=True)
