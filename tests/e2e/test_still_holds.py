@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,9 +49,10 @@ def test_a_champion_is_checked_tuned_again_promoted_and_comes_back(caviar: Cavia
     (caviar.folder / "bowl.py").write_text(TRAINER)
     (caviar.folder / "study.yaml").write_text(STUDY)
     (caviar.folder / "data.json").write_text("-0.4")
-    up = caviar.start("up", "--workers", "2")
-    caviar.part("caviar_worker.shipper")
-    study = accepted(caviar)
+    up = started(caviar)
+    code, out, err = caviar.run("submit", "study.yaml", "--json")
+    assert code == 0, err
+    study = json.loads(out)["id"]
 
     def told(*words: str) -> Any:
         code, out, err = caviar.run(*words, "--json")
@@ -91,8 +93,7 @@ def test_a_champion_is_checked_tuned_again_promoted_and_comes_back(caviar: Cavia
         path.unlink()
     code, out, err = caviar.run("rebuild", "--json")
     assert code == 0, err
-    caviar.start("up", "--workers", "2")
-    caviar.part("caviar_worker.shipper")
+    started(caviar)
     back = told("history", study)
     assert [row["state"] for row in back["champions"]] == states
     assert [check["verdict"]["word"] for check in back["checks"]] == verdicts
@@ -102,12 +103,10 @@ def test_a_champion_is_checked_tuned_again_promoted_and_comes_back(caviar: Cavia
     assert [row["state"] for row in champions()] == states[::-1]
 
 
-def accepted(caviar: Caviar) -> str:
-    def submitted() -> str | None:
-        code, out, _ = caviar.run("submit", "study.yaml", "--json")
-        return str(json.loads(out)["id"]) if code == 0 else None
-
-    return str(wait_for(submitted, "the service takes the study"))
+def started(caviar: Caviar) -> subprocess.Popen[str]:
+    up = caviar.start("up", "--workers", "2")
+    wait_for(lambda: caviar.run("studies")[0] == 0, "the service answers")
+    return up
 
 
 def mlflow_of(caviar: Caviar, study: str) -> tuple[str, str]:
