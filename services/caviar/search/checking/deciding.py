@@ -20,7 +20,7 @@ from caviar.search.checking.duel import Look, look, pooled
 from caviar.search.checking.student import quantile
 from caviar.search.checking.surface import predicted, widths_of
 from caviar.search.checking.terms import Drift, Terms, Training, Verdict, Word
-from caviar.space import Categorical, Params, Space
+from caviar.space import Box, Categorical, Interval, Params, Space
 from caviar.space.words import number
 
 Seeded = tuple[Params, int]
@@ -286,19 +286,27 @@ def _told(
         low=found.low if found else 0.0,
         high=found.high if found else 0.0,
         challenger=challenger,
-        drifts=drifts(book.space, book.points, challenger) if challenger is not None else (),
+        drifts=drifts(book.space, book.points, challenger, book.terms.box)
+        if challenger is not None
+        else (),
         champion=book.value(math.fsum(own) / len(own)) if own else None,
         trainings=len(book.trainings),
         reason=reason,
     )
 
 
-def drifts(space: Space, points: Sequence[Params], challenger: Params) -> tuple[Drift, ...]:
+def drifts(
+    space: Space, points: Sequence[Params], challenger: Params, box: Box | None = None
+) -> tuple[Drift, ...]:
     """The parameters in which the challenger differs from the champion where both have them, the farthest first.
 
-    A box width is how far the neighbours go along a parameter; where none moves it, the widest of theirs counts.
+    In widths of the ``box``. Without one, or where it has none: of how far the neighbours go along a parameter, the
+    widest of them where none moves it.
     """
     champion, widths = points[0], widths_of(space, points)
+    for place, side in enumerate(box.sides if box else ()):
+        if isinstance(side, Interval) and side.width > 0.0:
+            widths[place] = side.width
     usual = float(widths.max()) or 1.0
     found = []
     for place, parameter in enumerate(space):
