@@ -127,4 +127,4 @@ def test_twenty_parameters_are_no_more_than_a_check_can_pay_for():
     space = Space.parse({f"x{i}": {"type": "float", "low": 0.0, "high": 1.0} for i in range(20)})
     champion = space.from_unit([0.5] * 20)
     settings = Settings("minimize", "zoom", 0)
-    assert len(points_to_check(space, settings, Box.whole(space), [], champion, 10)) == 6
+    assert len(points_to_check(space, settings, Box.whole(space), [], champion, 10)) == 8

@@ -61,9 +61,10 @@ def test_an_odd_id_names_nothing(standing: House, odd: str) -> None:
                 json={},
                 headers={"Authorization": f"Bearer {standing.tokens['operator']}"},
             )
-            assert answer.status_code in (307, 400, 404, 405, 409, 414, 422), (
-                f"{method} {path}: {answer}"
-            )
+            refused = {307, 400, 404, 405, 409, 414, 422}
+            if "/hooks/" in path:  # the same as where there is such a study, and nothing is signed
+                refused |= {401, 429}
+            assert answer.status_code in refused, f"{method} {path}: {answer}"
             assert "x-injected" not in answer.headers
 
 

@@ -46,7 +46,7 @@ class Policy(BaseModel):
     code: bool = False
     """Whether a new version of the code calls for a check."""
     trials: Annotated[int, Field(ge=4, le=1000)] | None = None
-    """Most trainings of a check; a tenth of the study's budget by default, at least 6."""
+    """Most trainings of a check; a tenth of the study's budget by default, at least 6 and at most 20."""
     tolerance: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
     """A difference of the metric up to this does not matter."""
     when_moved: WhenMoved = "tell"

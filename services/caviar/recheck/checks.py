@@ -161,6 +161,8 @@ class Checks:
         model = None if policy is None else policy.model
         if model is not None and event.model != model_of(record.team, model):
             return None
+        if event.run_id and self._store.is_of_a_trial(event.run_id):
+            return None  # a training registered it: a check whose trainings do would call for the next one
         key = f"{MLFLOW}:{delivery}"
         if any(key in each.keys for each in self._rechecks.checks(study_id)):
             return None

@@ -46,6 +46,8 @@ class Event:
 
     model: str
     words: str
+    run_id: str = ""
+    """That logged the version."""
 
 
 class _Body(BaseModel):
@@ -88,7 +90,8 @@ def event_of(body: bytes) -> Event | None:
     model = _text(read.data, "name")
     words += [model, *_named(read.data, "version"), *_named(read.data, "alias")]
     line = " ".join(filter(None, words))
-    return Event(model, "".join(c if c.isprintable() else " " for c in line)[:WORDS])
+    words_of_it = "".join(c if c.isprintable() else " " for c in line)[:WORDS]
+    return Event(model, words_of_it, _text(read.data, "run_id")[:64])
 
 
 def _named(data: Mapping[str, object], key: str) -> list[str]:

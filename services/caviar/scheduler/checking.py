@@ -41,6 +41,7 @@ def terms_of(study: Study) -> Terms:
         noise=check.noise,
         freedom=check.freedom,
         tolerance=check.tolerance,
+        box=check.box,
     )
 
 

@@ -28,6 +28,8 @@ SHARE = 10
 """A check may cost one training in this many of the study's own."""
 FEWEST = 6
 """Trainings that a check needs to tell anything, of a small study too."""
+MOST = 20
+"""What this many trainings do not tell, unless the study file asks for more, is inconclusive."""
 OF_A_SEARCH = ("mode", "search", "budget", "stop", "confirm", "warm_start", "nurse", "recheck")
 """Sections that a check does not take over."""
 
@@ -165,7 +167,7 @@ def _values(
 
 
 def most_trainings(policy: Policy, study: Study) -> int:
-    return policy.trials or max(FEWEST, study.budget.trials // SHARE)
+    return policy.trials or min(max(FEWEST, study.budget.trials // SHARE), MOST)
 
 
 def noise_of(store: Store, record: StudyRecord) -> tuple[float | None, int]:

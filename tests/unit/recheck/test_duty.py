@@ -17,23 +17,6 @@ from caviar.recheck import Checks
 from caviar.recheck.duty import AGAIN_S, VERSIONS_S, Duty
 from tests.support.town import HOUR_S, Town
 
-
-def repository(folder: Path) -> str:
-    """Commit all that is in ``folder``. Returns the commit."""
-
-    def git(*words: str) -> str:
-        about = ("-c", "user.name=ann", "-c", "user.email=ann@example.com")
-        done = subprocess.run(
-            ["git", "-C", str(folder), *about, *words], check=True, capture_output=True, text=True
-        )
-        return done.stdout.strip()
-
-    git("init", "-q")
-    git("add", "-A")
-    git("commit", "-q", "-m", "data", "--allow-empty")
-    return git("rev-parse", "HEAD")
-
-
 WATCHED = "data: {file: data.csv}"
 VERSION_LOOK = VERSIONS_S + 1
 
@@ -128,25 +111,11 @@ def test_a_study_from_a_repository_is_not_checked_for_the_data_that_it_was_chose
     town: Town,
 ) -> None:
     """Its champion knows a commit that nobody watches: what is not known differs from nothing."""
-    repository(town.folder)
     study = town.begin(WATCHED, code_version="0f" * 20)
     for data in ("two", "one"):
         town.write(data)
         town.look_at_versions()
         town.settle()
-    assert town.words(study) == ["holds"]
-
-
-def test_new_data_with_new_code_is_one_check(town: Town) -> None:
-    """A check of the data with the code before would train with the new one all the same."""
-    commit = repository(town.folder)
-    study = town.begin(f"code: true, {WATCHED}", code_version=commit)
-    town.write("two")
-    repository(town.folder)
-    town.look_at_versions()
-    town.settle()
-    [check] = town.checks(study)
-    assert sorted(check.causes) == ["code", "data"]
     assert town.words(study) == ["holds"]
 
 
@@ -360,21 +329,6 @@ def test_a_policy_may_come_later(town: Town) -> None:
     assert town.words(study) == ["holds"]
 
 
-def test_the_first_version_that_is_seen_is_no_change(town: Town) -> None:
-    """A policy that comes later watches from then on: what the champion was chosen on is not known."""
-    study = town.begin()
-    record = town.store.study(study)
-    assert record is not None
-    watched = Policy(data=DataWatch(file="data.csv"))
-    Checks(town.store, clock=lambda: town.day).set_policy(record, watched)
-    for data in ("one", "two"):
-        town.write(data)
-        town.look_at_versions()
-        town.settle()
-    assert town.words(study) == ["holds"]
-    assert "from sha256:" in town.checks(study)[0].why
-
-
 def test_a_time_is_due_again_whatever_the_service_was_killed_in(town: Town) -> None:
     """The champion was there, when it is due was not: without it no time would ever come."""
     study = town.begin("every: 1 hour")
@@ -421,3 +375,41 @@ def test_a_clock_that_went_back_makes_nothing_wait(town: Town) -> None:
     town.look()
     town.settle()
     assert town.words(study) == ["holds"]
+
+
+def test_what_is_seen_for_the_first_time_has_not_changed(town: Town) -> None:
+    """A policy that comes after the study: from now on the file is watched."""
+    study = town.begin()
+    record = town.store.study(study)
+    assert record is not None
+    policy = Policy(data=DataWatch(file="data.csv"))
+    Checks(town.store, clock=lambda: town.day).set_policy(record, policy)
+    town.look_at_versions()
+    assert town.checks(study) == []
+    town.write("two")
+    town.look_at_versions()
+    assert [check.causes for check in town.checks(study)] == [["data"]]
+
+
+def test_code_that_is_committed_is_another_version(town: Town) -> None:
+    """What is not committed yet is being worked on. Data that changes with it is the same question."""
+    git(town.folder, "init", "--quiet")
+    git(town.folder, "add", "data.csv")
+    git(town.folder, "commit", "--quiet", "-m", "one")
+    study = town.begin(f"code: true, {WATCHED}")
+    (town.folder / "train.py").write_text("pass")
+    town.look_at_versions()
+    assert town.checks(study) == []
+    town.write("two")
+    git(town.folder, "add", ".")
+    git(town.folder, "commit", "--quiet", "-m", "two")
+    town.look_at_versions()
+    [check] = town.checks(study)
+    assert check.causes == ["data", "code"]
+    assert check.code_version is not None
+    assert len(check.code_version) == 40
+
+
+def git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=ann", "-c", "user.email=ann@example.com")
+    subprocess.run(["git", "-C", str(folder), *who, *words], check=True)

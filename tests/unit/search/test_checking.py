@@ -88,9 +88,17 @@ def test_an_optimum_that_moved_is_found_on_new_seeds() -> None:
     assert len(trainings) <= 10
 
 
+def test_a_drift_is_told_in_widths_of_the_last_box() -> None:
+    """Neighbours may lie nearer or farther: what a person knows of the study is its box."""
+    box = Box(SPACE, (Interval(0.4, 0.6), Interval(0.4, 0.6)))
+    near, _ = check(terms(), noisy(0, at=(0.6, 0.5)))
+    told, _ = check(terms(box=box), noisy(0, at=(0.6, 0.5)))
+    assert told.drifts[0].distance == pytest.approx(near.drifts[0].distance / 2)
+
+
 def test_the_parabola_names_an_optimum_between_the_neighbours() -> None:
     """It moved along both parameters: no neighbour is there, the challenger is."""
-    found, _ = check(terms(), noisy(1, at=(0.6, 0.4), sigma=0.01))
+    found, _ = check(terms(noise=0.3), noisy(1, at=(0.6, 0.4), sigma=0.01))
     assert found.word == "moved"
     assert found.challenger is not None
     assert found.challenger["x"] == pytest.approx(0.6, abs=0.02)
@@ -243,8 +251,8 @@ def test_noise_that_grew_is_noticed() -> None:
 def test_the_level_is_spent_over_the_looks() -> None:
     """The same gain that is enough at the only look is not at the first of three."""
     quiet = Noise(1.0, 6)
-    assert look([3.2], 1, quiet, 0.0, 1.0, last=False).word == "moved"
-    assert look([3.2], 3, quiet, 0.0, 1.0, last=False).word is None
+    assert look([3.2], 0, 1, quiet, 0.0, 1.0, last=False).word == "moved"
+    assert look([3.2], 0, 3, quiet, 0.0, 1.0, last=False).word is None
 
 
 def test_students_t_without_scipy_is_that_of_scipy() -> None:

@@ -73,6 +73,7 @@ _LOST_FOR_GOOD = (
         attempts.c.outcome == "lost",
     )
 )
+_OF_RUN = select(trials.c.id).where(trials.c.run_id == bindparam("run")).limit(1)
 _ATTEMPTS = (
     select(attempts).where(attempts.c.trial_id == bindparam("trial")).order_by(attempts.c.attempt)
 )
@@ -179,6 +180,10 @@ def best(connection: Connection, study_id: str, maximize: bool) -> TrialRow | No
     A leader's new runs are not looked at: the luckiest of them says no more than the luckiest trial.
     """
     return trial_of(connection.execute(_BEST[maximize], {"study": study_id}).first())
+
+
+def is_of_a_trial(connection: Connection, run_id: str) -> bool:
+    return connection.execute(_OF_RUN, {"run": run_id}).first() is not None
 
 
 def lost_for_good(connection: Connection, study_id: str) -> list[TrialRow]:

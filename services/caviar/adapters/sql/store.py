@@ -283,6 +283,11 @@ class Store:
         with self._reader.connect() as connection:
             return reads.one(connection, identifier)
 
+    def is_of_a_trial(self, run_id: str) -> bool:
+        """Whether a run in MLflow is that of a trial."""
+        with self._reader.connect() as connection:
+            return reads.is_of_a_trial(connection, run_id)
+
     def numbered(self, study_id: str, number: int) -> TrialRow | None:
         """A study's trial of that number."""
         with self._reader.connect() as connection:

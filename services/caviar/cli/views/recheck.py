@@ -180,8 +180,8 @@ def _champions(study: StudyView, found: RecheckView) -> Iterator[RenderableType]
         head.append_text(_worth(each))
         told = f"trial {each.trial}{'' if each.study == found.study else f' of {each.study}'}"
         told += f", by {each.by}" if each.by else ""
-        head.append(f"  {clean(told)}", "dim")
         yield head
+        yield Padding(Text(clean(told), "dim"), _BELOW)
         yield Padding(Text(values_words(each.params, scales)), _BELOW)
 
 
@@ -213,13 +213,13 @@ def _checks(study: StudyView, found: RecheckView) -> Iterator[RenderableType]:
         )
         causes = ", ".join(CAUSES[cause] for cause in check.causes)
         head.append(f"  {causes}")
-        if check.by or check.why:
-            told = ": ".join(filter(None, (check.by, check.why)))
-            head.append(f" ({clean(told)})", "dim")
         for what, version in (("data", check.data_version), ("code", check.code_version)):
             if version is not None:
                 head.append(f"  {what} {_shortened(version)}", "dim")
         yield head
+        if check.by or check.why:
+            told = ": ".join(filter(None, (check.by, check.why)))
+            yield Padding(Text(clean(told), "dim"), _BELOW)
         lines = []
         if check.state == "ended":
             lines.append(verdict_line(check, champions.get(check.champion), study.goal, scales))
@@ -237,8 +237,12 @@ def _checks(study: StudyView, found: RecheckView) -> Iterator[RenderableType]:
 
 def _drift(each: DriftView) -> str:
     before, after = number(each.before, each.scale), number(each.after, each.scale)
-    far = f"{number(each.distance)} of the last box's width"
-    return f"{each.parameter} {before} -> {after}: {far}, on {each.scale}"
+    if each.scale == "categorical":
+        return f"{each.parameter} {before} -> {after}"
+    far = f"{number(each.distance)} widths of the last box"
+    return (
+        f"{each.parameter} {before} -> {after}: {far}, on its {each.scale.replace('_', '-')} scale"
+    )
 
 
 def _instead(verdict: VerdictView, checked: ChampionView | None, scales: Scales) -> str:

@@ -20,10 +20,15 @@ from caviar.search.checking.duel import Look, look, pooled
 from caviar.search.checking.student import quantile
 from caviar.search.checking.surface import predicted, widths_of
 from caviar.search.checking.terms import Drift, Terms, Training, Verdict, Word
-from caviar.space import Categorical, Params, Space
+from caviar.space import Box, Categorical, Interval, Params, Space
 from caviar.space.words import number
 
 Seeded = tuple[Params, int]
+CLEAR = 4.0
+"""A rival that is better on the first look by so many standard deviations of a training needs no parabola."""
+MOST_NAMED = 2
+LUCK = 1.5
+"""Standard deviations of a training by which the best of a few equal rivals looks better than it is."""
 FAILURES = 2
 """Seeds on which a point fails before it is given up."""
 
@@ -78,15 +83,15 @@ class Book:
         """None where it failed or is not known."""
         return self._values.get((self.space.key(point), seed))
 
-    def losses(self, point: Params, first: int = 0) -> list[float]:
-        """The values of a point, by seed."""
+    def losses(self, point: Params, seeds: range = range(1000)) -> list[float]:
+        """The values of a point on these seeds."""
         key = self.space.key(point)
         own = sorted(
             (seed, loss)
             for (k, seed), loss in self._values.items()
             if k == key and loss is not None
         )
-        return [loss for seed, loss in own if seed >= first]
+        return [loss for seed, loss in own if seed in seeds]
 
     def affords(self, wanted: Sequence[Seeded]) -> bool:
         new = sum(not self.started(*item) for item in wanted)
@@ -111,9 +116,10 @@ class Book:
 
     @property
     def pairs(self) -> int:
-        """The most pairs of a duel."""
-        first_look = 0 if self.alone else len(self.points)
-        return max(1, (self.terms.trials - first_look) // 2)
+        """The most looks at pairs: a second challenger meets what the champion did against the first."""
+        if self.alone:
+            return max(1, self.terms.trials // 2)
+        return max(1, (self.terms.trials - len(self.points) + 1) // 2)
 
     @property
     def spread(self) -> float:
@@ -143,13 +149,19 @@ def _step(book: Book) -> list[Seeded] | Verdict:
     wanted = [(point, 0) for point in book.points]
     if (missing := book.missing(wanted)) and book.affords(missing):
         return missing
+    spent = 0
+    last: tuple[Params, Duel] | None = None
     for challenger in _challengers(book):
-        duel = _duel(book, challenger)
+        duel = _duel(book, challenger, spent)
         if duel.wanted:
             return list(duel.wanted)
-        if not duel.given_up:
+        if duel.given_up:
+            continue
+        if duel.gone or (duel.look and duel.look.word != "holds"):
             return _judged(book, challenger, duel)
-    return _unchallenged(book)
+        spent += duel.pairs
+        last = last or (challenger, duel)
+    return _judged(book, *last) if last else _unchallenged(book)
 
 
 def _challengers(book: Book) -> Iterator[Params]:
@@ -164,14 +176,22 @@ def _challengers(book: Book) -> Iterator[Params]:
     if own is None:
         yield from (book.points[place] for _, place in rivals)
         return
+    noise = book.terms.noise or 0.0
     better = [(own - loss, book.points[place]) for loss, place in rivals if loss < own]
-    named = predicted(book.space, book.points, losses, book.terms.noise or 0.0)
-    if named and (not better or named[1] >= better[0][0]):
-        yield named[0]
-    yield from (point for _, point in better)
+    if better and book.terms.noise is not None and better[0][0] >= CLEAR * noise:
+        yield from (point for _, point in better)
+        return
+    # Of many rivals the best one is lucky: it is worth less than it seems.
+    named = predicted(book.space, book.points, losses, noise)[:MOST_NAMED]
+    unclear = [(gain - LUCK * noise, point) for gain, point in better]
+    told: set[object] = set()
+    for _, point in sorted(named + unclear, key=lambda one: -one[0]):
+        if (key := book.space.key(point)) not in told:
+            told.add(key)
+            yield point
 
 
-def _duel(book: Book, challenger: Params) -> Duel:
+def _duel(book: Book, challenger: Params, spent: int) -> Duel:
     first = 0 if book.alone else 1
     gains: list[float] = []
     lost = failed = 0
@@ -194,21 +214,27 @@ def _duel(book: Book, challenger: Params) -> Duel:
             return Duel(given_up=True)
         if own is not None and other is not None:
             gains.append(own - other)
-            said = _look(book, challenger, gains, last=False)
+            said = _look(book, challenger, gains, spent, seed, last=False)
             if said.word:
                 return Duel(look=said, pairs=len(gains))
     if gains:
-        said = _look(book, challenger, gains, last=True)
+        said = _look(book, challenger, gains, spent, seed - 1, last=True)
     return Duel(look=said, pairs=len(gains))
 
 
-def _look(book: Book, challenger: Params, gains: Sequence[float], last: bool) -> Look:
+def _look(
+    book: Book, challenger: Params, gains: Sequence[float], spent: int, seed: int, last: bool
+) -> Look:
     terms = book.terms
+    # What a half of the next pair says must not change the last one's word: it may have come first by chance.
     first = 0 if book.alone else 1
     noise = pooled(
-        terms.noise, terms.freedom, book.losses(book.champion), book.losses(challenger, first)
+        terms.noise,
+        terms.freedom,
+        book.losses(book.champion, range(seed + 1)),
+        book.losses(challenger, range(first, seed + 1)),
     )
-    return look(gains, book.pairs, noise, terms.tolerance, book.spread, last)
+    return look(gains, spent, book.pairs, noise, terms.tolerance, book.spread, last)
 
 
 def _judged(book: Book, challenger: Params, duel: Duel) -> Verdict:
@@ -260,20 +286,28 @@ def _told(
         low=found.low if found else 0.0,
         high=found.high if found else 0.0,
         challenger=challenger,
-        drifts=drifts(book.space, book.points, challenger) if challenger is not None else (),
+        drifts=drifts(book.space, book.points, challenger, book.terms.box)
+        if challenger is not None
+        else (),
         champion=book.value(math.fsum(own) / len(own)) if own else None,
         trainings=len(book.trainings),
         reason=reason,
     )
 
 
-def drifts(space: Space, points: Sequence[Params], challenger: Params) -> tuple[Drift, ...]:
+def drifts(
+    space: Space, points: Sequence[Params], challenger: Params, box: Box | None = None
+) -> tuple[Drift, ...]:
     """The parameters in which the challenger differs from the champion where both have them, the farthest first.
 
-    A box width is how far the neighbours go along a parameter; where none moves it, the widest of theirs counts.
+    In widths of the ``box``. Without one, or where it has none: of how far the neighbours go along a parameter, the
+    widest of them where none moves it.
     """
     champion, widths = points[0], widths_of(space, points)
-    usual = max(widths.values(), default=1.0)
+    for place, side in enumerate(box.sides if box else ()):
+        if isinstance(side, Interval) and side.width > 0.0:
+            widths[place] = side.width
+    usual = float(widths.max()) or 1.0
     found = []
     for place, parameter in enumerate(space):
         before, after = champion.get(parameter.name), challenger.get(parameter.name)
@@ -283,6 +317,6 @@ def drifts(space: Space, points: Sequence[Params], challenger: Params) -> tuple[
             found.append(Drift(parameter.name, "categorical", before, after, 1.0))
             continue
         step = parameter.to_unit(after) - parameter.to_unit(before)
-        distance = step / widths.get(place, usual)
+        distance = step / (float(widths[place]) or usual)
         found.append(Drift(parameter.name, parameter.scale, before, after, distance))
     return tuple(sorted(found, key=lambda drift: -abs(drift.distance)))

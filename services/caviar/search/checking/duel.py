@@ -1,8 +1,7 @@
 """Champion against challenger, pair by pair on new seeds, until the evidence suffices.
 
 The seeds that made the challenger one are left out, as confirmation leaves out the run that made a leader: otherwise
-luck wins. At each look a part of the 5% is spent, little at first (an error spending of (looks / all looks)^2, Lan and
-DeMets, "Discrete sequential boundaries for clinical trials", Biometrika 1983).
+luck wins. Each look has an equal part of the 5% (Bonferroni).
 """
 
 from __future__ import annotations
@@ -49,13 +48,12 @@ def pooled(
 def _larger(own: float, count: int, known: float, freedom: int) -> bool:
     """Whether the ratio of two variances is beyond what chance does in ``DOUBT`` of all cases.
 
-    By Fisher's normal approximation of the logarithm of the ratio, which is rough and enough for a guard.
+    By the normal approximation of the ratio's cube root (Wilson and Hilferty 1931, Paulson 1942).
     """
     if known == 0.0:
         return own > 0.0
     if own == 0.0:
         return False
-    # Cube root of Wilson and Hilferty, Paulson 1942: close already at one degree of freedom.
     cube = (own / known) ** (1.0 / 3.0)
     a, b = 2.0 / (9.0 * count), 2.0 / (9.0 * freedom)
     z = ((1.0 - b) * cube - (1.0 - a)) / math.sqrt(b * cube * cube + a)
@@ -73,9 +71,17 @@ class Look:
 
 
 def look(
-    gains: Sequence[float], looks: int, noise: Noise, tolerance: float, spread: float, last: bool
+    gains: Sequence[float],
+    spent: int,
+    looks: int,
+    noise: Noise,
+    tolerance: float,
+    spread: float,
+    last: bool,
 ) -> Look:
     """What the pairs so far say; no word while more pairs are worth it.
+
+    ``spent`` looks went to other challengers before, of ``looks`` in all.
 
     moved         the gain is beyond the tolerance, at this look's share of the level
     holds         a gain that matters is excluded, or all is spent and the mean gain does not matter. What matters is
@@ -88,7 +94,7 @@ def look(
     error = math.sqrt(2.0 * noise.variance / count)
     margin = max(tolerance, math.sqrt(noise.variance))
     reach = quantile(0.05, noise.freedom) * error if noise.freedom else spread
-    share = LEVEL * min(2 * count - 1, 2 * looks - 1) / looks**2
+    share = LEVEL / looks if spent + count <= looks else 0.0
     word: Literal["holds", "moved", "inconclusive"] | None = None
     if noise.freedom and _above(effect - tolerance, error, noise.freedom) < share:
         word = "moved"

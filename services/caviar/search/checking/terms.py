@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from caviar.contract.messages import ParameterValue
-from caviar.space import Params
+from caviar.space import Box, Params
 
 HUGE = 1e100
 """A value beyond this is a failure like one that is not finite: its square is no number."""
@@ -31,6 +31,8 @@ class Terms:
     """Degrees of freedom behind ``noise``."""
     tolerance: float = 0.0
     """A difference in the metric up to this does not matter."""
+    box: Box | None = None
+    """The last good one: drifts are told in its widths. Without one, in how far the neighbours go."""
 
 
 @dataclass(frozen=True, slots=True)
