@@ -101,6 +101,8 @@ class Duty:
                     if isinstance(row, CheckRow):
                         self._try_later(row)
 
+        if look:
+            self._rows.note_runs()
         each((record for record, _ in self._scheduler.census()), self._meet)
         ended = self._rows.without_champion(50 + len(self._without))
         each((record for record in ended if record.id not in self._without), self._crown)
@@ -167,7 +169,7 @@ class Duty:
             dict(best.params),
             found.id,
             best.number,
-            run_id=best.run_id,
+            run_id=best.run_id if best.shipped else None,
             value=confirmation.mean if confirmation else best.value,
             low=confirmation.low if confirmation else None,
             high=confirmation.high if confirmation else None,
@@ -235,9 +237,11 @@ class Duty:
             data = policy.data.version  # later ones are told
         if self._versions is not None and record.folder is not None:
             if policy.data is not None and policy.data.file is not None:
-                data = self._versions.of_file(record.folder, policy.data.file, first=row is None)
+                data = self._versions.of_file(
+                    record.id, record.folder, policy.data.file, first=row is None
+                )
             if policy.code:
-                code = self._versions.of_code(record.folder, first=row is None)
+                code = self._versions.of_code(record.id, record.folder, first=row is None)
         return data, code
 
     # Checks

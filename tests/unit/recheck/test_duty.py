@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +39,19 @@ def test_a_study_that_ends_has_a_champion(town: Town) -> None:
     assert champion.runs == 3
     assert champion.data_version is not None
     assert champion.data_version.startswith("sha256:")
+
+
+def test_a_champion_has_the_run_that_arrives_in_mlflow_after_it(town: Town) -> None:
+    """A study may have ended before its trainings were shipped: until then a run holds no model."""
+    study = town.begin()
+    [champion] = town.champions(study)
+    [trial] = [row for row in town.store.trials(study) if row.number == champion.trial]
+    town.store.settle_run(trial.id, "run-1")
+    town.look(VERSION_LOOK)
+    assert town.champions(study)[0].run_id is None
+    town.store.shipped({trial.id: "run-1"})
+    town.look(VERSION_LOOK)
+    assert town.champions(study)[0].run_id == "run-1"
 
 
 def test_a_check_that_is_due_runs_as_a_study_and_says_whether_it_holds(town: Town) -> None:
@@ -128,6 +143,28 @@ def test_a_file_that_is_being_written_is_not_a_version(town: Town) -> None:
     assert town.checks(study) == []
     town.look(VERSION_LOOK)
     assert len(town.checks(study)) == 1
+
+
+def test_two_studies_that_watch_one_file_look_each_for_itself(town: Town) -> None:
+    """One look of each in the same moment is not twice the same."""
+    studies = [town.begin(WATCHED) for _ in range(2)]
+    for step in range(3):
+        town.write("two" + "," * step)
+        town.look(VERSION_LOOK)
+    assert [town.checks(study) for study in studies] == [[], []]
+
+
+def test_a_pipe_in_place_of_the_file_is_no_data(town: Town) -> None:
+    """To read one would wait for good, and with it all checks of all studies."""
+    study = town.begin(WATCHED)
+    file = town.folder / "data.csv"
+    file.unlink()
+    os.mkfifo(file)
+    watching = threading.Thread(target=town.look_at_versions, daemon=True)
+    watching.start()
+    watching.join(timeout=20)
+    assert not watching.is_alive()
+    assert town.checks(study) == []
 
 
 def test_data_that_changes_under_a_check_is_checked_again(town: Town) -> None:
