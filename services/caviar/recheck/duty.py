@@ -324,6 +324,8 @@ class Duty:
     def _retune(self, check: CheckRow) -> None:
         if check.retuned is not None:
             self._crown_again(check, check.retuned)
+        elif (policy_of(self._rows.find(check.study_id)) or Policy()).when_moved == "tell":
+            self._rows.retuning_over(check.study_id, check.number)
         else:
             record, champion = self._study(check), self._rows.champion(check.study_id)
             assert champion is not None
@@ -353,7 +355,8 @@ class Duty:
             why = f"Check {check.number} said that the optimum moved."
             self._propose(record, made, stands, seen, why, check)
             policy = policy_of(seen)
-            if policy is not None and policy.when_moved == "promote":
+            # One that was cut short may not have tried the old champion: a person decides.
+            if policy is not None and policy.when_moved == "promote" and made.state == "done":
                 self._promote(check, made.id)
         self._rows.retuning_over(check.study_id, check.number)
 

@@ -17,6 +17,7 @@ from caviar.adapters.sql import Rechecks
 from caviar.contract.recheck import DataWatch, Policy, RecheckRequest
 from caviar.recheck import Checks
 from caviar.recheck.duty import AGAIN_S, VERSIONS_S, Duty
+from caviar.studies.spec import load_study
 from tests.support.town import HOUR_S, Town
 
 WATCHED = "data: {file: data.csv}"
@@ -261,9 +262,65 @@ def test_the_policy_may_promote_by_itself(town: Town) -> None:
     town.optimum = 0.7
     town.look(HOUR_S)
     town.settle()
-    assert [row.state for row in town.champions(study)] == ["former", "champion"]
+    old, new = town.champions(study)
+    assert (old.state, new.state) == ("former", "champion")
+    assert old.decided == old.created, "when it became champion, not when it no longer was"
     town.look(HOUR_S)
     assert town.checks(study)[-1].champion == 2, "the next check is about the new one"
+
+
+def test_what_was_stopped_while_it_tuned_again_is_not_promoted_by_itself(town: Town) -> None:
+    """Its best may never have met the old champion: it is proposed, a person decides."""
+    study = town.begin("every: 1 hour, when_moved: promote")
+    town.optimum = 0.7
+    town.look(HOUR_S)
+    town.work()
+    town.look()
+    town.duty.turn()
+    retuned = town.checks(study)[0].retuned
+    assert retuned is not None
+    answer = town.take(town.machine)
+    while answer is not None and answer.assignment is None:
+        answer = town.take(town.machine)
+    assert answer is not None
+    assert answer.assignment is not None
+    second = town.take(town.machine)
+    assert second is not None
+    assert second.assignment is not None
+    town.end(town.machine, second.assignment, "done", town.loss(second.assignment))
+    town.scheduler.stop(retuned)
+    town.look()
+    assert [row.state for row in town.champions(study)] == ["champion", "proposed"]
+
+
+def test_what_waits_to_tune_again_does_not_once_the_policy_says_so(town: Town) -> None:
+    """Beyond its quota it waited; meanwhile a person turned it off."""
+    study = town.begin("every: 1 hour, when_moved: propose")
+    record = town.store.study(study)
+    assert record is not None
+    town.optimum = 0.7
+    town.look(HOUR_S)
+    town.work()
+    town.team("default", trials=1)
+    town.look()
+    assert town.checks(study)[0].retuning == "wanted"
+    Checks(town.store, clock=lambda: town.day).set_policy(record, None)
+    town.team("default")
+    town.look(AGAIN_S + 1)
+    assert town.checks(study)[0].retuning == "over"
+    assert len(town.opened(study)) == 1
+
+
+def test_tuning_again_stays_within_half_of_the_hours(town: Town) -> None:
+    """A study that may take two hours of its slots is not tuned again without any limit."""
+    study = town.begin("every: 1 hour, when_moved: propose", budget="trials: 60, slot_hours: 2")
+    town.optimum = 0.7
+    town.look(HOUR_S)
+    town.settle()
+    record = town.store.study(town.checks(study)[0].retuned or "")
+    assert record is not None
+    again = load_study(record.source, record.filename).budget
+    assert (again.trials, again.slot_hours) == (30, 1.0)
 
 
 def test_whatever_moment_the_service_is_killed_in_each_thing_happens_once(town: Town) -> None:

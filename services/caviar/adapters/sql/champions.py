@@ -136,7 +136,7 @@ def promote(
         return None
     for other, state in numbers.items():
         if state == "champion":
-            _move(connection, study_id, other, state, {"state": "former", "decided": now})
+            _move(connection, study_id, other, state, {"state": "former"})
     values = {"state": "champion", "decided": now, "by": by, "why": why}
     return _move(connection, study_id, number, numbers[number], values)
 
