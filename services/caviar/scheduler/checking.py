@@ -17,7 +17,7 @@ from caviar.studies.spec import Study
 
 def wanted(study: Study, rows: Iterable[TrialRow]) -> tuple[Params, int] | None:
     """The point and the seed of the trial to start now; None: those that run are waited for, or it is decided."""
-    found = checking.next_training(study.space, terms_of(study), trainings(study, rows))
+    found = checking.next_training(study.space, *_known(study, rows))
     if found is None:
         return None
     point, again = found
@@ -28,16 +28,24 @@ def verdict_of(study: Study, rows: Iterable[TrialRow]) -> Verdict | None:
     """What a check's trials say; None where it is not decided, was cut short, or the study is no check."""
     if study.check is None:
         return None
-    return checking.verdict(study.space, terms_of(study), trainings(study, rows))
+    return checking.verdict(study.space, *_known(study, rows))
 
 
-def terms_of(study: Study) -> Terms:
+def _known(study: Study, rows: Iterable[TrialRow]) -> tuple[Terms, list[Training]]:
+    """What a person added on a seed of their own tells nothing, and is part of the budget all the same."""
+    rows = list(rows)
+    known = trainings(study, rows)
+    return terms_of(study, study.budget.trials - (len(rows) - len(known))), known
+
+
+def terms_of(study: Study, trials: int) -> Terms:
+    """``trials``: the most trainings."""
     check = study.check
     assert check is not None
     return Terms(
         goal=study.metric.goal,
         points=study.warm_start.points,
-        trials=study.budget.trials,
+        trials=trials,
         noise=check.noise,
         freedom=check.freedom,
         tolerance=check.tolerance,
@@ -53,6 +61,6 @@ def trainings(study: Study, rows: Iterable[TrialRow]) -> list[Training]:
         over, result = row.state not in OPEN, row.result()
         value = result.value if over and result.succeeded else None
         again = places.get(row.seed)
-        if again is not None:  # else a point that a person added
+        if again is not None:  # else one that a person added
             found.append(Training(row.params, again, over, value))
     return found

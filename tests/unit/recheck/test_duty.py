@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from caviar.adapters.sql import Rechecks
 from caviar.contract.recheck import DataWatch, Policy, RecheckRequest
+from caviar.contract.views import NewTrial
 from caviar.recheck import Checks
 from caviar.recheck.duty import AGAIN_S, VERSIONS_S, Duty
 from caviar.studies.spec import load_study
@@ -364,6 +365,19 @@ def test_a_check_that_somebody_stops_says_nothing(town: Town) -> None:
     assert check.verdict is not None
     assert (check.verdict["word"], check.state) == ("inconclusive", "ended")
     assert "cut short" in check.verdict["reason"]
+
+
+def test_a_training_that_a_person_adds_to_a_check_is_part_of_its_budget(town: Town) -> None:
+    """Numbers beyond the budget could not be read back from MLflow."""
+    study = town.begin("every: 1 hour")
+    town.look(HOUR_S)
+    [opened] = town.opened(study)
+    for seed in range(4):
+        town.scheduler.add(opened.id, NewTrial(params={"x": 0.9}, seed=seed))
+    town.settle()
+    trials = town.store.trials(opened.id)
+    assert max(row.number for row in trials) < load_study(opened.source).budget.trials
+    assert len(town.words(study)) == 1
 
 
 def test_a_person_asks_without_any_policy(town: Town) -> None:
