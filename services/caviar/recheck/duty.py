@@ -301,8 +301,7 @@ class Duty:
         mixed = self._is_mixed(check, made)
         if mixed is not None:
             view = view.model_copy(update={"word": "inconclusive", "reason": mixed, "drifts": []})
-        policy = policy_of(self._rows.find(check.study_id)) or Policy()
-        again = view.word == "moved" and policy.when_moved != "tell"
+        again = view.word == "moved" and self._tunes_again(check) and self._is_of_champion(check)
         if mixed is not None:
             self._rows.ask(check.study_id, "data", why=mixed, by=BY, again=False)
         ended = view.model_dump(mode="json") | {"mixed": mixed is not None}
@@ -332,7 +331,7 @@ class Duty:
     def _retune(self, check: CheckRow) -> None:
         if check.retuned is not None:
             self._crown_again(check, check.retuned)
-        elif (policy_of(self._rows.find(check.study_id)) or Policy()).when_moved == "tell":
+        elif not (self._tunes_again(check) and self._is_of_champion(check)):
             self._rows.retuning_over(check.study_id, check.number)
         else:
             record, champion = self._study(check), self._rows.champion(check.study_id)
@@ -363,8 +362,10 @@ class Duty:
             why = f"Check {check.number} said that the optimum moved."
             self._propose(record, made, stands, seen, why, check)
             policy = policy_of(seen)
-            # One that was cut short may not have tried the old champion: a person decides.
-            if policy is not None and policy.when_moved == "promote" and made.state == "done":
+            # One that was cut short may not have tried the old champion, and a champion that took its place meanwhile
+            # is a person's choice: a person decides.
+            by_itself = policy is not None and policy.when_moved == "promote"
+            if by_itself and made.state == "done" and self._is_of_champion(check):
                 self._promote(check, made.id)
         self._rows.retuning_over(check.study_id, check.number)
 
@@ -372,6 +373,15 @@ class Duty:
         for row in self._rows.champions(check.study_id):
             if row.found_in == found_in and row.state == "proposed":
                 self._rows.promote(check.study_id, row.number, BY, row.why)
+
+    def _tunes_again(self, check: CheckRow) -> bool:
+        policy = policy_of(self._rows.find(check.study_id))
+        return policy is not None and policy.when_moved != "tell"
+
+    def _is_of_champion(self, check: CheckRow) -> bool:
+        """Whether the champion that was checked still is it."""
+        champion = self._rows.champion(check.study_id)
+        return champion is not None and champion.number == check.champion
 
     # What waits
 

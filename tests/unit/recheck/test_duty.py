@@ -294,6 +294,55 @@ def test_what_was_stopped_while_it_tuned_again_is_not_promoted_by_itself(town: T
     assert [row.state for row in town.champions(study)] == ["champion", "proposed"]
 
 
+def test_whom_a_person_promotes_meanwhile_is_not_replaced_by_itself(town: Town) -> None:
+    """What tuned again was for the champion before: its result is proposed."""
+    study = town.begin("every: 1 hour, when_moved: promote")
+    town.optimum = 0.7
+    town.look(HOUR_S)
+    town.work()
+    town.look()
+    assert town.checks(study)[0].retuning == "open"
+    chosen(town, study)
+    town.settle()
+    states = [row.state for row in town.champions(study)]
+    assert states == ["former", "champion", "proposed"]
+
+
+def test_a_verdict_on_a_former_champion_tunes_nothing_again(town: Town) -> None:
+    """A person promoted another in the middle of the check: whether that one holds was not asked."""
+    study = town.begin("every: 1 hour, when_moved: propose")
+    town.optimum = 0.7
+    town.look(HOUR_S)
+    chosen(town, study)
+    town.settle()
+    assert town.words(study)[0] == "moved"
+    assert town.checks(study)[0].retuning is None
+
+
+def chosen(town: Town, study: str) -> None:
+    """A person promotes another trial of the study."""
+    first = town.champions(study)[0]
+    trial = next(row for row in town.store.trials(study) if row.number != first.trial)
+    made = town.store.rechecks.propose(
+        study,
+        trial.params,
+        study,
+        trial.number,
+        run_id=None,
+        value=trial.value,
+        low=None,
+        high=None,
+        runs=1,
+        data_version=None,
+        code_version=None,
+        why="",
+        by="ann",
+        check_number=None,
+    )
+    assert made is not None
+    assert town.store.rechecks.promote(study, made.number, "ann", "it holds in the shadow run")
+
+
 def test_what_waits_to_tune_again_does_not_once_the_policy_says_so(town: Town) -> None:
     """Beyond its quota it waited; meanwhile a person turned it off."""
     study = town.begin("every: 1 hour, when_moved: propose")
