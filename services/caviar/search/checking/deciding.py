@@ -18,7 +18,7 @@ from itertools import count
 
 from caviar.search.checking.duel import Look, look, pooled
 from caviar.search.checking.student import quantile
-from caviar.search.checking.surface import predicted, widths_of
+from caviar.search.checking.surface import level, predicted, widths_of
 from caviar.search.checking.terms import Drift, Terms, Training, Verdict, Word
 from caviar.space import Categorical, Params, Space
 from caviar.space.words import number
@@ -177,6 +177,7 @@ def _challengers(book: Book) -> Iterator[Params]:
         yield from (book.points[place] for _, place in rivals)
         return
     noise = book.terms.noise or 0.0
+    own = losses[0] = level(book.space, book.points, losses)
     better = [(own - loss, book.points[place]) for loss, place in rivals if loss < own]
     if better and book.terms.noise is not None and better[0][0] >= CLEAR * noise:
         yield from (point for _, point in better)

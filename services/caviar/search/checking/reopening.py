@@ -8,7 +8,7 @@ from caviar.space.box import Side
 
 WIDER = 3.0
 """Times the last good box."""
-LEAST = 0.3
+LEAST = 0.5
 """A side's least width, in units of the scale."""
 
 
