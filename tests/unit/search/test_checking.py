@@ -106,6 +106,8 @@ def test_the_seed_that_chose_the_challenger_does_not_judge_it() -> None:
 
     found, trainings = check(terms(), trained)
     assert found.word == "holds"
+    assert found.challenger == POINTS[1]
+    assert found.drifts == ()
     assert {training.seed for training in trainings} > {0}
 
 
@@ -340,7 +342,7 @@ def test_each_of_many_numbers_is_looked_at_both_ways_by_neighbours_that_move_two
 
 
 def test_neighbours_that_move_two_name_the_one_that_drifted() -> None:
-    """Only x0 moved up. No neighbour is better, since the one that has x0 right has x1 wrong; a pair decides all the same."""
+    """Only x0 moved. No neighbour is better: the one that has x0 right has x1 wrong. A pair decides all the same."""
     champion = FOUR.from_unit([0.5] * 4)
     ways = ((0.1, -0.1, 0, 0), (0, 0.1, -0.1, 0), (0, 0, 0.1, -0.1), (-0.1, 0, 0, 0.1))
     neighbours = [FOUR.from_unit(np.array(way) + 0.5) for way in ways]

@@ -287,7 +287,9 @@ def _told(
         low=found.low if found else 0.0,
         high=found.high if found else 0.0,
         challenger=challenger,
-        drifts=drifts(book.space, book.points, challenger) if challenger is not None else (),
+        drifts=drifts(book.space, book.points, challenger)
+        if challenger is not None and word == "moved"
+        else (),
         champion=book.value(math.fsum(own) / len(own)) if own else None,
         trainings=len(book.trainings),
         reason=reason,
