@@ -272,8 +272,11 @@ def _unchallenged(book: Book) -> Verdict:
     freedom = book.terms.freedom if book.terms.noise is not None else 0
     error = math.sqrt(2.0) * (book.terms.noise or 0.0)
     reach = quantile(0.05, freedom) * error if freedom else book.spread
-    rivals = f"Of {len(told)} rivals none is better" if len(told) > 1 else "The rival is not better"
-    reason = f"{rivals} than the champion; the best of them is {number(abs(effect))} worse."
+    rivals = (
+        f"Of {len(told)} rivals none stands out" if len(told) > 1 else "The rival is not better"
+    )
+    better = "better" if effect > 0.0 else "worse"
+    reason = f"{rivals}; on one seed the best of them is {number(abs(effect))} {better}."
     return _told(book, "holds", None, reason, Look("holds", effect, effect - reach, effect + reach))
 
 
