@@ -49,10 +49,12 @@ class Town(Fleet):
     def write(self, data: str) -> None:
         (self.folder / "data.csv").write_text(data)
 
-    def begin(self, recheck: str = "") -> str:
+    def begin(self, recheck: str = "", code_version: str | None = None) -> str:
         """A study whose champion is found."""
         text = STUDY.format(recheck=recheck)
-        submission = Submission(text=text, resume=False, folder=str(self.folder))
+        submission = Submission(
+            text=text, resume=False, folder=str(self.folder), code_version=code_version
+        )
         study = self.scheduler.submit(submission).id
         self.look()
         self.work()

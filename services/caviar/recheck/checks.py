@@ -72,9 +72,6 @@ class Checks:
         if asked.bundle is not None:
             self._refuse_code(record, asked.bundle, team)
             code_version = code_version or f"sha256:{asked.bundle}"
-        if self._rechecks.champion(record.id) is not None:
-            # Before the check is there: one about other data than what was seen last is not begun.
-            self._rechecks.see(record.id, data=asked.data_version, code=code_version)
         found = self._rechecks.ask(
             record.id,
             cause,
@@ -97,7 +94,13 @@ class Checks:
         if policy is not None:
             policy = as_in_a_file(policy, load_study(record.source, record.filename).mode)
         kept = None if policy is None else policy.model_dump(mode="json", exclude_defaults=True)
-        due = None if policy is None else next_due(policy, self._clock())
+        before = self._rechecks.find(record.id)
+        if policy is None:
+            due = None
+        elif before is not None and before.next_due is not None and policy_of(before) == policy:
+            due = before.next_due
+        else:
+            due = next_due(policy, self._clock())
         self._rechecks.set_policy(record.id, kept, due)
         if policy is not None and policy.data is not None and policy.data.version is not None:
             self._told(record, policy.data.version)
@@ -172,10 +175,13 @@ class Checks:
         before = None if row is None else row.data_version
         if version == before:
             return
-        self._rechecks.see(record.id, data=version)
-        if before is not None and self._rechecks.champion(record.id) is not None:
-            why = f"The data changed from {before} to {version}."
-            self._rechecks.ask(record.id, "data", why=why, by="caviar", again=False)
+        if before is None or self._rechecks.champion(record.id) is None:
+            self._rechecks.see(record.id, data=version)
+            return
+        why = f"The data changed from {before} to {version}."
+        self._rechecks.ask(
+            record.id, "data", why=why, by="caviar", data_version=version, again=False
+        )
 
     def _refuse_code(self, record: StudyRecord, bundle: str, team: str) -> None:
         """Raises InputError where the study cannot be trained with that code."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from caviar.adapters.sql import Store, StudyRecord, Taken
-from caviar.adapters.sql.rows import CheckRow, RecheckRow
+from caviar.adapters.sql.rows import ChampionRow, CheckRow, RecheckRow
 from caviar.adapters.sql.standing import Standing, standing
 from caviar.contract.recheck import Cause, Policy, VerdictView
 from caviar.errors import CaviarError
@@ -27,7 +27,7 @@ from caviar.studies.spec import load_study
 
 log = logging.getLogger("caviar.recheck")
 
-Row = TypeVar("Row", RecheckRow, CheckRow)
+Row = TypeVar("Row", RecheckRow, CheckRow, StudyRecord)
 
 LOOK_S = 1.0
 VERSIONS_S = 10.0
@@ -80,9 +80,9 @@ class Duty:
 
     def turn(self) -> None:
         """Do what is due. One study that fails holds up no other. Raises the last error."""
-        self._meet()
-        self._crown()
         now = self._clock()
+        # A clock that went back makes nothing wait longer.
+        self._waiting = {k: t for k, t in self._waiting.items() if now < t <= now + AGAIN_S}
         look = now - self._looked >= VERSIONS_S or now < self._looked
         self._looked = now if look else self._looked
         failed: Exception | None = None
@@ -90,12 +90,20 @@ class Duty:
         def each(rows: Iterable[Row], step: Callable[[Row], None]) -> None:
             nonlocal failed
             for row in rows:
+                if isinstance(row, CheckRow) and (row.study_id, row.number) in self._waiting:
+                    continue
                 try:
                     step(row)
                 except Exception as error:
-                    error.add_note(f"study {row.study_id}")
+                    of = row.id if isinstance(row, StudyRecord) else row.study_id
+                    error.add_note(f"study {of}")
                     failed = error
+                    if isinstance(row, CheckRow):
+                        self._try_later(row)
 
+        each((record for record, _ in self._scheduler.census()), self._meet)
+        ended = self._rows.without_champion(50 + len(self._without))
+        each((record for record in ended if record.id not in self._without), self._crown)
         each(self._rows.watched(), lambda row: self._watch(row, now, look))
         each((row for row in self._rows.open_checks() if row.state == "running"), self._settle)
         waiting = self._rows.open_checks()
@@ -108,35 +116,36 @@ class Duty:
 
     # Champions
 
-    def _meet(self) -> None:
+    def _meet(self, record: StudyRecord) -> None:
         """Write down what a study's file says of checks, with the versions that it is tuned on."""
-        for record, _ in self._scheduler.census():
-            if record.id in self._met:
-                continue
-            self._met.add(record.id)
-            policy = load_study(record.source, record.filename).recheck
-            if policy is not None and self._rows.find(record.id) is None:
-                self._rows.set_policy(record.id, policy.model_dump(mode="json"), None)
-                data, code = self._now(record, policy, None)
-                self._rows.see(record.id, data=data, code=code)
+        if record.id in self._met:
+            return
+        policy = load_study(record.source, record.filename).recheck
+        if policy is not None and self._rows.find(record.id) is None:
+            self._rows.set_policy(record.id, policy.model_dump(mode="json"), None)
+            data, code = self._now(record, policy, None)
+            self._rows.see(record.id, data=data, code=code)
+        self._met.add(record.id)
 
-    def _crown(self) -> None:
-        """The first champion of each study that has ended with a best trial."""
-        for record in self._rows.without_champion(50 + len(self._without)):
-            if record.id in self._without:
-                continue
+    def _crown(self, record: StudyRecord) -> None:
+        """The first champion of a study that has ended with a best trial."""
+        try:
             study = load_study(record.source, record.filename)
-            stands = standing(self._store, record, study)
-            if stands.best is None or study.mode != "caviar":
-                self._without.add(record.id)
-                continue
-            seen = self._rows.find(record.id)
-            self._propose(record, record, stands, seen, "The best of its study.", None, first=True)
-            policy = policy_of(seen)
-            if policy is not None and seen is not None and seen.next_due is None:
-                due = next_due(policy, self._clock())
-                if due is not None:
-                    self._rows.set_policy(record.id, policy.model_dump(mode="json"), due)
+        except CaviarError as error:
+            log.warning("study %s has no champion, its file cannot be read: %s", record.id, error)
+            self._without.add(record.id)
+            return
+        stands = standing(self._store, record, study)
+        if stands.best is None or study.mode != "caviar":
+            self._without.add(record.id)
+            return
+        if not record.rebuilt:  # what came back from MLflow begins nothing by itself
+            self._meet(record)
+        seen = self._rows.find(record.id)
+        self._propose(record, record, stands, seen, "The best of its study.", None, first=True)
+        policy = policy_of(seen)
+        if policy is not None:
+            self._rows.move_due(record.id, None, next_due(policy, self._clock()))
 
     def _propose(
         self,
@@ -174,34 +183,48 @@ class Duty:
     # What calls for a check
 
     def _watch(self, row: RecheckRow, now: float, look: bool) -> None:
+        due = row.next_due is not None and row.next_due <= now
+        if not (due or look):
+            return
         policy = policy_of(row)
         champion = self._rows.champion(row.study_id)
         if policy is None or champion is None:
             return
         if look:
-            self._look(row, policy)
-        if row.next_due is not None and row.next_due <= now:
+            self._look(row, policy, champion)
+        if row.next_due is None:
+            # A kill came between the champion and its first time, say.
+            self._rows.move_due(row.study_id, None, next_due(policy, now))
+        elif due:
             # After the versions: what changed just now and is due as well is one question.
             then = next_due(policy, now)
             self._rows.ask_scheduled(row.study_id, row.next_due, then, why="It was due.", by=BY)
 
-    def _look(self, row: RecheckRow, policy: Policy) -> None:
+    def _look(self, row: RecheckRow, policy: Policy, champion: ChampionRow) -> None:
         """Whether there is another version of the data or of the code."""
         record = self._store.study(row.study_id)
         assert record is not None
         data, code = self._now(record, policy, row)
-        # Both in each question: what changed together is one check.
-        versions = {"data_version": data, "code_version": code}
-        changes: tuple[tuple[Cause, str | None, str | None], ...] = (
-            ("data", row.data_version, data),
-            ("code", row.code_version, code),
-        )
-        for what, before, now_at in changes:
-            if now_at not in (None, before) and before is not None:
-                why = f"The {what} changed from {_short(before)} to {_short(now_at)}."
-                self._rows.ask(row.study_id, what, why=why, by=BY, again=False, **versions)
-        # Last: after a kill before this it is asked again. What is seen for the first time has not changed.
-        self._rows.see(row.study_id, data=data, code=code)
+        both: dict[Cause, tuple[str | None, str | None, str | None]] = {
+            "data": (row.data_version, champion.data_version, data),
+            "code": (row.code_version, champion.code_version, code),
+        }
+        for cause, (seen, chosen_on, after) in both.items():
+            before = seen or chosen_on
+            if after in (None, seen):
+                continue
+            if before in (None, after):
+                self._rows.see(row.study_id, **{cause: after})
+                continue
+            self._rows.ask(
+                row.study_id,
+                cause,
+                why=f"The {cause} changed from {_short(before)} to {_short(after)}.",
+                by=BY,
+                data_version=data,  # both with both: together they are one question
+                code_version=code,
+                again=False,
+            )
 
     def _now(
         self, record: StudyRecord, policy: Policy, row: RecheckRow | None
@@ -221,8 +244,6 @@ class Duty:
 
     def _open(self, check: CheckRow) -> None:
         """Start the check: a study whose trials are its trainings."""
-        if not self._is_due(check):
-            return
         record, seen = self._study(check), self._rows.find(check.study_id)
         champion = self._rows.champion(check.study_id)
         assert champion is not None
@@ -299,7 +320,7 @@ class Duty:
     def _retune(self, check: CheckRow) -> None:
         if check.retuned is not None:
             self._crown_again(check, check.retuned)
-        elif self._is_due(check):
+        else:
             record, champion = self._study(check), self._rows.champion(check.study_id)
             assert champion is not None
             try:
@@ -349,13 +370,13 @@ class Duty:
         record = self._store.study(study_id) if study_id else None
         return record if record is not None and record.team == self._study(check).team else None
 
-    def _is_due(self, check: CheckRow) -> bool:
-        return self._clock() >= self._waiting.get((check.study_id, check.number), 0.0)
-
     def _wait(self, check: CheckRow, why: str) -> None:
-        self._waiting[check.study_id, check.number] = self._clock() + AGAIN_S
+        self._try_later(check)
         if check.waits != why:
             self._rows.waits(check.study_id, check.number, why)
+
+    def _try_later(self, check: CheckRow) -> None:
+        self._waiting[check.study_id, check.number] = self._clock() + AGAIN_S
 
 
 def _short(version: str | None) -> str:

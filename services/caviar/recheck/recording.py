@@ -193,4 +193,3 @@ class Recording:
             self._rows.ask(
                 row.study_id, "data", why=why, by="caviar", data_version=digest, again=False
             )
-            self._rows.see(row.study_id, data=digest)

@@ -6,13 +6,33 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from caviar.adapters.sql import Rechecks
 from caviar.contract.recheck import DataWatch, Policy, RecheckRequest
 from caviar.recheck import Checks
 from caviar.recheck.duty import AGAIN_S, VERSIONS_S, Duty
 from tests.support.town import HOUR_S, Town
+
+
+def repository(folder: Path) -> str:
+    """Commit all that is in ``folder``. Returns the commit."""
+
+    def git(*words: str) -> str:
+        about = ("-c", "user.name=ann", "-c", "user.email=ann@example.com")
+        done = subprocess.run(
+            ["git", "-C", str(folder), *about, *words], check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-q", "-m", "data", "--allow-empty")
+    return git("rev-parse", "HEAD")
+
 
 WATCHED = "data: {file: data.csv}"
 VERSION_LOOK = VERSIONS_S + 1
@@ -104,6 +124,32 @@ def test_data_that_goes_back_and_forth_is_checked_once_each(town: Town) -> None:
     assert town.words(study) == ["holds", "holds"]
 
 
+def test_a_study_from_a_repository_is_not_checked_for_the_data_that_it_was_chosen_on(
+    town: Town,
+) -> None:
+    """Its champion knows a commit that nobody watches: what is not known differs from nothing."""
+    repository(town.folder)
+    study = town.begin(WATCHED, code_version="0f" * 20)
+    for data in ("two", "one"):
+        town.write(data)
+        town.look_at_versions()
+        town.settle()
+    assert town.words(study) == ["holds"]
+
+
+def test_new_data_with_new_code_is_one_check(town: Town) -> None:
+    """A check of the data with the code before would train with the new one all the same."""
+    commit = repository(town.folder)
+    study = town.begin(f"code: true, {WATCHED}", code_version=commit)
+    town.write("two")
+    repository(town.folder)
+    town.look_at_versions()
+    town.settle()
+    [check] = town.checks(study)
+    assert sorted(check.causes) == ["code", "data"]
+    assert town.words(study) == ["holds"]
+
+
 def test_a_file_that_is_being_written_is_not_a_version(town: Town) -> None:
     """It counts where it is the same twice."""
     study = town.begin(WATCHED)
@@ -139,10 +185,36 @@ def test_data_that_changes_under_a_check_is_checked_again(town: Town) -> None:
 def test_a_version_that_is_gone_before_its_check_began_is_not_checked(town: Town) -> None:
     """Its trainings would be on other data. What is there now was checked when the champion was chosen."""
     study = town.begin(WATCHED)
+    there = town.store.rechecks.find(study)
+    assert there is not None
     town.store.rechecks.ask(study, "data", data_version="sha256:gone", again=False)
+    town.store.rechecks.see(study, data=there.data_version)
     town.settle()
     assert town.words(study) == ["inconclusive"]
     assert town.opened(study) == []
+
+
+def test_a_kill_right_after_a_version_was_seen_loses_no_check_and_drops_none(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was seen and the check that it calls for are one write: the next look drops no check of other data."""
+    study = town.begin(WATCHED)
+    ask = Rechecks.ask
+
+    def killed(*given: Any, **more: Any) -> None:
+        ask(*given, **more)
+        raise SystemExit
+
+    town.write("two")
+    with monkeypatch.context() as patch:
+        patch.setattr(Rechecks, "ask", killed)
+        with pytest.raises(SystemExit):
+            town.look_at_versions()
+    town.restart()
+    town.settle()
+    town.look_at_versions()
+    town.settle()
+    assert town.words(study) == ["holds"]
 
 
 def test_what_moved_is_told_and_nothing_else_happens(town: Town) -> None:
@@ -288,20 +360,6 @@ def test_a_policy_may_come_later(town: Town) -> None:
     assert town.words(study) == ["holds"]
 
 
-def test_what_is_seen_for_the_first_time_has_not_changed(town: Town) -> None:
-    """A policy that comes after the study: from now on the file is watched."""
-    study = town.begin()
-    record = town.store.study(study)
-    assert record is not None
-    policy = Policy(data=DataWatch(file="data.csv"))
-    Checks(town.store, clock=lambda: town.day).set_policy(record, policy)
-    town.look_at_versions()
-    assert town.checks(study) == []
-    town.write("two")
-    town.look_at_versions()
-    assert [check.causes for check in town.checks(study)] == [["data"]]
-
-
 def test_code_that_is_committed_is_another_version(town: Town) -> None:
     """What is not committed yet is being worked on. Data that changes with it is the same question."""
     git(town.folder, "init", "--quiet")
@@ -324,3 +382,66 @@ def test_code_that_is_committed_is_another_version(town: Town) -> None:
 def git(folder: Path, *words: str) -> None:
     who = ("-c", "user.name=ann", "-c", "user.email=ann@example.com")
     subprocess.run(["git", "-C", str(folder), *who, *words], check=True)
+
+
+def test_the_first_version_that_is_seen_is_no_change(town: Town) -> None:
+    """A policy that comes later watches from then on: what the champion was chosen on is not known."""
+    study = town.begin()
+    record = town.store.study(study)
+    assert record is not None
+    watched = Policy(data=DataWatch(file="data.csv"))
+    Checks(town.store, clock=lambda: town.day).set_policy(record, watched)
+    for data in ("one", "two"):
+        town.write(data)
+        town.look_at_versions()
+        town.settle()
+    assert town.words(study) == ["holds"]
+    assert "from sha256:" in town.checks(study)[0].why
+
+
+def test_a_time_is_due_again_whatever_the_service_was_killed_in(town: Town) -> None:
+    """The champion was there, when it is due was not: without it no time would ever come."""
+    study = town.begin("every: 1 hour")
+    town.store.rechecks.set_policy(study, {"every_s": HOUR_S}, None)
+    town.restart()
+    town.look()
+    town.look(HOUR_S + 1)
+    assert len(town.checks(study)) == 1
+
+
+def test_a_policy_that_is_set_again_moves_no_time(town: Town) -> None:
+    """A pipeline that sets it every day would never see a week go by."""
+    study = town.begin("every: 1 hour")
+    record = town.store.study(study)
+    assert record is not None
+    checks = Checks(town.store, clock=lambda: town.day)
+    for _ in range(2):
+        town.look(0.6 * HOUR_S)
+        checks.set_policy(record, Policy(every_s=HOUR_S))
+    town.look()
+    assert len(town.checks(study)) == 1
+
+
+def test_a_study_that_cannot_be_read_holds_up_no_other(town: Town) -> None:
+    """A file of before an upgrade, say: the others have their champions and checks."""
+    study = town.begin("every: 1 hour")
+    broken = town.begin()
+    town.store.rechecks.set_policy(broken, None, None)
+    with town.store.engine.begin() as connection:
+        connection.execute(text("DELETE FROM champions WHERE study_id = :id"), {"id": broken})
+        connection.execute(text("UPDATE studies SET source = 'x' WHERE id = :id"), {"id": broken})
+    town.pass_time(HOUR_S)
+    town.duty.turn()
+    assert len(town.checks(study)) == 1
+
+
+def test_a_clock_that_went_back_makes_nothing_wait(town: Town) -> None:
+    """What was to be tried again in ten seconds is not tried in a year."""
+    study = town.begin("every: 1 hour")
+    town.team("default", trials=1)
+    town.look(HOUR_S)
+    town.team("default")
+    town.day -= 30 * 86_400.0
+    town.look()
+    town.settle()
+    assert town.words(study) == ["holds"]

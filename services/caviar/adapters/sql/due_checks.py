@@ -135,7 +135,7 @@ def written(connection: Connection, study_id: str, change: int) -> None:
     )
 
 
-def move_due(connection: Connection, study_id: str, due: float, then: float | None) -> bool:
+def move_due(connection: Connection, study_id: str, due: float | None, then: float | None) -> bool:
     changed = connection.execute(
         update(rechecks)
         .where(rechecks.c.study_id == study_id, rechecks.c.next_due == due)
@@ -169,6 +169,7 @@ def ask(
             if key in keys:
                 served = connection.execute(_ONE, {"study": study_id, "number": number}).one()
                 return CheckRow(*served), False
+    _note(connection, seen, {"data_version": versions[0], "code_version": versions[1]})
     alike = _ALL.where(
         checks.c.study_id == study_id,
         checks.c.champion == champion.number,
@@ -180,7 +181,8 @@ def ask(
         if row.state != "ended" and row.bundle == told["bundle"]:
             return _joined(connection, row, cause, key), False
     if not again:
-        if (data, code) == (champion.data_version, champion.code_version):
+        known = ((data, champion.data_version), (code, champion.code_version))
+        if all(now_at in (None, chosen_on) for now_at, chosen_on in known):
             return None
         # Trainings on mixed data say nothing of any version.
         if any(row.verdict is not None and row.verdict.get("mixed") is not True for row in same):
@@ -201,6 +203,13 @@ def ask(
         },
     )
     return CheckRow(*made.one()), True
+
+
+def _note(connection: Connection, seen: RecheckRow, given: Mapping[str, str | None]) -> None:
+    """In one with what they call for: a check of another version than was seen last is not begun."""
+    new = {name: told for name, told in given.items() if told not in (None, getattr(seen, name))}
+    if new:
+        locked(connection, seen.study_id, new)
 
 
 def _joined(connection: Connection, row: CheckRow, cause: Cause, key: str | None) -> CheckRow:

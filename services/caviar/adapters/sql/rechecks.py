@@ -61,8 +61,10 @@ class Rechecks:
             if before is None or any(getattr(before, name) != new[name] for name in new):
                 due_checks.locked(connection, study_id, new)
 
-    def move_due(self, study_id: str, due: float, then: float | None) -> bool:
+    def move_due(self, study_id: str, due: float | None, then: float | None) -> bool:
         """Compare-and-set of when the next check is due."""
+        if due == then:
+            return False
         with self._engine.begin() as connection:
             return due_checks.move_due(connection, study_id, due, then)
 
@@ -82,6 +84,7 @@ class Rechecks:
         again: bool,
     ) -> tuple[CheckRow, bool] | None:
         """The check that serves this request, and whether it is a new one. Versions by default: those seen last.
+        Those that are given are the ones seen last from now on.
 
         ``key``: the same request again is served by the same check. ``again`` False: what was checked already calls for
         nothing, None; nor does what the champion was chosen on.
