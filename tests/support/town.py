@@ -19,7 +19,7 @@ trainer: {{function: "parabola:train"}}
 space:
   x: {{type: float, low: -1.0, high: 1.0}}
 search: {{strategy: zoom, seed: 0}}
-budget: {{trials: 60}}
+budget: {{{budget}}}
 confirm: 3
 stop: none
 recheck: {{{recheck}}}
@@ -49,9 +49,11 @@ class Town(Fleet):
     def write(self, data: str) -> None:
         (self.folder / "data.csv").write_text(data)
 
-    def begin(self, recheck: str = "", code_version: str | None = None) -> str:
+    def begin(
+        self, recheck: str = "", code_version: str | None = None, budget: str = "trials: 60"
+    ) -> str:
         """A study whose champion is found."""
-        text = STUDY.format(recheck=recheck)
+        text = STUDY.format(recheck=recheck, budget=budget)
         submission = Submission(
             text=text, resume=False, folder=str(self.folder), code_version=code_version
         )

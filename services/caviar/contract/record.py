@@ -25,6 +25,8 @@ from caviar.contract.views import Importance, Note, StudyState, TrialKind
 RECORD = "record.json"
 ROUND = "round.json"
 RECHECK = "recheck.json"
+MOST_ROWS = 10_000
+"""Of a study's champions and of its checks, the newest come back."""
 
 Seconds = Annotated[float, Field(allow_inf_nan=False, ge=0)]
 """Since the epoch."""
@@ -116,5 +118,5 @@ class RecheckEntry(Entry):
 
     data_version: Version | None = None
     code_version: Version | None = None
-    champions: tuple[ChampionView, ...] = Field(default=(), max_length=10_000)
-    checks: tuple[CheckEntry, ...] = Field(default=(), max_length=10_000)
+    champions: tuple[ChampionView, ...] = Field(default=(), max_length=MOST_ROWS)
+    checks: tuple[CheckEntry, ...] = Field(default=(), max_length=MOST_ROWS)

@@ -101,6 +101,8 @@ class Duty:
                     if isinstance(row, CheckRow):
                         self._try_later(row)
 
+        if look:
+            self._rows.note_runs()
         each((record for record, _ in self._scheduler.census()), self._meet)
         ended = self._rows.without_champion(50 + len(self._without))
         each((record for record in ended if record.id not in self._without), self._crown)
@@ -167,7 +169,7 @@ class Duty:
             dict(best.params),
             found.id,
             best.number,
-            run_id=best.run_id,
+            run_id=best.run_id if best.shipped else None,
             value=confirmation.mean if confirmation else best.value,
             low=confirmation.low if confirmation else None,
             high=confirmation.high if confirmation else None,
@@ -235,9 +237,11 @@ class Duty:
             data = policy.data.version  # later ones are told
         if self._versions is not None and record.folder is not None:
             if policy.data is not None and policy.data.file is not None:
-                data = self._versions.of_file(record.folder, policy.data.file, first=row is None)
+                data = self._versions.of_file(
+                    record.id, record.folder, policy.data.file, first=row is None
+                )
             if policy.code:
-                code = self._versions.of_code(record.folder, first=row is None)
+                code = self._versions.of_code(record.id, record.folder, first=row is None)
         return data, code
 
     # Checks
@@ -320,6 +324,8 @@ class Duty:
     def _retune(self, check: CheckRow) -> None:
         if check.retuned is not None:
             self._crown_again(check, check.retuned)
+        elif (policy_of(self._rows.find(check.study_id)) or Policy()).when_moved == "tell":
+            self._rows.retuning_over(check.study_id, check.number)
         else:
             record, champion = self._study(check), self._rows.champion(check.study_id)
             assert champion is not None
@@ -349,7 +355,8 @@ class Duty:
             why = f"Check {check.number} said that the optimum moved."
             self._propose(record, made, stands, seen, why, check)
             policy = policy_of(seen)
-            if policy is not None and policy.when_moved == "promote":
+            # One that was cut short may not have tried the old champion: a person decides.
+            if policy is not None and policy.when_moved == "promote" and made.state == "done":
                 self._promote(check, made.id)
         self._rows.retuning_over(check.study_id, check.number)
 

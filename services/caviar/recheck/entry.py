@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from caviar.adapters.sql.rows import ChampionRow, CheckRow, RecheckRow
-from caviar.contract.record import CheckEntry, RecheckEntry
+from caviar.contract.record import MOST_ROWS, CheckEntry, RecheckEntry
 from caviar.recheck.views import champion_view, check_view
 
 
@@ -15,7 +15,7 @@ def entry_of(
     return RecheckEntry(
         data_version=row.data_version if row else None,
         code_version=row.code_version if row else None,
-        champions=tuple(map(champion_view, champions)),
+        champions=tuple(map(champion_view, champions[-MOST_ROWS:])),
         checks=tuple(
             CheckEntry(
                 **dict(check_view(check)),
@@ -23,6 +23,6 @@ def entry_of(
                 retuning=check.retuning,
                 mixed=bool((check.verdict or {}).get("mixed")),
             )
-            for check in checks
+            for check in checks[-MOST_ROWS:]
         ),
     )

@@ -11,15 +11,19 @@ import threading
 import time
 from collections.abc import Callable
 
+from pydantic import TypeAdapter, ValidationError
+
 from caviar.adapters.mlflow import Record
 from caviar.adapters.sql import Store, StudyRecord
 from caviar.adapters.sql.rows import ChampionRow, CheckRow, RecheckRow
 from caviar.contract import names
+from caviar.contract.recheck import Version
 from caviar.contract.record import RECHECK
 from caviar.errors import ServiceError
 from caviar.recheck.entry import entry_of
 from caviar.recheck.pictures import check_picture, history_picture
 from caviar.recheck.views import champion_view, policy_of
+from caviar.refinement.setbacks import Setbacks
 from caviar.studies.spec import Study, load_study
 from caviar.teams import experiment_of, model_of, owner_of, owner_of_model
 
@@ -28,6 +32,10 @@ log = logging.getLogger("caviar.recheck")
 LOOK_S = 2.0
 DATASETS_S = 15.0
 RETRY_S = 5.0
+AT_ONCE = 50
+"""Studies that are written in one turn: the first after an upgrade, say, has a champion of each that ever ended."""
+REFUSALS = 3
+"""Then MLflow is held to be away for this turn."""
 
 
 class Recording:
@@ -50,6 +58,8 @@ class Recording:
         """The digest of each study's dataset at the last look: a new one counts where it was there twice in a row."""
         self._told: set[tuple[str, int]] = set()
         """Checks whose verdict is in their run."""
+        self._setbacks = Setbacks()
+        self._refused: set[str] = set()
         self._away = False
 
     def run(self, stop: threading.Event) -> None:
@@ -70,25 +80,48 @@ class Recording:
 
     def turn(self) -> None:
         """Write what changed, and look at the datasets. Raises ServiceError where MLflow does not answer."""
-        failed: ServiceError | None = None
-        for study_id, change in self._rows.unwritten():
+        failed: list[ServiceError] = []
+        waiting = [each for each in self._rows.unwritten() if not self._setbacks.waits(each[0])]
+        # Those that MLflow did not take come last: a run that somebody deleted keeps no other study waiting.
+        waiting.sort(key=lambda each: each[0] in self._refused)
+        done = 0
+        for study_id, change in waiting:
             record = self._store.study(study_id)
             if record is None or record.run_id is None or record.experiment_id is None:
                 continue  # its run is still to be made
+            if done == AT_ONCE or len(failed) == REFUSALS:
+                break
+            done += 1
             try:
                 whole = self._write(record)
             except ServiceError as error:
-                failed = error
-                continue
-            if whole:
-                self._rows.written(study_id, change)
+                self._refused.add(study_id)
+                failed.append(error)
+            except Exception:
+                self._setbacks.failed(study_id, "the champion in MLflow")
+            else:
+                self._setbacks.well(study_id)
+                if whole:
+                    self._refused.discard(study_id)
+                    self._rows.written(study_id, change)
+                else:
+                    self._refused.add(study_id)
         now = self._clock()
         if self._looked is None or now - self._looked >= DATASETS_S:
             self._looked = now
+            refused = 0
             for row in self._rows.watched():
-                self._look(row)
-        if failed is not None:
-            raise failed
+                if refused == REFUSALS:
+                    break
+                try:
+                    self._look(row)
+                except ServiceError as error:
+                    refused += 1
+                    failed.append(error)
+                except Exception:
+                    log.exception("study %s: its dataset could not be looked at", row.study_id)
+        if failed:
+            raise failed[0]
 
     # What is written
 
@@ -162,8 +195,9 @@ class Recording:
             version = None
             if row is not None and row.run_id is not None:
                 found = self._store.study(row.found_in)
-                experiment = (found and found.experiment_id) or record.experiment_id
-                assert experiment is not None
+                if found is None or found.team != record.team or found.experiment_id is None:
+                    continue  # MLflow may have said anything: no other team's model is named here
+                experiment = found.experiment_id
                 tags = {names.TAG_STUDY: record.id, names.TAG_TRIAL: str(row.trial)}
                 version = self._record.model_version(model, experiment, row.run_id, tags)
             if version is not None:
@@ -183,6 +217,9 @@ class Recording:
         if owner_of(experiment, others):
             return  # as if it were not there
         digest = self._record.dataset_digest(experiment, policy.data.dataset)
+        if digest is not None and not _is_version(digest):
+            log.warning("study %s: the digest of its dataset is no version", record.id)
+            return
         before, self._seen[row.study_id] = self._seen.get(row.study_id), digest
         if digest is None or digest == row.data_version:
             return
@@ -193,3 +230,11 @@ class Recording:
             self._rows.ask(
                 row.study_id, "data", why=why, by="caviar", data_version=digest, again=False
             )
+
+
+def _is_version(digest: str) -> bool:
+    try:
+        TypeAdapter(Version).validate_python(digest)
+    except ValidationError:
+        return False
+    return True

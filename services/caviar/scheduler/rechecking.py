@@ -22,7 +22,7 @@ from caviar.search.confirming import leaders
 from caviar.space import Params
 from caviar.studies.life import LEARNT_FROM, trial_seed
 from caviar.studies.source import rewritten
-from caviar.studies.spec import LONGEST_NAME, Study, load_study
+from caviar.studies.spec import LONGEST_NAME, Budget, Study, load_study
 
 SHARE = 10
 """A check may cost one training in this many of the study's own."""
@@ -123,7 +123,7 @@ def of_retuning(
     trials = max(before.budget.trials // 2, len(first))
     confirm = before.confirm if trials >= 3 * before.confirm else 0
     added = {
-        "budget": {"trials": trials},
+        "budget": {"trials": trials, **_half_of_hours(before.budget)},
         "search": {"strategy": before.strategy, "seed": _seed(record, check.number)},
         "warm_start": {"points": [dict(point) for point in first]},
         **({"confirm": confirm} if confirm else {}),
@@ -146,6 +146,12 @@ def of_retuning(
             )
         },
     )
+
+
+def _half_of_hours(budget: Budget) -> dict[str, float]:
+    """Without the target: the champion reached it, or it cannot be."""
+    hours = {"hours": budget.hours, "slot_hours": budget.slot_hours, "gpu_hours": budget.gpu_hours}
+    return {name: given / 2 for name, given in hours.items() if given is not None}
 
 
 def _values(

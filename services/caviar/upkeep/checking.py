@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -85,6 +86,15 @@ def read_study(run: Seen, content: bytes, experiment: str) -> tuple[StudyEntry, 
     return entry, study
 
 
+_LONGEST = {
+    **dict.fromkeys(("study", "run_id", "retuned"), 64),
+    **dict.fromkeys(("data_version", "code_version"), 200),
+    "by": 255,
+}
+_TIMES = ("created", "decided", "asked", "started", "ended")
+_COUNTS = ("number", "trial", "runs", "champion", "check", "trainings")
+LAST_S = 253_402_300_799.0
+"""The end of the year 9999."""
 LOST = "The service lost its store before it began."
 
 
@@ -104,8 +114,14 @@ def read_recheck(
             raise Damaged("two of its champions or checks have one number")
     if sum(each.state == "champion" for each in entry.champions) > 1:
         raise Damaged("it has more than one champion")
-    for each in entry.champions:
-        _point(space, each.params)
+    if len({(each.study, each.trial) for each in entry.champions}) < len(entry.champions):
+        raise Damaged("two of its champions are one trial")
+    _kept(entry.model_dump(), "")
+    for champion in entry.champions:
+        _point(space, champion.params)
+    for check in entry.checks:
+        if check.verdict is not None and check.verdict.challenger is not None:
+            _point(space, check.verdict.challenger)
     champions = [
         ChampionRow(
             study_id=study_id,
@@ -116,6 +132,25 @@ def read_recheck(
         for each in entry.champions
     ]
     return entry, champions, [_check(study_id, each) for each in entry.checks]
+
+
+def _kept(value: object, key: str) -> None:
+    """Raises Damaged for what no database takes, or no clock shows: one study's file stops no other's return."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            if name not in ("params", "challenger"):  # points: the space says what they may be
+                _kept(each, name)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            _kept(each, key)
+    elif isinstance(value, str) and ("\x00" in value or len(value) > _LONGEST.get(key, 8000)):
+        raise Damaged(f"its {key} is too long, or holds what is no text")
+    elif isinstance(value, float) and not (
+        math.isfinite(value) and (key not in _TIMES or 0 <= value < LAST_S)
+    ):
+        raise Damaged(f"its {key} is {value}")
+    elif isinstance(value, int) and key in _COUNTS and not 0 <= value <= MOST_SEED:
+        raise Damaged(f"its {key} is no number up to {MOST_SEED}")
 
 
 def _check(study_id: str, entry: CheckEntry) -> CheckRow:

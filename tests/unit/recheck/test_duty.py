@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,24 +17,8 @@ from caviar.adapters.sql import Rechecks
 from caviar.contract.recheck import DataWatch, Policy, RecheckRequest
 from caviar.recheck import Checks
 from caviar.recheck.duty import AGAIN_S, VERSIONS_S, Duty
+from caviar.studies.spec import load_study
 from tests.support.town import HOUR_S, Town
-
-
-def repository(folder: Path) -> str:
-    """Commit all that is in ``folder``. Returns the commit."""
-
-    def git(*words: str) -> str:
-        about = ("-c", "user.name=ann", "-c", "user.email=ann@example.com")
-        done = subprocess.run(
-            ["git", "-C", str(folder), *about, *words], check=True, capture_output=True, text=True
-        )
-        return done.stdout.strip()
-
-    git("init", "-q")
-    git("add", "-A")
-    git("commit", "-q", "-m", "data", "--allow-empty")
-    return git("rev-parse", "HEAD")
-
 
 WATCHED = "data: {file: data.csv}"
 VERSION_LOOK = VERSIONS_S + 1
@@ -54,6 +40,19 @@ def test_a_study_that_ends_has_a_champion(town: Town) -> None:
     assert champion.runs == 3
     assert champion.data_version is not None
     assert champion.data_version.startswith("sha256:")
+
+
+def test_a_champion_has_the_run_that_arrives_in_mlflow_after_it(town: Town) -> None:
+    """A study may have ended before its trainings were shipped: until then a run holds no model."""
+    study = town.begin()
+    [champion] = town.champions(study)
+    [trial] = [row for row in town.store.trials(study) if row.number == champion.trial]
+    town.store.settle_run(trial.id, "run-1")
+    town.look(VERSION_LOOK)
+    assert town.champions(study)[0].run_id is None
+    town.store.shipped({trial.id: "run-1"})
+    town.look(VERSION_LOOK)
+    assert town.champions(study)[0].run_id == "run-1"
 
 
 def test_a_check_that_is_due_runs_as_a_study_and_says_whether_it_holds(town: Town) -> None:
@@ -128,25 +127,11 @@ def test_a_study_from_a_repository_is_not_checked_for_the_data_that_it_was_chose
     town: Town,
 ) -> None:
     """Its champion knows a commit that nobody watches: what is not known differs from nothing."""
-    repository(town.folder)
     study = town.begin(WATCHED, code_version="0f" * 20)
     for data in ("two", "one"):
         town.write(data)
         town.look_at_versions()
         town.settle()
-    assert town.words(study) == ["holds"]
-
-
-def test_new_data_with_new_code_is_one_check(town: Town) -> None:
-    """A check of the data with the code before would train with the new one all the same."""
-    commit = repository(town.folder)
-    study = town.begin(f"code: true, {WATCHED}", code_version=commit)
-    town.write("two")
-    repository(town.folder)
-    town.look_at_versions()
-    town.settle()
-    [check] = town.checks(study)
-    assert sorted(check.causes) == ["code", "data"]
     assert town.words(study) == ["holds"]
 
 
@@ -159,6 +144,28 @@ def test_a_file_that_is_being_written_is_not_a_version(town: Town) -> None:
     assert town.checks(study) == []
     town.look(VERSION_LOOK)
     assert len(town.checks(study)) == 1
+
+
+def test_two_studies_that_watch_one_file_look_each_for_itself(town: Town) -> None:
+    """One look of each in the same moment is not twice the same."""
+    studies = [town.begin(WATCHED) for _ in range(2)]
+    for step in range(3):
+        town.write("two" + "," * step)
+        town.look(VERSION_LOOK)
+    assert [town.checks(study) for study in studies] == [[], []]
+
+
+def test_a_pipe_in_place_of_the_file_is_no_data(town: Town) -> None:
+    """To read one would wait for good, and with it all checks of all studies."""
+    study = town.begin(WATCHED)
+    file = town.folder / "data.csv"
+    file.unlink()
+    os.mkfifo(file)
+    watching = threading.Thread(target=town.look_at_versions, daemon=True)
+    watching.start()
+    watching.join(timeout=20)
+    assert not watching.is_alive()
+    assert town.checks(study) == []
 
 
 def test_data_that_changes_under_a_check_is_checked_again(town: Town) -> None:
@@ -255,9 +262,65 @@ def test_the_policy_may_promote_by_itself(town: Town) -> None:
     town.optimum = 0.7
     town.look(HOUR_S)
     town.settle()
-    assert [row.state for row in town.champions(study)] == ["former", "champion"]
+    old, new = town.champions(study)
+    assert (old.state, new.state) == ("former", "champion")
+    assert old.decided == old.created, "when it became champion, not when it no longer was"
     town.look(HOUR_S)
     assert town.checks(study)[-1].champion == 2, "the next check is about the new one"
+
+
+def test_what_was_stopped_while_it_tuned_again_is_not_promoted_by_itself(town: Town) -> None:
+    """Its best may never have met the old champion: it is proposed, a person decides."""
+    study = town.begin("every: 1 hour, when_moved: promote")
+    town.optimum = 0.7
+    town.look(HOUR_S)
+    town.work()
+    town.look()
+    town.duty.turn()
+    retuned = town.checks(study)[0].retuned
+    assert retuned is not None
+    answer = town.take(town.machine)
+    while answer is not None and answer.assignment is None:
+        answer = town.take(town.machine)
+    assert answer is not None
+    assert answer.assignment is not None
+    second = town.take(town.machine)
+    assert second is not None
+    assert second.assignment is not None
+    town.end(town.machine, second.assignment, "done", town.loss(second.assignment))
+    town.scheduler.stop(retuned)
+    town.look()
+    assert [row.state for row in town.champions(study)] == ["champion", "proposed"]
+
+
+def test_what_waits_to_tune_again_does_not_once_the_policy_says_so(town: Town) -> None:
+    """Beyond its quota it waited; meanwhile a person turned it off."""
+    study = town.begin("every: 1 hour, when_moved: propose")
+    record = town.store.study(study)
+    assert record is not None
+    town.optimum = 0.7
+    town.look(HOUR_S)
+    town.work()
+    town.team("default", trials=1)
+    town.look()
+    assert town.checks(study)[0].retuning == "wanted"
+    Checks(town.store, clock=lambda: town.day).set_policy(record, None)
+    town.team("default")
+    town.look(AGAIN_S + 1)
+    assert town.checks(study)[0].retuning == "over"
+    assert len(town.opened(study)) == 1
+
+
+def test_tuning_again_stays_within_half_of_the_hours(town: Town) -> None:
+    """A study that may take two hours of its slots is not tuned again without any limit."""
+    study = town.begin("every: 1 hour, when_moved: propose", budget="trials: 60, slot_hours: 2")
+    town.optimum = 0.7
+    town.look(HOUR_S)
+    town.settle()
+    record = town.store.study(town.checks(study)[0].retuned or "")
+    assert record is not None
+    again = load_study(record.source, record.filename).budget
+    assert (again.trials, again.slot_hours) == (30, 1.0)
 
 
 def test_whatever_moment_the_service_is_killed_in_each_thing_happens_once(town: Town) -> None:
@@ -360,45 +423,6 @@ def test_a_policy_may_come_later(town: Town) -> None:
     assert town.words(study) == ["holds"]
 
 
-def test_code_that_is_committed_is_another_version(town: Town) -> None:
-    """What is not committed yet is being worked on. Data that changes with it is the same question."""
-    git(town.folder, "init", "--quiet")
-    git(town.folder, "add", "data.csv")
-    git(town.folder, "commit", "--quiet", "-m", "one")
-    study = town.begin(f"code: true, {WATCHED}")
-    (town.folder / "train.py").write_text("pass")
-    town.look_at_versions()
-    assert town.checks(study) == []
-    town.write("two")
-    git(town.folder, "add", ".")
-    git(town.folder, "commit", "--quiet", "-m", "two")
-    town.look_at_versions()
-    [check] = town.checks(study)
-    assert check.causes == ["data", "code"]
-    assert check.code_version is not None
-    assert len(check.code_version) == 40
-
-
-def git(folder: Path, *words: str) -> None:
-    who = ("-c", "user.name=ann", "-c", "user.email=ann@example.com")
-    subprocess.run(["git", "-C", str(folder), *who, *words], check=True)
-
-
-def test_the_first_version_that_is_seen_is_no_change(town: Town) -> None:
-    """A policy that comes later watches from then on: what the champion was chosen on is not known."""
-    study = town.begin()
-    record = town.store.study(study)
-    assert record is not None
-    watched = Policy(data=DataWatch(file="data.csv"))
-    Checks(town.store, clock=lambda: town.day).set_policy(record, watched)
-    for data in ("one", "two"):
-        town.write(data)
-        town.look_at_versions()
-        town.settle()
-    assert town.words(study) == ["holds"]
-    assert "from sha256:" in town.checks(study)[0].why
-
-
 def test_a_time_is_due_again_whatever_the_service_was_killed_in(town: Town) -> None:
     """The champion was there, when it is due was not: without it no time would ever come."""
     study = town.begin("every: 1 hour")
@@ -445,3 +469,41 @@ def test_a_clock_that_went_back_makes_nothing_wait(town: Town) -> None:
     town.look()
     town.settle()
     assert town.words(study) == ["holds"]
+
+
+def test_what_is_seen_for_the_first_time_has_not_changed(town: Town) -> None:
+    """A policy that comes after the study: from now on the file is watched."""
+    study = town.begin()
+    record = town.store.study(study)
+    assert record is not None
+    policy = Policy(data=DataWatch(file="data.csv"))
+    Checks(town.store, clock=lambda: town.day).set_policy(record, policy)
+    town.look_at_versions()
+    assert town.checks(study) == []
+    town.write("two")
+    town.look_at_versions()
+    assert [check.causes for check in town.checks(study)] == [["data"]]
+
+
+def test_code_that_is_committed_is_another_version(town: Town) -> None:
+    """What is not committed yet is being worked on. Data that changes with it is the same question."""
+    git(town.folder, "init", "--quiet")
+    git(town.folder, "add", "data.csv")
+    git(town.folder, "commit", "--quiet", "-m", "one")
+    study = town.begin(f"code: true, {WATCHED}")
+    (town.folder / "train.py").write_text("pass")
+    town.look_at_versions()
+    assert town.checks(study) == []
+    town.write("two")
+    git(town.folder, "add", ".")
+    git(town.folder, "commit", "--quiet", "-m", "two")
+    town.look_at_versions()
+    [check] = town.checks(study)
+    assert check.causes == ["data", "code"]
+    assert check.code_version is not None
+    assert len(check.code_version) == 40
+
+
+def git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=ann", "-c", "user.email=ann@example.com")
+    subprocess.run(["git", "-C", str(folder), *who, *words], check=True)

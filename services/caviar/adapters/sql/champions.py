@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    and_,
     bindparam,
     exists,
     func,
@@ -42,6 +43,7 @@ _CHANGED_SINCE = (
     )
     .order_by(champions.c.created)
 )
+_FOUND_IN = studies.alias("found_in")
 _ANY: ColumnElement[int] = literal_column("1")
 # As in reads._BEST, so that what is listed can be given one: else studies without would fill the list for good.
 _RECOMMENDABLE = (
@@ -63,6 +65,24 @@ _WITHOUT = (
 )
 
 
+_ARRIVED = (
+    select(champions.c.study_id, champions.c.number, trials.c.run_id)
+    .join(studies, studies.c.id == champions.c.study_id)
+    .join(_FOUND_IN, _FOUND_IN.c.id == champions.c.found_in)
+    .join(
+        trials,
+        and_(trials.c.study_id == champions.c.found_in, trials.c.number == champions.c.trial),
+    )
+    .where(
+        champions.c.state.in_(one_of(("champion", "proposed"))),
+        champions.c.run_id.is_(None),
+        trials.c.run_id.is_not(None),
+        trials.c.shipped,
+        studies.c.team == _FOUND_IN.c.team,
+    )
+)
+
+
 def of_study(connection: Connection, study_id: str) -> list[ChampionRow]:
     return [ChampionRow(*row) for row in connection.execute(_ALL, {"study": study_id})]
 
@@ -75,6 +95,16 @@ def current(connection: Connection, study_id: str) -> ChampionRow | None:
 def changed_since(connection: Connection, since: float) -> list[ChampionRow]:
     """Those of all studies that hold since then, or were proposed since and still are."""
     return [ChampionRow(*row) for row in connection.execute(_CHANGED_SINCE, {"since": since})]
+
+
+def arrived(connection: Connection) -> list[tuple[str, int, str]]:
+    """Study, number and run of champions that were named before their training was whole in MLflow, and now it is."""
+    return [(str(study), int(n), str(run)) for study, n, run in connection.execute(_ARRIVED)]
+
+
+def set_run(connection: Connection, study_id: str, number: int, run_id: str) -> None:
+    one = (champions.c.study_id == study_id) & (champions.c.number == number)
+    connection.execute(update(champions).where(one).values(run_id=run_id))
 
 
 def without(connection: Connection, limit: int) -> list[StudyRecord]:
@@ -106,7 +136,7 @@ def promote(
         return None
     for other, state in numbers.items():
         if state == "champion":
-            _move(connection, study_id, other, state, {"state": "former", "decided": now})
+            _move(connection, study_id, other, state, {"state": "former"})
     values = {"state": "champion", "decided": now, "by": by, "why": why}
     return _move(connection, study_id, number, numbers[number], values)
 

@@ -256,6 +256,15 @@ class Rechecks:
             due_checks.locked(connection, study_id)
             return champions.reject(connection, study_id, number, by, why, self._clock())
 
+    def note_runs(self) -> None:
+        """Of champions whose trainings are whole in MLflow by now: before, their runs may hold no model yet."""
+        with self._reader.connect() as connection:
+            found = champions.arrived(connection)
+        for study_id, number, run_id in found:
+            with self._engine.begin() as connection:
+                due_checks.locked(connection, study_id)
+                champions.set_run(connection, study_id, number, run_id)
+
     def changed_since(self, since: float) -> list[ChampionRow]:
         """Those of all studies that hold, or are proposed, since then."""
         with self._reader.connect() as connection:
