@@ -23,6 +23,10 @@ Version = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\
 """Of data or of code: any text on one line. Two are the same if they are equal."""
 
 
+Why = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
+"""No database takes a NUL."""
+
+
 class DataWatch(BaseModel):
     """Where the version of the data is read: a value that is told, a file's hash, or an MLflow dataset's digest."""
 
@@ -63,7 +67,7 @@ class RecheckRequest(BaseModel):
     code_version: Version | None = None
     bundle: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     """New code, uploaded before."""
-    why: Annotated[str, Field(max_length=500)] = ""
+    why: Why = ""
 
 
 class DecideRequest(BaseModel):
@@ -72,14 +76,14 @@ class DecideRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     number: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     """The newest proposed one by default."""
-    why: Annotated[str, Field(max_length=500)] = ""
+    why: Why = ""
 
 
 class RollbackChampion(BaseModel):
     """The champion before this one is the champion again."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    why: Annotated[str, Field(max_length=500)] = ""
+    why: Why = ""
 
 
 class ChampionView(View):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from caviar.adapters.sql import Store, StudyRecord, Taken
@@ -34,6 +34,8 @@ VERSIONS_S = 10.0
 """How often files and commits are looked at. A version counts once it was there twice in a row."""
 AGAIN_S = 10.0
 """What could not be opened, beyond a quota, say, is tried again after this long."""
+CROWNED_AT_ONCE = 50
+"""Studies in one turn."""
 BY = "caviar"
 
 
@@ -104,8 +106,7 @@ class Duty:
         if look:
             self._rows.note_runs()
         each((record for record, _ in self._scheduler.census()), self._meet)
-        ended = self._rows.without_champion(50 + len(self._without))
-        each((record for record in ended if record.id not in self._without), self._crown)
+        each(self._ended(), self._crown)
         each(self._rows.watched(), lambda row: self._watch(row, now, look))
         each((row for row in self._rows.open_checks() if row.state == "running"), self._settle)
         waiting = self._rows.open_checks()
@@ -128,6 +129,13 @@ class Duty:
             data, code = self._now(record, policy, None)
             self._rows.see(record.id, data=data, code=code)
         self._met.add(record.id)
+
+    def _ended(self) -> Iterator[StudyRecord]:
+        """Studies that may have a first champion by now; a part of them where there are many, after an upgrade, say."""
+        new = [each for each in self._rows.without_champion() if each not in self._without]
+        for study_id in new[:CROWNED_AT_ONCE]:
+            if (record := self._store.study(study_id)) is not None:
+                yield record
 
     def _crown(self, record: StudyRecord) -> None:
         """The first champion of a study that has ended with a best trial."""

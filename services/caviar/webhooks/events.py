@@ -71,6 +71,8 @@ def champion_events(store: Store, teams: set[str], now: float) -> Iterator[Event
             key = f"{record.id}:{check.number}"
             yield Event("check.ended", record.team, key, check.ended, data)
     for champion in rows.changed_since(now - RECENT_S):
+        if champion.state == "champion" and champion.number == 1 and champion.by == BY_ITSELF:
+            continue  # After an upgrade that is each study that ever ended.
         record = store.study(champion.study_id)
         if record is None or record.team not in teams:
             continue
@@ -79,7 +81,7 @@ def champion_events(store: Store, teams: set[str], now: float) -> Iterator[Event
         if champion.state == "proposed":
             key = f"{record.id}:{champion.number}"
             yield Event("champion.proposed", record.team, key, champion.created, data)
-        elif champion.number > 1 or champion.by != BY_ITSELF:
+        else:
             at = champion.decided or champion.created
             key = f"{record.id}:{champion.number}:{at:.3f}"
             yield Event("champion.changed", record.team, key, at, data)

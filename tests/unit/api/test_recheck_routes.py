@@ -74,6 +74,14 @@ def test_a_check_that_is_open_serves_who_asks_the_same(study: Studied) -> None:
     assert study.call("POST", "recheck", {"data_version": "2027-01"}).json()["number"] == 2
 
 
+def test_a_reason_that_no_database_takes_is_refused(study: Studied) -> None:
+    answers = [
+        study.call("POST", path, {"why": "a\0b"})
+        for path in ("recheck", "champion/promote", "champion/reject", "champion/rollback")
+    ]
+    assert {answer.status_code for answer in answers} == {422}
+
+
 def test_a_study_without_a_champion_has_nothing_to_check(api: TestClient) -> None:
     made = api.post("/api/v1/studies", json={"text": STUDY.replace("digits", "new")}).json()
     answer = api.post(f"/api/v1/studies/{made['id']}/recheck", json={})

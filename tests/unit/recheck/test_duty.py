@@ -459,6 +459,21 @@ def test_a_study_that_cannot_be_read_holds_up_no_other(town: Town) -> None:
     assert len(town.checks(study)) == 1
 
 
+def test_what_has_nothing_to_recommend_is_read_once(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A babysat study, say: each second all of them would be read with their files."""
+    babysat = town.begin()
+    with town.store.engine.begin() as connection:
+        connection.execute(text("DELETE FROM champions"))
+        connection.execute(text("UPDATE studies SET source = 'x'"))
+    town.duty.turn()
+    read: list[str] = []
+    monkeypatch.setattr(town.store, "study", read.append)
+    town.duty.turn()
+    assert babysat not in read
+
+
 def test_a_clock_that_went_back_makes_nothing_wait(town: Town) -> None:
     """What was to be tried again in ten seconds is not tried in a year."""
     study = town.begin("every: 1 hour")

@@ -39,6 +39,14 @@ def test_what_moved_is_told_with_what_followed(
     assert {event.key for event in events} == {event.key for event in told(town)}
 
 
+def test_a_first_champion_costs_no_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an upgrade each study that ever ended has one, and webhooks look every other second."""
+    town = Town(tmp_path)
+    town.begin()
+    monkeypatch.setattr(town.store, "study", None)
+    assert told(town) == []
+
+
 def test_another_teams_champions_are_not_told(tmp_path: Path) -> None:
     town = Town(tmp_path)
     town.begin("every: 1 hour")

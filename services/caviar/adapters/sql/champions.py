@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from caviar.adapters.sql.rows import ChampionRow, StudyRecord
+from caviar.adapters.sql.rows import ChampionRow
 from caviar.adapters.sql.tables import CHAMPION, champions, checks, one_of, studies, trials
 from caviar.contract.recheck import ChampionState
 
@@ -52,7 +52,7 @@ _RECOMMENDABLE = (
     trials.c.violation <= 0.0,
 )
 _WITHOUT = (
-    select(*(studies.c[name] for name in StudyRecord.__slots__))
+    select(studies.c.id)
     .where(
         studies.c.state.in_(one_of(("done", "stopped"))),
         ~exists(select(_ANY).where(champions.c.study_id == studies.c.id)),
@@ -61,7 +61,6 @@ _WITHOUT = (
         exists(select(_ANY).where(trials.c.study_id == studies.c.id, *_RECOMMENDABLE)),
     )
     .order_by(studies.c.ended.desc())
-    .limit(bindparam("limit"))
 )
 
 
@@ -107,9 +106,9 @@ def set_run(connection: Connection, study_id: str, number: int, run_id: str) -> 
     connection.execute(update(champions).where(one).values(run_id=run_id))
 
 
-def without(connection: Connection, limit: int) -> list[StudyRecord]:
+def without(connection: Connection) -> list[str]:
     """Studies that ended with something to recommend and recommend nothing, the newest end first."""
-    return [StudyRecord(*row) for row in connection.execute(_WITHOUT, {"limit": limit})]
+    return list(connection.execute(_WITHOUT).scalars())
 
 
 def add(connection: Connection, study_id: str, values: dict[str, Any]) -> ChampionRow | None:

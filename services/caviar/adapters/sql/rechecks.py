@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from caviar.adapters.sql import champions, due_checks
 from caviar.adapters.sql.due_checks import start, start_retuning
 from caviar.adapters.sql.engine import reading
-from caviar.adapters.sql.rows import ChampionRow, CheckRow, RecheckRow, Retuning, StudyRecord
+from caviar.adapters.sql.rows import ChampionRow, CheckRow, RecheckRow, Retuning
 from caviar.contract.messages import ParameterValue
 from caviar.contract.recheck import Cause, ChampionState
 
@@ -270,10 +270,10 @@ class Rechecks:
         with self._reader.connect() as connection:
             return champions.changed_since(connection, since)
 
-    def without_champion(self, limit: int = 50) -> list[StudyRecord]:
+    def without_champion(self) -> list[str]:
         """Studies that ended with something to recommend and recommend nothing; neither checks nor what tuned again."""
         with self._reader.connect() as connection:
-            return champions.without(connection, limit)
+            return champions.without(connection)
 
     # What MLflow is told
 
