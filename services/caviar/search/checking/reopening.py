@@ -12,7 +12,7 @@ LEAST = 0.5
 """A side's least width, in units of the scale: what moved by more than the old box is not to be missed at once."""
 
 
-def reopened(round_: Round, title: str, user: str | None = None) -> Round:
+def reopened(round_: Round, title: str) -> Round:
     """Round 0 of a study that tunes again: the last good box, widened, with all categories.
 
     Its first trials are spread over this box. The old round's memory stays behind: its kernels and pace are of a metric
@@ -24,12 +24,11 @@ def reopened(round_: Round, title: str, user: str | None = None) -> Round:
     )
     box = Box(space, sides)
     pairs = zip(space.names, round_.box.sides, box.sides, strict=True)
-    who = f"{user} tunes" if user else "Tuning"
     return Round(
         index=0,
         box=box,
         kind="reopen",
-        reason=f"{who} {title} again, from the box of round {round_.index}, widened.",
+        reason=f"Tuning {title} again, from the box of round {round_.index}, widened.",
         changes={name: "kept" if now == before else "widened" for name, before, now in pairs},
     )
 
