@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock
 
-.PHONY: run test test-compose test-frameworks lint format lock clean bench bench-search chaos chaos-long api-fuzz
+.PHONY: run test test-compose test-frameworks lint format lock clean bench bench-search bench-recheck chaos chaos-long api-fuzz
 
 run: $(READY)
 	@$(BIN)/caviar run examples/digits/study.yaml
@@ -46,6 +46,12 @@ RESULTS ?= search-results
 SEEDS ?= 0-4
 bench-search: $(READY)
 	@$(BIN)/python benchmarks/search/compare.py --seeds $(SEEDS) --out $(RESULTS) --picture docs/pictures/search.svg
+
+# How often a re-check is right, and what tuning again gains: the tables of docs/still-holds.md, some 15 minutes.
+bench-recheck: $(READY)
+	@$(BIN)/python benchmarks/recheck/drifts.py
+	@$(BIN)/python benchmarks/recheck/real.py
+	@$(BIN)/python benchmarks/recheck/retune.py
 
 # Python 3.13 down to 3.11 have a wheel with a Redis-compatible server; a later one works where redis-server is installed.
 $(READY): pyproject.toml $(LOCK)

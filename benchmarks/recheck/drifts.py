@@ -1,6 +1,6 @@
 """How often a re-check is right, where the truth is known: synthetic drifts of finished studies.
 
-    python benchmarks/recheck/drifts.py [--first 0] [--studies 20] [--drifts 10] [--noise 0.01,0.02,0.05]
+    python benchmarks/recheck/drifts.py [--first 2000] [--studies 20] [--drifts 10] [--noise 0.01,0.05]
 
 Four functions, 20 studies of 100 noisy trials each (``studies.py``), each checked with at most 10 trainings after:
 
@@ -17,7 +17,7 @@ A box width is the one of the check (``checking.neighbours.widths``). Moves are 
 within the bounds. "Moved to a worse point" are those of "moved" whose challenger is truly not better: the others found
 what the search had missed. "Loses" is what the move costs the champion, in standard deviations of a training.
 
-Seeds from 1000 on were used to find the method, those from 0 on for the tables.
+Seeds 1000 to 1007 were used to find the method and 0 to 19 looked at once on the way; 2000 to 2019 are reported.
 """
 
 from __future__ import annotations
@@ -190,10 +190,10 @@ def by_loss(found: list[Checked]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--first", type=int, default=2000)
     parser.add_argument("--studies", type=int, default=20)
     parser.add_argument("--drifts", type=int, default=10)
-    parser.add_argument("--noise", default="0.01,0.02,0.05")
+    parser.add_argument("--noise", default="0.01,0.05")
     parser.add_argument("--functions", default=",".join(FUNCTIONS))
     parser.add_argument("--cache", type=Path, default=CACHE)
     arguments = parser.parse_args()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from collections.abc import Callable
@@ -9,10 +10,17 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caviar.search import Settings
-from caviar.search.checking import Terms, Training, next_training, points_to_check, verdict
+from caviar.search import Round, Settings, propose
+from caviar.search.checking import (
+    Terms,
+    Training,
+    next_training,
+    points_to_check,
+    reopened,
+    verdict,
+)
 from caviar.space import Box, Params, Space
-from tests.support.searches import SPACES, histories, law
+from tests.support.searches import SPACES, histories, law, ledger
 
 VALUES = st.one_of(
     st.none(), st.sampled_from([0.0, 1.0, math.inf, math.nan, 1e300]), st.floats(-5.0, 5.0)
@@ -128,3 +136,16 @@ def test_twenty_parameters_are_no_more_than_a_check_can_pay_for():
     champion = space.from_unit([0.5] * 20)
     settings = Settings("minimize", "zoom", 0)
     assert len(points_to_check(space, settings, Box.whole(space), [], champion, 10)) == 8
+
+
+@law
+@given(histories())
+def test_tuning_again_looks_around_the_last_box(history):
+    """Whatever the last box: the new one holds it, lies in the space, survives JSON, and has the first trial."""
+    space, config, results = history
+    last = ledger(space, config, results)[-1]
+    again = reopened(last, "digits")
+    assert last.box.inside(again.box)
+    assert again.box.inside(Box.whole(space))
+    assert Round.from_json(space, json.loads(json.dumps(again.to_json()))) == again
+    assert again.box.contains(propose(space, config, again, [], [], 0))

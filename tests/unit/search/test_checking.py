@@ -23,6 +23,7 @@ from caviar.search.checking import (
 )
 from caviar.search.checking.duel import Noise, look, pooled
 from caviar.search.checking.student import quantile, tail
+from caviar.search.checking.surface import level
 from caviar.space import Box, Interval, Kept, Params, Space
 
 SPACE = Space.parse(
@@ -113,6 +114,8 @@ def test_the_seed_that_chose_the_challenger_does_not_judge_it() -> None:
 
     found, trainings = check(terms(), trained)
     assert found.word == "holds"
+    assert found.challenger == POINTS[1]
+    assert found.drifts == ()
     assert {training.seed for training in trainings} > {0}
 
 
@@ -243,9 +246,9 @@ def test_a_training_that_runs_keeps_the_verdict_back() -> None:
 
 
 def test_noise_that_grew_is_noticed() -> None:
-    """New data on another scale: the study's noise is left aside for the check's own."""
+    """New data on another scale: the study's noise counts as little as one repetition, the check's own for the rest."""
     assert pooled(0.1, 6, [1.0, 1.1, 0.95], []).freedom == 8
-    assert pooled(0.1, 6, [1.0, 3.0, -2.0], []) == Noise(pytest.approx(6.3333, rel=1e-3), 2)
+    assert pooled(0.1, 6, [1.0, 3.0, -2.0], []) == Noise(pytest.approx(4.2256, rel=1e-3), 3)
 
 
 def test_the_level_is_spent_over_the_looks() -> None:
@@ -329,6 +332,48 @@ def test_a_louder_study_looks_farther_away() -> None:
     assert reach(0.01) < reach(1.0)
 
 
+FOUR = Space.parse({f"x{i}": {"type": "float", "low": 0.0, "high": 1.0} for i in range(4)})
+
+
+def test_each_of_many_numbers_is_looked_at_both_ways_by_neighbours_that_move_two() -> None:
+    """Four numbers have eight directions: four neighbours, in each one number goes up and another one down."""
+    searcher = searched(
+        FOUR, lambda point: sum((float(value) - 0.5) ** 2 for value in point.values()), 60
+    )
+    champion = FOUR.from_unit([0.5] * 4)
+    points = points_of(searcher, champion=champion, noise=1e-4)
+    units, _ = FOUR.encode(points)
+    ways = np.sign(np.round(units[1:] - 0.5, 6))
+    assert ways.shape == (4, 4)
+    assert (np.sort(ways, axis=1) == [-1, 0, 0, 1]).all()
+    assert (np.sort(ways, axis=0).T == [-1, 0, 0, 1]).all()
+
+
+def test_neighbours_that_move_two_name_the_one_that_drifted() -> None:
+    """Only x0 moved. No neighbour is better: the one that has x0 right has x1 wrong. A pair decides all the same."""
+    champion = FOUR.from_unit([0.5] * 4)
+    ways = ((0.1, -0.1, 0, 0), (0, 0.1, -0.1, 0), (0, 0, 0.1, -0.1), (-0.1, 0, 0, 0.1))
+    neighbours = [FOUR.from_unit(np.array(way) + 0.5) for way in ways]
+
+    def trained(point: Params, _: int) -> float:
+        apart = FOUR.to_unit(point) - [0.6, 0.5, 0.5, 0.5]
+        return 100.0 * float(apart @ apart)
+
+    found, trainings = check(terms([champion, *neighbours], noise=0.1), trained, FOUR)
+    assert found.word == "moved"
+    assert [drift.parameter for drift in found.drifts] == ["x0"]
+    assert found.drifts[0].distance == pytest.approx(1.0)
+    assert len(trainings) == 7
+
+
+def test_a_runner_up_beside_the_champion_is_a_second_look_at_it() -> None:
+    """What cannot be told from the champion says with it how high the champion lies: luck of one counts half."""
+    losses = [3.0, 1.0, 4.0, 4.0, 4.0, 4.0]
+    assert level(SPACE, POINTS, losses) == 3.0
+    beside = (CHAMPION, {"x": 0.501, "y": 0.499}, *NEIGHBOURS)
+    assert level(SPACE, beside, losses) == 2.0
+
+
 def test_at_a_bound_the_neighbours_lie_inside() -> None:
     """The best is a corner: what lies outside cannot be trained."""
     searcher = searched(SPACE, lambda point: float(point["x"]) + float(point["y"]))
@@ -385,13 +430,12 @@ def test_the_box_of_tuning_again_is_the_last_one_widened() -> None:
     """With all categories, and without the memory of a box too narrow by now."""
     sides = (Interval(0.5, 0.6), Interval(0.2, 0.4), Kept(("sgd",)), Interval(0.0, 0.1))
     last = Round(9, Box(MIXED, sides), "shrink", "It shrank.", memory={"length": 0.1})
-    again = reopened(last, "digits", "ana")
+    again = reopened(last, "digits")
     assert again.index == 0
     assert again.kind == "reopen"
     assert last.box.inside(again.box)
     assert again.box.side("solver") == Kept(("sgd", "adam"))
     assert "length" not in again.memory
     assert "digits" in again.reason
-    assert "ana" in again.reason
     settings = Settings("minimize", "zoom", 0)
     assert again.box.contains(propose(MIXED, settings, again, [], [], 0))

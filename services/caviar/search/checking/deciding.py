@@ -18,7 +18,7 @@ from itertools import count
 
 from caviar.search.checking.duel import Look, look, pooled
 from caviar.search.checking.student import quantile
-from caviar.search.checking.surface import predicted, widths_of
+from caviar.search.checking.surface import level, predicted, widths_of
 from caviar.search.checking.terms import Drift, Terms, Training, Verdict, Word
 from caviar.space import Box, Categorical, Interval, Params, Space
 from caviar.space.words import number
@@ -177,6 +177,7 @@ def _challengers(book: Book) -> Iterator[Params]:
         yield from (book.points[place] for _, place in rivals)
         return
     noise = book.terms.noise or 0.0
+    own = losses[0] = level(book.space, book.points, losses)
     better = [(own - loss, book.points[place]) for loss, place in rivals if loss < own]
     if better and book.terms.noise is not None and better[0][0] >= CLEAR * noise:
         yield from (point for _, point in better)
@@ -271,8 +272,11 @@ def _unchallenged(book: Book) -> Verdict:
     freedom = book.terms.freedom if book.terms.noise is not None else 0
     error = math.sqrt(2.0) * (book.terms.noise or 0.0)
     reach = quantile(0.05, freedom) * error if freedom else book.spread
-    rivals = f"Of {len(told)} rivals none is better" if len(told) > 1 else "The rival is not better"
-    reason = f"{rivals} than the champion; the best of them is {number(abs(effect))} worse."
+    rivals = (
+        f"Of {len(told)} rivals none stands out" if len(told) > 1 else "The rival is not better"
+    )
+    better = "better" if effect > 0.0 else "worse"
+    reason = f"{rivals}; on one seed the best of them is {number(abs(effect))} {better}."
     return _told(book, "holds", None, reason, Look("holds", effect, effect - reach, effect + reach))
 
 
@@ -287,7 +291,7 @@ def _told(
         high=found.high if found else 0.0,
         challenger=challenger,
         drifts=drifts(book.space, book.points, challenger, book.terms.box)
-        if challenger is not None
+        if challenger is not None and word == "moved"
         else (),
         champion=book.value(math.fsum(own) / len(own)) if own else None,
         trainings=len(book.trainings),

@@ -17,7 +17,11 @@ from caviar.search.checking.student import quantile, tail
 LEVEL = 0.05
 """Probability of "moved" where the challenger is not better, over all looks."""
 DOUBT = 0.1
-"""The study's noise is left aside where the check's own is so much larger that chance does it less often than this."""
+"""The study's noise hardly counts where the check's own is so much larger that chance does it less often than this."""
+
+
+LEFT = 1
+"""Degrees of freedom that it keeps then: with none a single repetition could decide nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ def pooled(
 ) -> Noise:
     """From the study's new runs and from the check's own repetitions.
 
-    The check's alone where they are much larger: new data may be noisier, or the metric on another scale.
+    Mostly the check's where they are much larger: new data may be noisier, or the metric on another scale.
     """
     own = [values for values in (champion, challenger) if len(values) > 1]
     count = sum(len(values) - 1 for values in own)
@@ -41,7 +45,7 @@ def pooled(
     if known is None or freedom < 1 or not math.isfinite(known):
         return Noise(squares / count if count else 0.0, count)
     if count and _larger(squares / count, count, known * known, freedom):
-        return Noise(squares / count, count)
+        freedom = min(freedom, LEFT) if known > 0.0 else 0
     return Noise((squares + freedom * known * known) / (count + freedom), count + freedom)
 
 

@@ -21,6 +21,8 @@ from caviar.space.parameter import Floats
 SAME = 1e-9
 INSIDE = 0.35
 """In box widths: an optimum nearer than this to the champion is none that moved."""
+CLOSE = 0.2
+"""In box widths along every number: a point that is the champion for all that a check can see."""
 NEAREST, FARTHEST = 0.75, 1.5
 """In box widths: where a challenger lies along a number. Farther out nothing was looked at."""
 FEWEST = 3
@@ -58,6 +60,18 @@ def _beside(space: Space, points: Sequence[Params]) -> tuple[Floats, Flags]:
     count = apart.sum(axis=1)
     alike = (active == active[0]).all(axis=1) & ~apart[:, ~numeric].any(axis=1)
     return units, np.asarray(alike & (count > 0) & (count <= 2))
+
+
+def level(space: Space, points: Sequence[Params], losses: Sequence[float | None]) -> float:
+    """The champion's loss; the mean with that of points so near that they are the same place, as the runner-up often
+    is."""
+    assert losses[0] is not None
+    units, active = space.encode(points)
+    widths = widths_of(space, points)
+    reach = np.where(widths > 0.0, CLOSE * widths, SAME)
+    near = (np.abs(units - units[0]) <= reach).all(axis=1) & (active == active[0]).all(axis=1)
+    own = [loss for loss, close in zip(losses, near, strict=True) if close and loss is not None]
+    return math.fsum(own) / len(own)
 
 
 def predicted(

@@ -67,7 +67,11 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``effect`` and its interval are 0 where champion and challenger gave no two values to compare."""
+    """``effect`` and its interval are 0 where champion and challenger gave no two values to compare.
+
+    ``challenger`` is the rival that was trained again, also where the champion holds; None where none was worth it.
+    ``drifts`` are empty unless it moved.
+    """
 
     word: Word
     effect: float
