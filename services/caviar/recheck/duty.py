@@ -259,12 +259,15 @@ class Duty:
         record, seen = self._study(check), self._rows.find(check.study_id)
         champion = self._rows.champion(check.study_id)
         assert champion is not None
-        now_at = seen.data_version if seen else None
+        data, code = (seen.data_version, seen.code_version) if seen else (None, None)
         if check.champion != champion.number:
             self._drop(check, "Another champion took its place before it began.")
             return
-        if check.data_version is not None and check.data_version != now_at:
-            self._drop(check, f"The data went on to {_short(now_at)} before it began.")
+        if check.data_version not in (None, data):
+            self._drop(check, f"The data went on to {_short(data)} before it began.")
+            return
+        if check.code_version not in (None, code) and code is not None and check.bundle is None:
+            self._drop(check, f"The code went on to {_short(code)} before it began.")
             return
         policy = policy_of(seen) or Policy()
         try:
@@ -280,7 +283,8 @@ class Duty:
     def _drop(self, check: CheckRow, why: str) -> None:
         """End a check that has nothing left to check, and ask for what is to be checked instead."""
         verdict = VerdictView(word="inconclusive", effect=0.0, low=0.0, high=0.0, reason=why)
-        self._rows.ask(check.study_id, "data", why=why, by=BY, again=False)
+        cause: Cause = check.causes[0] if check.causes else "signal"
+        self._rows.ask(check.study_id, cause, why=why, by=BY, again=False)
         self._rows.end(check.study_id, check.number, verdict.model_dump() | {"mixed": True}, None)
 
     def _settle(self, check: CheckRow) -> None:

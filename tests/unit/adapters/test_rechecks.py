@@ -471,3 +471,38 @@ def test_looking_for_them_reads_indexes_alone(tmp_path: Path) -> None:
     engine.dispose()
     assert [step for step in plan if step.startswith("SCAN")] == []
     assert any("SEARCH trials USING INDEX ix_trials_study_id_state_number" in s for s in plan)
+
+
+# Runs that arrive later
+
+
+def test_a_champion_gets_its_run_once_that_is_whole(store: Store) -> None:
+    """Not before, not another team's, and not in place of the one that it has."""
+    mine = study(store)
+    theirs = study(store, "b", team="others")
+    for of in (mine, theirs):
+        end_trial(store, of, 0)
+    assert propose(store, mine, 0, run_id=None) is not None
+    told = store.rechecks.propose(
+        mine,
+        {"x": 0.5},
+        theirs,
+        0,
+        run_id=None,
+        value=0.5,
+        low=None,
+        high=None,
+        runs=1,
+        data_version=None,
+        code_version=None,
+        why="",
+        by="",
+        check_number=None,
+    )
+    assert told is not None
+    store.settle_run(f"{mine}-0", "run-1")
+    store.rechecks.note_runs()
+    assert [row.run_id for row in store.rechecks.champions(mine)] == [None, None]
+    store.shipped({f"{mine}-0": "run-1", f"{theirs}-0": "run-2"})
+    store.rechecks.note_runs()
+    assert [row.run_id for row in store.rechecks.champions(mine)] == ["run-1", None]

@@ -582,6 +582,27 @@ def test_code_that_is_committed_is_another_version(town: Town) -> None:
     assert len(check.code_version) == 40
 
 
+def test_code_that_goes_on_while_a_check_waits_is_not_trained_as_the_one_before(
+    town: Town,
+) -> None:
+    """Its trainings would be on the newest commit, and say nothing of either."""
+    git(town.folder, "init", "--quiet")
+    git(town.folder, "add", "data.csv")
+    git(town.folder, "commit", "--quiet", "-m", "one")
+    study = town.begin("code: true")
+    town.team("default", trials=1)
+    for name in ("two", "three"):
+        git(town.folder, "commit", "--quiet", "-m", name, "--allow-empty")
+        town.look_at_versions()
+    town.team("default")
+    town.look(AGAIN_S + 1)
+    town.settle()
+    first, second = town.checks(study)
+    assert (first.check_study, town.words(study)) == (None, ["inconclusive", "holds"])
+    assert "code went on" in (first.verdict or {})["reason"]
+    assert second.causes == ["code"]
+
+
 def git(folder: Path, *words: str) -> None:
     who = ("-c", "user.name=ann", "-c", "user.email=ann@example.com")
     subprocess.run(["git", "-C", str(folder), *who, *words], check=True)
