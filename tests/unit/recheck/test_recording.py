@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from caviar.adapters.sql.rechecks import start
 from caviar.contract.recheck import DataWatch, Policy
 from caviar.errors import ServiceError
 from caviar.recheck import Checks
@@ -110,3 +111,21 @@ def test_a_dataset_that_cannot_be_read_hides_no_other(town: Town) -> None:
             recording.turn()
     seen = [town.store.rechecks.find(study) for study in studies]
     assert [row and row.data_version for row in seen] == [None, None, "d1"]
+
+
+@pytest.mark.parametrize("team", ["default", "others"])
+def test_a_verdict_is_written_into_no_other_study(town: Town, team: str) -> None:
+    """What came back from MLflow may name any study as that of a check: only one that is is written to."""
+    [study] = champions(town, 1)
+    town.team("others")
+    other = town.submit("trials: 1", team=team)
+    town.store.set_study_run(other, "2", "run-of-another")
+    town.store.rechecks.ask(study, "signal", again=True)
+    with town.store.engine.begin() as connection:
+        start(connection, study, 1, other)
+    verdict = {"word": "holds", "effect": 0.0, "low": 0.0, "high": 0.0, "reason": ""}
+    town.store.rechecks.end(study, 1, verdict, None)
+    books = Books()
+    Recording(town.store, books).turn()  # type: ignore[arg-type]
+    assert books.written == ["run-0"]
+    assert town.store.rechecks.unwritten() == []
