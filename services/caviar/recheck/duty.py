@@ -16,11 +16,12 @@ from caviar.adapters.sql import Store, StudyRecord, Taken
 from caviar.adapters.sql.rows import ChampionRow, CheckRow, RecheckRow
 from caviar.adapters.sql.standing import Standing, standing
 from caviar.contract.recheck import Cause, Policy, VerdictView
-from caviar.errors import CaviarError
+from caviar.errors import CaviarError, InputError
 from caviar.recheck.versions import Versions
 from caviar.recheck.views import policy_of, verdict_view
 from caviar.scheduler import Scheduler, rechecking
 from caviar.scheduler.checking import verdict_of
+from caviar.space import Params, Space
 from caviar.studies.life import ENDED
 from caviar.studies.rechecking import next_due
 from caviar.studies.spec import load_study
@@ -359,10 +360,17 @@ class Duty:
             return
         study = load_study(made.source, made.filename)
         stands, champion = standing(self._store, made, study), self._rows.champion(check.study_id)
-        best = stands.best
-        key = study.space.key
-        if best is not None and champion is not None and key(best.params) != key(champion.params):
-            record, seen = self._study(check), self._rows.find(check.study_id)
+        record, best = self._study(check), stands.best
+        space = load_study(record.source, record.filename).space
+        if (
+            best is not None
+            and champion is not None
+            and _is_point(
+                space, best.params
+            )  # MLflow, from which it came back, may have said anything
+            and space.key(best.params) != space.key(champion.params)
+        ):
+            seen = self._rows.find(check.study_id)
             why = f"Check {check.number} said that the optimum moved."
             self._propose(record, made, stands, seen, why, check)
             policy = policy_of(seen)
@@ -406,6 +414,14 @@ class Duty:
 
     def _try_later(self, check: CheckRow) -> None:
         self._waiting[check.study_id, check.number] = self._clock() + AGAIN_S
+
+
+def _is_point(space: Space, params: Params) -> bool:
+    try:
+        space.check_point(params)
+    except InputError:
+        return False
+    return True
 
 
 def _short(version: str | None) -> str:

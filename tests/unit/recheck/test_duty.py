@@ -14,12 +14,13 @@ import pytest
 from sqlalchemy import text
 
 from caviar.adapters.sql import Rechecks
+from caviar.adapters.sql.rechecks import start_retuning
 from caviar.contract.recheck import DataWatch, Policy, RecheckRequest
-from caviar.contract.views import NewTrial
+from caviar.contract.views import NewTrial, Submission
 from caviar.recheck import Checks
 from caviar.recheck.duty import AGAIN_S, VERSIONS_S, Duty
 from caviar.studies.spec import load_study
-from tests.support.town import HOUR_S, Town
+from tests.support.town import HOUR_S, STUDY, Town
 
 WATCHED = "data: {file: data.csv}"
 VERSION_LOOK = VERSIONS_S + 1
@@ -472,6 +473,26 @@ def test_a_champion_that_came_back_with_another_teams_study_is_not_followed(town
     [check] = town.checks(study)
     assert check.state == "due"
     assert "is gone" in check.waits
+
+
+def test_what_tuned_again_in_another_space_is_not_proposed(town: Town) -> None:
+    """MLflow may have said that any study did: a point that the study cannot have is no champion of it."""
+    study = town.begin()
+    text_of_other = STUDY.format(recheck="", budget="trials: 60").replace("  x:", "  y:")
+    submission = Submission(text=text_of_other.replace("parabola\n", "other\n"), resume=False)
+    other = town.scheduler.submit(submission).id
+    answer = town.take(town.machine)
+    while answer is None or answer.assignment is None:
+        answer = town.take(town.machine)
+    town.end(town.machine, answer.assignment, "done", 0.0)
+    town.scheduler.stop(other)
+    town.store.rechecks.ask(study, "signal", again=True)
+    town.store.rechecks.end(study, 1, {"word": "moved"}, "wanted")
+    with town.store.engine.begin() as connection:
+        start_retuning(connection, study, 1, other)
+    town.look()
+    assert town.checks(study)[0].retuning == "over"
+    assert len(town.champions(study)) == 1
 
 
 def test_a_policy_may_come_later(town: Town) -> None:
