@@ -21,6 +21,8 @@ class Versions:
     def __init__(self) -> None:
         self._hashed: dict[Path, tuple[tuple[int, int, int], str]] = {}
         self._seen: dict[tuple[str, Path], str | None] = {}
+        self._unread: set[tuple[str, str]] = set()
+        """Files that cannot be read, which was told."""
 
     def of_file(self, study: str, folder: str, name: str, *, first: bool) -> str | None:
         """``sha256:`` and the hash of a file inside ``folder``; None while there is none, or it has just changed.
@@ -39,8 +41,11 @@ class Versions:
             if known is None or known[0] != mark:
                 known = self._hashed[path] = (mark, f"sha256:{_hash(path)}")
         except (OSError, ValueError) as error:
-            log.warning("%s in %s cannot be read: %s", name, folder, error)
+            if (study, name) not in self._unread:
+                log.warning("%s in %s cannot be read: %s", name, folder, error)
+            self._unread.add((study, name))
             return None
+        self._unread.discard((study, name))
         return self._stable((study, path), known[1], first)
 
     def of_code(self, study: str, folder: str, *, first: bool) -> str | None:

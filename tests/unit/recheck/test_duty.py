@@ -157,6 +157,20 @@ def test_two_studies_that_watch_one_file_look_each_for_itself(town: Town) -> Non
     assert [town.checks(study) for study in studies] == [[], []]
 
 
+def test_a_file_that_is_not_there_is_told_once(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not every ten seconds of a year; and again after it was there."""
+    town.begin(WATCHED)
+    for _ in range(2):
+        (town.folder / "data.csv").unlink()
+        for _ in range(3):
+            town.look_at_versions()
+        town.write("two")
+        town.look_at_versions()
+    assert [record.name for record in caplog.records].count("caviar.recheck") == 2
+
+
 def test_a_pipe_in_place_of_the_file_is_no_data(town: Town) -> None:
     """To read one would wait for good, and with it all checks of all studies."""
     study = town.begin(WATCHED)
