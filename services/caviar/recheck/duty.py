@@ -203,13 +203,13 @@ class Duty:
             return
         if look:
             self._look(row, policy, champion)
-        if row.next_due is None:
-            # A kill came between the champion and its first time, say.
-            self._rows.move_due(row.study_id, None, next_due(policy, now))
-        elif due:
+        then = next_due(policy, now)
+        if due and row.next_due is not None:
             # After the versions: what changed just now and is due as well is one question.
-            then = next_due(policy, now)
             self._rows.ask_scheduled(row.study_id, row.next_due, then, why="It was due.", by=BY)
+        elif row.next_due is None or (then is not None and then < row.next_due):
+            # A kill came between the champion and its first time, or the clock was wrong when that was set.
+            self._rows.move_due(row.study_id, row.next_due, then)
 
     def _look(self, row: RecheckRow, policy: Policy, champion: ChampionRow) -> None:
         """Whether there is another version of the data or of the code."""

@@ -584,6 +584,15 @@ def test_a_clock_that_went_back_makes_nothing_wait(town: Town) -> None:
     assert town.words(study) == ["holds"]
 
 
+def test_a_time_that_a_wrong_clock_set_is_set_anew(town: Town) -> None:
+    """A month ahead for a moment: the next check is due in an hour, not in a month and an hour."""
+    study = town.begin("every: 1 hour")
+    town.day -= 30 * 86_400.0
+    town.look(VERSION_LOOK)
+    town.look(HOUR_S)
+    assert len(town.checks(study)) == 1
+
+
 def test_what_is_seen_for_the_first_time_has_not_changed(town: Town) -> None:
     """A policy that comes after the study: from now on the file is watched."""
     study = town.begin()
