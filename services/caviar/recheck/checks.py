@@ -139,6 +139,10 @@ class Checks:
 
     def hook(self, record: StudyRecord) -> HookView:
         """Where MLflow sends events of its model registry, and a new secret for them; the one before counts no more."""
+        policy = load_study(record.source, record.filename).recheck
+        if policy is not None and not record.rebuilt and self._rechecks.find(record.id) is None:
+            # Before the duty has met the study: a row without a policy would say that there is none.
+            self._rechecks.set_policy(record.id, policy.model_dump(mode="json"), None)
         secret = secrets.token_urlsafe(32)
         self._rechecks.set_secret(record.id, secret)
         return HookView(path=f"{HOOKS}/{record.id}", secret=secret)

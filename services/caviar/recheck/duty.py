@@ -362,14 +362,9 @@ class Duty:
         stands, champion = standing(self._store, made, study), self._rows.champion(check.study_id)
         record, best = self._study(check), stands.best
         space = load_study(record.source, record.filename).space
-        if (
-            best is not None
-            and champion is not None
-            and _is_point(
-                space, best.params
-            )  # MLflow, from which it came back, may have said anything
-            and space.key(best.params) != space.key(champion.params)
-        ):
+        # MLflow, from which it came back, may have said anything of its point.
+        new = best.params if best is not None and _is_point(space, best.params) else None
+        if new and champion is not None and space.key(new) != space.key(champion.params):
             seen = self._rows.find(check.study_id)
             why = f"Check {check.number} said that the optimum moved."
             self._propose(record, made, stands, seen, why, check)

@@ -208,6 +208,12 @@ class Recording:
                 self._grant(record.team, model)
             if version is not None or row is None:
                 self._record.point_alias(model, alias, version)
+            elif row.run_id is not None:
+                # Who serves the one before goes on serving it: nothing to serve would be worse.
+                log.warning(
+                    "study %s: the run of champion %d logged no model; %s@%s stays as it is",
+                    *(record.id, row.number, model, alias),
+                )
 
     # What is read
 

@@ -650,3 +650,18 @@ def test_code_that_goes_on_while_a_check_waits_is_not_trained_as_the_one_before(
 def git(folder: Path, *words: str) -> None:
     who = ("-c", "user.name=ann", "-c", "user.email=ann@example.com")
     subprocess.run(["git", "-C", str(folder), *who, *words], check=True)
+
+
+def test_a_hook_that_is_drawn_early_leaves_the_studys_file_in_force(town: Town) -> None:
+    """Somebody asks for MLflow's hook right after submitting, before the duty has met the study."""
+    text = STUDY.format(recheck="every: 1 hour", budget="trials: 60")
+    submission = Submission(text=text, resume=False, folder=str(town.folder))
+    study = town.scheduler.submit(submission).id
+    record = town.store.study(study)
+    assert record is not None
+    Checks(town.store, clock=lambda: town.day).hook(record)
+    town.look()
+    town.work()
+    town.look()
+    town.look(HOUR_S)
+    assert [check.causes for check in town.checks(study)] == [["schedule"]]
