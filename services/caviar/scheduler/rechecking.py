@@ -74,7 +74,9 @@ def of_check(
     found = Found.load(store, champion, record.team)
     trials = most_trainings(policy, load_study(record.source, record.filename))
     rows = store.trials(found.record.id, LEARNT_FROM)
-    results = [row.result() for row in rows if row.kind not in ("confirm", "fork")]
+    # Without those whose parameters do not say how they were trained, as in the search.
+    searched = [row for row in rows if row.kind not in ("confirm", "fork") and not row.touched]
+    results = [row.result() for row in searched]
     noise, freedom = noise_of(store, found.record)
     points = points_to_check(
         found.study.space,
@@ -84,6 +86,7 @@ def of_check(
         champion.params,
         trials,
         _runner_up(store, found, champion, results),
+        noise,
     )
     about: dict[str, Any] = {"of": record.id, "number": check.number, "freedom": freedom}
     about |= {"tolerance": policy.tolerance, "box": found.round.box.to_json()}

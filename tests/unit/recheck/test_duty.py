@@ -19,6 +19,8 @@ from caviar.contract.recheck import DataWatch, Policy, RecheckRequest
 from caviar.contract.views import NewTrial, Submission
 from caviar.recheck import Checks
 from caviar.recheck.duty import AGAIN_S, VERSIONS_S, Duty
+from caviar.scheduler import rechecking
+from caviar.search.checking import points_to_check
 from caviar.studies.spec import load_study
 from tests.support.town import HOUR_S, STUDY, Town
 
@@ -665,3 +667,23 @@ def test_a_hook_that_is_drawn_early_leaves_the_studys_file_in_force(town: Town) 
     town.look()
     town.look(HOUR_S)
     assert [check.causes for check in town.checks(study)] == [["schedule"]]
+
+
+def test_neighbours_lie_where_the_studys_own_noise_lets_a_loss_be_seen(town: Town) -> None:
+    """The noise that its new runs told, not one that is guessed from the curve of the search."""
+    study = town.begin("every: 1 hour")
+    town.look(HOUR_S)
+    [opened] = town.opened(study)
+    record, [champion] = town.store.study(study), town.champions(study)
+    assert record is not None
+    found = rechecking.Found.load(town.store, champion, "default")
+    noise, freedom = rechecking.noise_of(town.store, record)
+    assert freedom == 6
+    results = [row.result() for row in town.store.trials(study, kind="search")]
+    rest = (found.round.box, results, champion.params, 6)
+    points = load_study(opened.source).warm_start.points
+    wanted = points_to_check(
+        found.study.space, found.study.search_settings, *rest, points[1], noise
+    )
+    assert [dict(point) for point in points] == [dict(point) for point in wanted]
+    assert load_study(opened.source).check.noise == pytest.approx(noise)  # type: ignore[union-attr]
