@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from pathlib import Path
 def train(trial):
     at = json.loads((Path(__file__).parent / "data.json").read_text())
     time.sleep(0.05)
-    return (trial.params["x"] - at) ** 2 + random.Random(trial.seed).gauss(0.0, 0.001)
+    return (trial.params["x"] - at) ** 2 + random.Random(trial.seed).gauss(0.0, 0.02)
 """
 STUDY = """
 name: bowl
@@ -80,12 +81,18 @@ def test_a_champion_is_checked_tuned_again_promoted_and_comes_back(caviar: Cavia
 
     uri, run = mlflow_of(caviar, study)
     client = MlflowClient(uri)
-    wait_for(lambda: champion_in(client, run) == 2, "MLflow has the new champion")
-    names = {each.path for each in client.list_artifacts(run)}
-    assert {"history.svg", "recheck.json"} <= names
-    checked = history["checks"][-1]["run_id"]
+    wait_for(lambda: states_in(client, run) == states, "MLflow has the new champion")
+    assert json.loads(client.get_run(run).data.tags["caviar.champion"])["number"] == 2
+    assert "history.svg" in artifacts(client, run)
+
+    def verdict_is_told() -> bool:
+        """The run of a check is made beside it, and its verdict written there after that."""
+        checked = told("history", study)["checks"][-1]["run_id"]
+        return bool(checked) and "check.svg" in artifacts(client, checked)
+
+    wait_for(verdict_is_told, "the check's own run has its picture")
+    checked = told("history", study)["checks"][-1]["run_id"]
     assert client.get_run(checked).data.tags["caviar.verdict"] == "moved"
-    assert "check.svg" in {each.path for each in client.list_artifacts(checked)}
 
     up.terminate()
     up.communicate()
@@ -116,6 +123,14 @@ def mlflow_of(caviar: Caviar, study: str) -> tuple[str, str]:
     return about["uri"], about["run_id"]
 
 
-def champion_in(client: MlflowClient, run: str) -> int:
-    text = client.get_run(run).data.tags.get("caviar.champion", "{}")
-    return int(json.loads(text).get("number", 0))
+def artifacts(client: MlflowClient, run: str) -> set[str]:
+    return {each.path for each in client.list_artifacts(run)}
+
+
+def states_in(client: MlflowClient, run: str) -> list[str]:
+    """Of the champions, in the file that they come back from."""
+    if "recheck.json" not in artifacts(client, run):
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        text = Path(client.download_artifacts(run, "recheck.json", folder)).read_text()
+    return [row["state"] for row in json.loads(text)["champions"]]
