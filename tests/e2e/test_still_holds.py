@@ -117,10 +117,16 @@ def started(caviar: Caviar) -> subprocess.Popen[str]:
 
 
 def mlflow_of(caviar: Caviar, study: str) -> tuple[str, str]:
-    code, out, err = caviar.run("show", study, "--json")
-    assert code == 0, err
-    about = json.loads(out)["mlflow"]
-    return about["uri"], about["run_id"]
+    """The tracking server, and the study's run, which is made in the background."""
+
+    def found() -> tuple[str, str] | None:
+        code, out, err = caviar.run("show", study, "--json")
+        assert code == 0, err
+        about = json.loads(out)["mlflow"]
+        return (about["uri"], about["run_id"]) if about["run_id"] else None
+
+    uri, run = wait_for(found, "the study has a run")
+    return uri, run
 
 
 def artifacts(client: MlflowClient, run: str) -> set[str]:
