@@ -94,6 +94,9 @@ def test_a_champion_is_checked_tuned_again_promoted_and_comes_back(caviar: Cavia
     checked = told("history", study)["checks"][-1]["run_id"]
     assert client.get_run(checked).data.tags["caviar.verdict"] == "moved"
 
+    for each in told("studies"):  # what MLflow does not have cannot come back
+        _, of_it = mlflow_of(caviar, each["id"])
+        wait_for(lambda of_it=of_it: "summary.json" in artifacts(client, of_it), "it is complete")
     up.terminate()
     up.communicate()
     for path in caviar.home.glob("caviar.db*"):
