@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from caviar.adapters.sql import champions
@@ -234,17 +234,7 @@ def move(
     leaving: tuple[CheckState, ...],
     values: Mapping[str, Any],
 ) -> bool:
-    locked(connection, study_id)
-    changed = connection.execute(
-        update(checks)
-        .where(
-            checks.c.study_id == study_id,
-            checks.c.number == number,
-            checks.c.state.in_(one_of(leaving)),
-        )
-        .values(dict(values))
-    )
-    return bool(changed.rowcount)
+    return _moved(connection, study_id, number, checks.c.state.in_(one_of(leaving)), values)
 
 
 def retune(
@@ -254,14 +244,18 @@ def retune(
     leaving: tuple[Retuning, ...],
     values: Mapping[str, Any],
 ) -> bool:
+    return _moved(connection, study_id, number, checks.c.retuning.in_(one_of(leaving)), values)
+
+
+def _moved(
+    connection: Connection,
+    study_id: str,
+    number: int,
+    still: ColumnElement[bool],
+    values: Mapping[str, Any],
+) -> bool:
+    """Compare-and-set: False where the check is not ``still`` so."""
     locked(connection, study_id)
-    changed = connection.execute(
-        update(checks)
-        .where(
-            checks.c.study_id == study_id,
-            checks.c.number == number,
-            checks.c.retuning.in_(one_of(leaving)),
-        )
-        .values(dict(values))
-    )
+    one = (checks.c.study_id == study_id) & (checks.c.number == number) & still
+    changed = connection.execute(update(checks).where(one).values(dict(values)))
     return bool(changed.rowcount)
