@@ -1,0 +1,164 @@
+"""What the pictures of a study show, as data. The pages, SVG and PNG files, MLflow, notebooks and the report draw these.
+
+A position is a value on its parameter's own scale: 0 at the low end of the study's range, 1 at the high end. A rank is
+a place among the trials of the same picture: 0 the worst, 1 the best. Lists in one object are columns of equal length.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from caviar.contract.messages import ParameterValue
+from caviar.contract.recheck import HistoryView
+from caviar.contract.views import Confirmed, Importance, TrialKind, TrialState, View
+
+FigureName = Literal[
+    "progress", "zoom", "importance", "parallel", "curves", "confirmation", "champions"
+]
+Format = Literal["svg", "png"]
+
+MOST_DOTS = 2_000
+"""Trials in one picture, at most: the best ones, and of all others every so many."""
+MOST_LINES = 80
+"""Learning curves in one picture, at most."""
+
+
+class AxisView(View):
+    """One parameter on its own scale."""
+
+    name: str
+    scale: Literal["linear", "log", "reverse_log", "categories"]
+    tier: int | None = None
+    ticks: list[tuple[float, str]]
+    """Positions and what is written there. Of categories: each one, in the middle of its part."""
+
+
+class DotsView(View):
+    """Trials, by number."""
+
+    of: int
+    """So many there are; fewer are shown where they are more than ``MOST_DOTS``."""
+    number: list[int]
+    round: list[int]
+    state: list[TrialState]
+    kind: list[TrialKind]
+    value: list[float | None]
+    rank: list[float | None]
+    positions: dict[str, list[float | None]]
+    """By parameter; None where it is not active."""
+    values: dict[str, list[ParameterValue | None]]
+
+
+class BoxView(View):
+    """One round of the ledger: where its box is, and why."""
+
+    round: int
+    kind: str
+    reason: str
+    undone: bool = False
+    first: int
+    last: int
+    """The number of its first trial, and that of the next round's."""
+    box: dict[str, tuple[float, float]]
+    """By parameter, the positions of its sides; of categories, the span that the kept ones take."""
+    sides: dict[str, str]
+    """The same in words: "0.001 to 0.03", "sgd, adam"."""
+    changes: dict[str, str] = {}
+    edges: dict[str, str] = {}
+    support: list[int] = []
+
+
+class ZoomView(View):
+    """The zoom, round by round; the parallel coordinates are drawn from it too."""
+
+    study: str
+    name: str
+    metric: str
+    goal: Literal["minimize", "maximize"]
+    axes: list[AxisView]
+    rounds: list[BoxView]
+    dots: DotsView
+
+
+class StepsView(View):
+    """The best so far: a step at each trial that became the best."""
+
+    number: list[int]
+    seconds: list[float]
+    """Since the study began."""
+    slot_hours: list[float]
+    """Spent by all trials that had ended by then."""
+    value: list[float]
+
+
+class ProgressView(View):
+    """Every trial's value and the best so far, over trials, time and cost."""
+
+    study: str
+    name: str
+    metric: str
+    goal: Literal["minimize", "maximize"]
+    best: StepsView
+    trials: StepsView
+    """In the order in which they ended."""
+    state: list[TrialState]
+    kind: list[TrialKind]
+    """Of ``trials``."""
+    of: int
+    seconds: float
+    slot_hours: float
+    """How far the study is."""
+
+
+class ImportanceView(View):
+    study: str
+    name: str
+    metric: str
+    shares: list[Importance]
+    """The largest first."""
+
+
+class LineView(View):
+    """One trial's learning curve: steps rising; values that were no finite numbers are left out."""
+
+    number: int
+    state: TrialState
+    rank: float | None
+    steps: list[int]
+    values: list[float]
+    ended: str = ""
+    """Why it was stopped, or failed."""
+
+
+class CurvesView(View):
+    study: str
+    name: str
+    metric: str
+    goal: Literal["minimize", "maximize"]
+    lines: list[LineView]
+    of: int
+    """Trials that have a curve."""
+
+
+class RunsView(View):
+    """One leader's trainings on new seeds."""
+
+    trial: int
+    first: float
+    """What made it a leader; not among ``again``."""
+    again: list[float]
+    confirmed: Confirmed | None = None
+
+
+class ConfirmationView(View):
+    study: str
+    name: str
+    metric: str
+    goal: Literal["minimize", "maximize"]
+    leaders: list[RunsView]
+    """The best first."""
+
+
+FigureView = (
+    ProgressView | ZoomView | ImportanceView | CurvesView | ConfirmationView | HistoryView
+)
