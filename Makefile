@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock
 
-.PHONY: run test test-compose test-frameworks lint format lock clean bench bench-search bench-recheck chaos chaos-long api-fuzz
+.PHONY: run test test-web test-compose test-frameworks lint format lock clean bench bench-search bench-recheck chaos chaos-long api-fuzz
 
 run: $(READY)
 	@$(BIN)/caviar run examples/digits/study.yaml
@@ -15,6 +15,11 @@ run: $(READY)
 test: $(READY)
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest
+
+# The pages in a real Chromium, which it installs where there is none.
+test-web: $(READY)
+	@tests/web/browser.sh
+	@$(BIN)/python -m pytest tests/web -m web
 
 # The deployment on the Docker engine that DOCKER_HOST or the usual socket names, from nothing: some 15 minutes. It needs to
 # be this machine's engine, and root: processes of containers are killed. CAVIAR_ENGINE_RESTART is the command that restarts

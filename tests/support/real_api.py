@@ -30,6 +30,7 @@ from caviar.contract.messages import ClaimRequest, Finish, Heartbeat, Hello, Tic
 from caviar.scheduler import Scheduler
 from caviar.scheduler.loop import Loop
 from caviar.teams import new_token
+from caviar.web import add_pages
 from caviar.webhooks import Allowed
 from tests.support import desk, wait_until
 from tests.support.servers import free_port
@@ -161,6 +162,7 @@ def serving(
     access = Access(Teams(engine), TOKEN, WORKER_TOKEN, rates, Origin(public_url))
     app = create_app(store, scheduler, access, mlflow_uri="")
     app.include_router(webhook_routes(Webhooks(engine), Allowed.parse("")))
+    add_pages(app)
     lines = Lines(Door(broker), access) if broker else None
     if lines is not None:
         app.router.routes.append(broker_route(lines))

@@ -20,8 +20,8 @@ from caviar.api.sessions import safe_return
 from caviar.contract.gateway import LOGIN, LOGOUT, MLFLOW
 from caviar.teams import Caller
 
-HOME: Final = LOGIN
-"""Where a person comes to who did not want to go anywhere: the page says who is logged in."""
+HOME: Final = "/"
+"""Where a person comes to who did not want to go anywhere."""
 _BODY: Final = 8192
 
 _STYLE: Final = """
@@ -54,7 +54,7 @@ _FORM: Final = """{error}<form method="post" action="{login}">
 </form>
 <p>An admin of your team makes one: <code>caviar token create</code>.</p>"""
 _KNOWN: Final = """<p>Logged in as {name}{team}.</p>
-<p><a href="{mlflow}/">MLflow</a></p>
+<p><a href="{home}">The queue</a> · <a href="{mlflow}/">MLflow</a></p>
 <form method="post" action="{logout}"><button>Log out</button></form>"""
 
 
@@ -67,7 +67,7 @@ def login_routes(access: Access) -> APIRouter:
         back = safe_return(next, HOME)
         if caller is None:
             return _page(_form(back))
-        return _page(_known(caller)) if back == HOME else _redirect(back)
+        return _redirect(back) if next else _page(_known(caller))
 
     @router.post(LOGIN, name="login")
     async def login(request: Request) -> Response:
@@ -119,7 +119,9 @@ def _form(back: str, error: str = "") -> str:
 
 def _known(caller: Caller) -> str:
     team = f", {caller.role} of {caller.team}" if caller.team else ", operator"
-    return _KNOWN.format(name=escape(caller.name), team=escape(team), mlflow=MLFLOW, logout=LOGOUT)
+    return _KNOWN.format(
+        name=escape(caller.name), team=escape(team), home=HOME, mlflow=MLFLOW, logout=LOGOUT
+    )
 
 
 def _page(content: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
