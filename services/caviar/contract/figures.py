@@ -1,4 +1,4 @@
-"""What the pictures of a study show, as data. The pages, SVG and PNG files, MLflow, notebooks and the report draw these.
+"""What the pictures of a study show, as data, which pages, files, MLflow, notebooks and the report draw.
 
 A position is a value on its parameter's own scale: 0 at the low end of the study's range, 1 at the high end. A rank is
 a place among the trials of the same picture: 0 the worst, 1 the best. Lists in one object are columns of equal length.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from caviar.contract.messages import ParameterValue
-from caviar.contract.recheck import HistoryView
+from caviar.contract.recheck import RecheckView
 from caviar.contract.views import Confirmed, Importance, TrialKind, TrialState, View
 
 FigureName = Literal[
@@ -63,9 +63,9 @@ class BoxView(View):
     """By parameter, the positions of its sides; of categories, the span that the kept ones take."""
     sides: dict[str, str]
     """The same in words: "0.001 to 0.03", "sgd, adam"."""
-    changes: dict[str, str] = {}
-    edges: dict[str, str] = {}
-    support: list[int] = []
+    changes: dict[str, str]
+    edges: dict[str, str]
+    support: list[int]
 
 
 class ZoomView(View):
@@ -159,6 +159,4 @@ class ConfirmationView(View):
     """The best first."""
 
 
-FigureView = (
-    ProgressView | ZoomView | ImportanceView | CurvesView | ConfirmationView | HistoryView
-)
+FigureView = ProgressView | ZoomView | ImportanceView | CurvesView | ConfirmationView | RecheckView
