@@ -77,14 +77,17 @@ def listed(
 
 
 def _order(space: Space, sort: str) -> ColumnElement[Any]:
+    order: ColumnElement[Any]
     if sort in COLUMNS:
         return COLUMNS[sort]
     name = sort.partition(":")[2]
     if sort.startswith(PARAM) and name in space:
         value = trials.c.params[name]
-        return value.as_string() if space[name].type == "categorical" else value.as_float()
+        order = value.as_string() if space[name].type == "categorical" else value.as_float()
+        return order
     if sort.startswith(METRIC) and _METRIC.fullmatch(name):
-        return trials.c.metrics[name].as_float()
+        order = trials.c.metrics[name].as_float()
+        return order
     sorts = [*COLUMNS, *(PARAM + known for known in space.names)]
     way_out = did_you_mean(sort, sorts) or f"One of {', '.join(sorts)}, or {METRIC}NAME."
     raise InputError(Problem(("sort",), f"trials cannot be sorted by {sort!r}", way_out))

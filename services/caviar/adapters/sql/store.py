@@ -23,6 +23,7 @@ from caviar.adapters.sql.engine import reading, reading_together
 from caviar.adapters.sql.interventions import Interventions
 from caviar.adapters.sql.listed import Listing, listed
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
+from caviar.adapters.sql.pictured import Pictured
 from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rechecks import Rechecks
 from caviar.adapters.sql.records import Taken
@@ -49,6 +50,7 @@ class Store:
         self.bundles = Bundles(engine, clock)
         self.interventions = Interventions(engine, clock)
         self.rechecks = Rechecks(engine, clock)
+        self.pictured = Pictured(engine)
 
     def ask(self) -> None:
         """Raises SQLAlchemyError where the database does not answer."""
