@@ -73,3 +73,56 @@ export function duration(seconds) {
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
   return `${Math.floor(seconds / 3600)} h ${String(Math.floor((seconds % 3600) / 60)).padStart(2, "0")} min`;
 }
+
+// The ramp's colour of a rank between 0, the worst, and 1, the best; grey where there is none.
+export function shade(look, rank) {
+  if (rank === null || rank === undefined) return look.muted;
+  const place = Math.min(Math.max(rank, 0), 1) * (look.ramp.length - 1);
+  const low = Math.min(Math.floor(place), look.ramp.length - 2);
+  const [from, to] = [look.ramp[low], look.ramp[low + 1]].map((text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16)));
+  return `rgb(${from.map((one, at) => Math.round(one + (to[at] - one) * (place - low))).join(",")})`;
+}
+
+// A colour of look() seen through.
+export const faint = (colour, share) => colour.replace(/^rgba?\(([^,]+,[^,]+,[^,)]+).*\)$/, `rgba($1, ${share})`);
+
+// Where the trial has its own page.
+export function toTrial(study, number) {
+  location.assign(`/studies/${encodeURIComponent(study)}/trials/${number}`);
+}
+
+// What is written in a tooltip: rich text has a markup of its own, in braces.
+export const plain = (text) => String(text).replace(/[{}|]/g, " ");
+
+// Lines of at most `most` characters.
+export function wrapped(text, most = 60) {
+  const lines = [""];
+  for (const word of plain(text).split(/\s+/)) {
+    if ((lines[lines.length - 1] + word).length > most && lines[lines.length - 1]) lines.push("");
+    lines[lines.length - 1] += (lines[lines.length - 1] ? " " : "") + word;
+  }
+  return lines.join("\n");
+}
+
+// An axis from 0 to 1 on which a parameter's own ticks are written.
+export function ticked(look, view, more = {}) {
+  const words = new Map(view.ticks.map(([place, text]) => [place.toFixed(4), text]));
+  const at = view.ticks.map(([place]) => place);
+  return axis(look, {
+    type: "value",
+    min: 0,
+    max: 1,
+    ...more,
+    axisTick: { show: true, customValues: at, lineStyle: { color: look.line } },
+    axisLabel: {
+      color: look.muted,
+      fontSize: 11,
+      hideOverlap: true,
+      customValues: at,
+      formatter: (place) => short(words.get(Number(place).toFixed(4)) ?? ""),
+      ...more.axisLabel,
+    },
+  });
+}
+
+export const short = (text, most = 12) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
