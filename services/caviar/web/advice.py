@@ -79,7 +79,13 @@ def _ended(study: StudyView) -> Iterator[Advice]:
             "on new seeds: a check does that, and `confirm: 5` in the next study file.",
             command=f"caviar recheck {study.id}",
         )
-    yield Advice("Take the numbers with you.", command=f"caviar export {study.id} --csv trials.csv")
+    else:
+        yield Advice(
+            f"Use the parameters of trial {study.best.trial}. Whether they are still the best tells a check, later.",
+            f"/studies/{study.id}/champion",
+            "Its champion",
+        )
+    yield Advice("Take the numbers with you:", command=f"caviar export {study.id} --csv trials.csv")
 
 
 def _bounds(study: StudyView) -> Iterator[Advice]:

@@ -99,11 +99,9 @@ def confirmed_words(best: Best) -> str:
 
 def picture_words(study: StudyView) -> dict[str, str]:
     """What each picture says, for who reads and for who cannot see it."""
-    best, ended = study.best, finished(study)
-    said = {
-        "progress": f"No value of {study.metric} yet."
-        if best is None
-        else f"Best so far {number(best.value)} after {count(ended, 'trial')}, found by trial {best.trial}.",
+    best = study.best
+    return {
+        "progress": _progress(study),
         "zoom": f"{_rounds(study)} Each strip is a parameter on its own scale, each dot a trial: bright is good, "
         "dark is bad. The band is the box that trials are drawn from.",
         "parallel": f"Each line is a trial across {count(len(study.parameters), 'parameter')}: bright is good, dark "
@@ -119,7 +117,15 @@ def picture_words(study: StudyView) -> dict[str, str]:
         if best is None or best.confirmed is None
         else f"Trial {best.trial}: {confirmed_words(best)}",
     }
-    return said
+
+
+def _progress(study: StudyView) -> str:
+    best, ended = study.best, count(finished(study), "trial")
+    if best is None:
+        return f"No value of {study.metric} yet."
+    if best.confirmed is not None:
+        return f"The best single value so far, through {ended}. On new seeds trial {best.trial} came out best."
+    return f"Best so far {number(best.value)} after {ended}, found by trial {best.trial}."
 
 
 def _rounds(study: StudyView) -> str:
@@ -134,4 +140,4 @@ def _importance(study: StudyView) -> str:
     if not shares:
         return "Measured once enough trials have ended."
     told = ", ".join(f"{entry.name} {percent(entry.share)}" for entry in shares)
-    return f"Share of the variation of {study.metric} that each explains: {told}{' …' if len(study.importance) > 3 else ''}."
+    return f"Share of the variation of {study.metric} that each explains: {told}{' …' if len(study.importance) > 3 else '.'}"

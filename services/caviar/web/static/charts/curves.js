@@ -5,7 +5,8 @@ const ENDS = { stopped: "rect", failed: "triangle", quarantined: "triangle", run
 
 export function draw(chart, data, look, figure) {
   const ended = data.lines.filter((line) => line.rank !== null && line.state === "done");
-  const best = ended.length ? ended.reduce((one, two) => (two.rank > one.rank ? two : one)) : null;
+  const own = Number(figure.closest("[data-best]")?.dataset.best || -1);
+  const best = ended.find((line) => line.number === own) ?? (ended.length ? ended.reduce((one, two) => (two.rank > one.rank ? two : one)) : null);
   const lines = [...data.lines].sort((one, two) => (one === best) - (two === best) || (one.rank ?? 0) - (two.rank ?? 0));
   const last = Math.max(1, ...data.lines.map((line) => line.steps.at(-1) ?? 0));
   const first = Math.min(last, ...data.lines.map((line) => line.steps[0] ?? last));

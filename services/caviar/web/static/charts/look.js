@@ -113,7 +113,6 @@ export function ticked(look, view, more = {}) {
     min: 0,
     max: 1,
     ...more,
-    axisTick: { show: true, customValues: at, lineStyle: { color: look.line } },
     axisLabel: {
       color: look.muted,
       fontSize: 11,

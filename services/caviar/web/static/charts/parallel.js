@@ -1,5 +1,5 @@
 // Every trial as a line through its values, each parameter on its own scale, the metric at the end.
-import { axis, base, number, shade, short, ticked } from "./look.js";
+import { axis, base, faint, number, shade, short, ticked } from "./look.js";
 
 export function draw(chart, data, look, figure) {
   const { axes, dots } = data;
@@ -14,17 +14,18 @@ export function draw(chart, data, look, figure) {
     };
   });
   const named = { nameLocation: "end", nameGap: 14, nameTextStyle: { color: look.ink, fontSize: 12 } };
+  const label = { color: look.ink, fontSize: 11, backgroundColor: faint(look.card, 0.8), padding: [1, 3] };
   const kept = chart.getOption()?.parallelAxis?.map((each) => each.areaSelectStyle && chart.getModel().getComponent("parallelAxis", each.dim)?.activeIntervals) ?? [];
   chart.setOption(
     {
       ...base(look),
       parallel: { left: 56, right: 48, top: 40, bottom: 16, axisExpandable: false },
       parallelAxis: [
-        ...axes.map((each, dim) => ({ dim, name: short(each.name, 16), ...ticked(look, each, { ...named, axisLine: { lineStyle: { color: look.muted } } }) })),
+        ...axes.map((each, dim) => ({ dim, name: short(each.name, 16), ...ticked(look, each, { ...named, axisLine: { lineStyle: { color: look.muted } }, axisLabel: label }) })),
         {
           dim: axes.length,
           name: short(data.metric, 16),
-          ...axis(look, { type: "value", scale: true, ...named, axisLine: { lineStyle: { color: look.ink } }, axisLabel: { color: look.ink, fontSize: 11, formatter: number } }),
+          ...axis(look, { type: "value", scale: true, ...named, axisLine: { lineStyle: { color: look.ink } }, axisLabel: { ...label, formatter: number } }),
           inverse: data.goal === "minimize",
         },
       ],

@@ -7,6 +7,8 @@ const OVER = {
   slot_hours: { name: "slot-hours spent", told: (hours) => `${number(hours)} slot-hours`, ticks: number },
 };
 
+const SHAPE = { stopped: "emptyRect" };
+
 export function draw(chart, data, look, figure) {
   const over = figure.querySelector("input:checked")?.value ?? "number";
   const { best, trials } = data;
@@ -20,25 +22,28 @@ export function draw(chart, data, look, figure) {
     trial,
     state: data.state[i],
     kind: data.kind[i],
-    symbol: data.state[i] === "stopped" ? "emptyRect" : "circle",
+    symbol: SHAPE[data.state[i]] ?? "circle",
     symbolSize: leading.has(trial) ? 9 : 6,
     itemStyle: { color: leading.has(trial) ? look.accent : look.muted, opacity: leading.has(trial) ? 1 : 0.55 },
   }));
   chart.setOption(
     {
       ...base(look),
-      legend: { top: 0, right: 0, icon: "circle", itemWidth: 10, itemHeight: 10, textStyle: { color: look.ink }, data: ["best so far", "trials"] },
+      legend: { top: 0, right: 0, icon: "circle", itemWidth: 10, itemHeight: 10, textStyle: { color: look.ink }, data: [{ name: "best so far" }, { name: "whole trainings" }, { name: "stopped early", icon: "emptyRect" }] },
       grid: { left: 8, right: 16, top: 32, bottom: 26, containLabel: true },
       xAxis: axis(look, { type: "value", min: 0, max: end || 1, name: at.name, nameLocation: "middle", nameGap: 28, splitLine: { show: false }, axisLabel: { color: look.muted, hideOverlap: true, formatter: at.ticks } }),
       yAxis: axis(look, { type: "value", scale: true, name: data.metric, nameTextStyle: { color: look.muted, align: "left" }, axisLabel: { color: look.muted, formatter: number } }),
       series: [
-        {
-          name: "trials",
+        ...[
+          ["whole trainings", dots.filter((dot) => dot.state !== "stopped")],
+          ["stopped early", dots.filter((dot) => dot.state === "stopped")],
+        ].map(([name, some]) => ({
+          name,
           type: "scatter",
-          data: dots,
+          data: some,
           itemStyle: { color: look.muted },
           tooltip: { formatter: ({ data: dot }) => `Trial ${dot.trial}, ${dot.state}\n${number(dot.value[1])}\n${at.told(dot.value[0])}` },
-        },
+        })),
         {
           name: "best so far",
           type: "line",

@@ -6,11 +6,33 @@ import { tell, wire } from "./zoom_rounds.js";
 const TOP = 26;
 const STRIP = 84;
 const GAP = 30;
+const KIND = { added: ", added by hand", confirm: ", on a new seed", fork: ", a fork" };
 
 // The rounds in force as of round `at`: what is drawn of the boxes.
 const until = (data, at) => data.rounds.filter((each) => each.round <= at);
 
 const aboutBox = (each, name) => `Round ${each.round}, ${each.kind}${each.undone ? ", taken back" : ""}\n${plain(name)}: ${plain(each.sides[name])}\n${wrapped(each.reason)}`;
+
+// The study's best where it was there already, else the best of what was there.
+function bestAt(all, at, best) {
+  const isThere = (i) => all.round[i] <= at && all.kind[i] !== "confirm" && all.rank[i] !== null;
+  const own = all.number.indexOf(Number(best || -1));
+  if (own >= 0 && isThere(own)) return all.number[own];
+  let found = -1;
+  all.number.forEach((_, i) => {
+    if (isThere(i) && (found < 0 || all.rank[i] > all.rank[found])) found = i;
+  });
+  return found < 0 ? null : all.number[found];
+}
+
+// A strip's head: the parameter, its scale, and what the round did to it.
+function head(look, view, round) {
+  const part = (style, text) => (text ? `{${style}|${plain(text)}}` : "");
+  const change = (round?.changes[view.name] ?? "").split(/ to |[,;:]/)[0];
+  const edge = round?.edges[view.name];
+  const about = view.scale.replace("_", " ") + (view.tier ? `, tier ${view.tier}` : "");
+  return [part("name", view.name), part("about", about), part("side", round?.sides[view.name]), part("about", change), part("edge", edge ? `▲ best ${edge}` : "")].filter(Boolean).join("  ");
+}
 
 function boxes(data, look, at, view, row, span) {
   const shown = until(data, at);
@@ -42,7 +64,7 @@ function dots(data, look, at, view, row, best) {
   const told = ({ data: dot }) => {
     const i = dot.value[2];
     const value = all.value[i] === null ? "no value" : `${plain(data.metric)} ${number(all.value[i])}`;
-    return `Trial ${all.number[i]}, ${all.state[i]}, round ${all.round[i]}\n${value}\n${plain(view.name)} ${plain(number(values[i]))}`;
+    return `Trial ${all.number[i]}, ${all.state[i]}, round ${all.round[i]}${KIND[all.kind[i]] ?? ""}\n${value}\n${plain(view.name)} ${plain(number(values[i]))}`;
   };
   const support = new Set(data.rounds[at]?.support ?? []);
   const found = { now: [], later: [], support: [] };
@@ -80,20 +102,25 @@ export function draw(chart, data, look, figure) {
   }
   const end = Math.max(1, ...data.dots.number, ...data.rounds.map((each) => each.last)) + 0.5;
   const narrow = canvas.clientWidth < 560;
-  const ranked = data.dots.rank.reduce((found, rank, i) => (rank !== null && data.dots.round[i] <= at && (found < 0 || rank > data.dots.rank[found]) ? i : found), -1);
-  const best = ranked < 0 ? null : data.dots.number[ranked];
+  const best = bestAt(data.dots, at, figure.closest("[data-best]")?.dataset.best);
   const left = narrow ? 54 : 84;
   chart.setOption(
     {
       ...base(look),
       tooltip: { ...base(look).tooltip, trigger: "item" },
       title: data.axes.map((view, row) => ({
-        text: `{name|${plain(view.name)}}  {about|${view.scale.replace("_", " ")}${view.tier ? `, tier ${view.tier}` : ""}}  {side|${plain(data.rounds[at]?.sides[view.name] ?? "")}}`,
+        text: head(look, view, data.rounds[at]),
         left: left - 6,
         top: row * STRIP,
         textStyle: {
           fontFamily: look.font,
-          rich: { name: { color: look.ink, fontSize: 13, fontWeight: 600 }, about: { color: look.muted, fontSize: 11 }, side: { color: look.link, fontSize: 12, fontWeight: 600 } },
+          fontWeight: 400,
+          rich: {
+            name: { color: look.ink, fontSize: 13, fontWeight: 600 },
+            about: { color: look.muted, fontSize: 11 },
+            side: { color: look.link, fontSize: 12, fontWeight: 600 },
+            edge: { color: look.warn, fontSize: 11 },
+          },
           ...(narrow ? { width: canvas.clientWidth - left, overflow: "truncate" } : {}),
         },
       })),

@@ -64,17 +64,5 @@ export function tell(data, at, figure) {
   const head = element("p", "");
   head.append(element("b", `Round ${at}`), " ", element("span", round.kind, "kind"));
   if (round.undone) head.append(" ", element("span", "taken back", "kind"));
-  const parts = [head, element("p", round.reason)];
-  const names = data.axes.map((view) => view.name).filter((name) => round.changes[name] || round.edges[name]);
-  if (names.length) {
-    const list = element("ul", "");
-    for (const name of names) {
-      const line = element("li", "");
-      const edge = round.edges[name] && !(round.changes[name] ?? "").includes(round.edges[name]) ? `the best trial sat ${round.edges[name]}` : "";
-      line.append(element("b", name), ` ${[round.changes[name], edge].filter(Boolean).join("; ")}`);
-      list.append(line);
-    }
-    parts.push(list);
-  }
-  figure.querySelector("[data-reason]").replaceChildren(...parts);
+  figure.querySelector("[data-reason]").replaceChildren(head, element("p", round.reason));
 }
