@@ -40,7 +40,7 @@ GUESSABLE = 32
 """Tokens that are shorter may be a person's invention."""
 UNKNOWN = "No token, or none of this service: `caviar token create` makes one."
 NO_SESSION = "Nobody is logged in with this cookie any more: /login takes a token."
-PASS_OVER = (
+USED_UP = (
     "This way in was used already, or is more than a minute old: `caviar open` makes another."
 )
 OTHER_ORIGIN = "A page of another origin asked for this with your session."
@@ -115,7 +115,7 @@ class Access:
         identifier = self.passes.take(given)
         if identifier is None:
             self.limits.wrong(neighbourhood(address_of(request)))
-            raise HTTPException(401, PASS_OVER)
+            raise HTTPException(401, USED_UP)
         return self._session(request, self._owner_of(identifier))
 
     def _session(self, request: Request, caller: Caller) -> tuple[str, float]:
