@@ -40,9 +40,7 @@ GUESSABLE = 32
 """Tokens that are shorter may be a person's invention."""
 UNKNOWN = "No token, or none of this service: `caviar token create` makes one."
 NO_SESSION = "Nobody is logged in with this cookie any more: /login takes a token."
-USED_UP = (
-    "This way in was used already, or is more than a minute old: `caviar open` makes another."
-)
+USED_UP = "This way in was used already, or is more than a minute old: `caviar open` makes another."
 OTHER_ORIGIN = "A page of another origin asked for this with your session."
 
 
