@@ -1,6 +1,6 @@
 """How long the pages of a large study take, and what they weigh.
 
-    python benchmarks/pages/first_paint.py --trials 50000 --visits 60 [--peer ENV/bin/python]
+    python -m benchmarks.pages.first_paint --trials 50000 --visits 60 [--peer ENV/bin/python]
 
 A study of 50,000 trials, ten parameters and 200 rounds in SQLite, and the real API and pages in a process of their own.
 A visit asks for a page and then, one after the other, for the data of every picture that it names: what a browser has
@@ -257,7 +257,14 @@ def main() -> None:
         store = Store(engine)
         study = make_large_study(store, given.trials, ended=False)
         url = f"http://127.0.0.1:{port}"
-        serving = [sys.executable, __file__, "--serve", database, str(port)]
+        serving = [
+            sys.executable,
+            "-m",
+            "benchmarks.pages.first_paint",
+            "--serve",
+            database,
+            str(port),
+        ]
         with process(*serving, ready=answers(f"{url}/api/v1/health")):
             rows = measure(url, study, given.visits, Changing(store, study, given.trials))
             if given.peer:
