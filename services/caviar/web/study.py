@@ -27,8 +27,7 @@ Section = Literal["head", "pictures", "rounds", "trials"]
 def study_pages(shared: Shared) -> APIRouter:
     router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
-    # Who follows a study asks with HEAD whether the service is back.
-    @router.api_route("/studies/{study_id}", methods=["GET", "HEAD"], name="study.page")
+    @router.get("/studies/{study_id}", name="study.page")
     def whole(
         request: Request,
         reader: Reader,

@@ -1,5 +1,5 @@
 // Each leader's trainings on new seeds, their mean with its 95% interval, and the run that it was chosen by.
-import { axis, base, number, toTrial } from "./look.js";
+import { axis, base, hollow, number, toTrial } from "./look.js";
 
 export function draw(chart, data, look, figure) {
   const leaders = [...data.leaders].reverse();
@@ -30,7 +30,7 @@ export function draw(chart, data, look, figure) {
         },
         dot("on new seeds", { symbol: "circle", symbolSize: 8, itemStyle: { color: look.link } }, leaders.flatMap((each, row) => each.again.map((value) => [value, row]))),
         dot("their mean", { symbol: "rect", symbolSize: [4, 20], itemStyle: { color: look.ink } }, leaders.flatMap(({ confirmed }, row) => (confirmed ? [[confirmed.mean, row]] : []))),
-        dot("what it was chosen by", { symbol: "emptyDiamond", symbolSize: 12, itemStyle: { color: look.accent } }, leaders.map((each, row) => [each.first, row])),
+        dot("what it was chosen by", { symbol: "diamond", symbolSize: 12, itemStyle: hollow(look.accent, 2) }, leaders.map((each, row) => [each.first, row])),
       ].map((each) => ({ tooltip: { formatter: ({ value, seriesName }) => `${names[value[1]]}, ${seriesName}: ${number(value[0])}` }, ...each })),
     },
     { notMerge: true },

@@ -1,7 +1,7 @@
 // Learning curves, step by step: the best in bold, a mark where one was stopped early or failed.
-import { axis, base, number, plain, shade, toTrial, wrapped } from "./look.js";
+import { axis, base, hollow, number, plain, shade, toTrial, wrapped } from "./look.js";
 
-const ENDS = { stopped: "rect", failed: "triangle", quarantined: "triangle", running: "emptyCircle" };
+const ENDS = { stopped: "rect", failed: "triangle", quarantined: "triangle", running: "circle" };
 
 export function draw(chart, data, look, figure) {
   const ended = data.lines.filter((line) => line.rank !== null && line.state === "done");
@@ -38,7 +38,7 @@ export function draw(chart, data, look, figure) {
           type: "scatter",
           data: lines
             .filter((line) => ENDS[line.state])
-            .map((line) => ({ value: [line.steps.at(-1), line.values.at(-1)], line, symbol: ENDS[line.state], symbolSize: 8, itemStyle: { color: shade(look, line.rank), borderColor: look.ink, borderWidth: 1 } })),
+            .map((line) => ({ value: [line.steps.at(-1), line.values.at(-1)], line, symbol: ENDS[line.state], symbolSize: 8, itemStyle: line.state === "running" ? hollow(look.link) : { color: shade(look, line.rank), borderColor: look.ink, borderWidth: 1 } })),
           tooltip: { formatter: ({ data: dot }) => told(dot.line) },
           z: 5,
         },

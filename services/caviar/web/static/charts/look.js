@@ -104,10 +104,15 @@ export function wrapped(text, most = 60) {
   return lines.join("\n");
 }
 
-// An axis from 0 to 1 on which a parameter's own ticks are written.
-export function ticked(look, view, more = {}) {
+// An axis from 0 to 1 on which a parameter's own ticks are written: both ends, and between them what has `room`.
+export function ticked(look, view, more = {}, room = 0) {
   const words = new Map(view.ticks.map(([place, text]) => [place.toFixed(4), text]));
-  const at = view.ticks.map(([place]) => place);
+  const end = view.ticks.at(-1)?.[0];
+  const at = [];
+  for (const [place] of view.ticks) {
+    const isFree = at.length === 0 || place - at.at(-1) >= room;
+    if (place === end || (isFree && end - place >= room)) at.push(place);
+  }
   return axis(look, {
     type: "value",
     min: 0,
@@ -125,3 +130,6 @@ export function ticked(look, view, more = {}) {
 }
 
 export const short = (text, most = 12) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+
+// A symbol that is only its outline: those of ECharts are filled with white, in the dark too.
+export const hollow = (colour, width = 1.5) => ({ color: "transparent", borderColor: colour, borderWidth: width });

@@ -1,5 +1,5 @@
 // Every trial's value, and the best so far as steps: over trials, time or cost.
-import { axis, base, duration, number, toTrial } from "./look.js";
+import { axis, base, duration, hollow, number, toTrial } from "./look.js";
 
 const OVER = {
   number: { name: "trial", told: number, ticks: number },
@@ -7,11 +7,12 @@ const OVER = {
   slot_hours: { name: "slot-hours spent", told: (hours) => `${number(hours)} slot-hours`, ticks: number },
 };
 
-const SHAPE = { stopped: "emptyRect" };
+const SHAPE = { stopped: "rect" };
 
 export function draw(chart, data, look, figure) {
   const over = figure.querySelector("input:checked")?.value ?? "number";
   const { best, trials } = data;
+  figure.dataset.shown = over;
   const at = OVER[over];
   const end = over === "number" ? Math.max(-1, ...trials.number) + 1 : data[over];
   const steps = best.number.map((_, i) => [best[over][i], best.value[i]]);
@@ -24,12 +25,12 @@ export function draw(chart, data, look, figure) {
     kind: data.kind[i],
     symbol: SHAPE[data.state[i]] ?? "circle",
     symbolSize: leading.has(trial) ? 9 : 6,
-    itemStyle: { color: leading.has(trial) ? look.accent : look.muted, opacity: leading.has(trial) ? 1 : 0.55 },
+    itemStyle: data.state[i] === "stopped" ? hollow(leading.has(trial) ? look.accent : look.muted, 1.2) : { color: leading.has(trial) ? look.accent : look.muted, opacity: leading.has(trial) ? 1 : 0.55 },
   }));
   chart.setOption(
     {
       ...base(look),
-      legend: { top: 0, right: 0, icon: "circle", itemWidth: 10, itemHeight: 10, textStyle: { color: look.ink }, data: [{ name: "best so far" }, { name: "whole trainings" }, { name: "stopped early", icon: "emptyRect" }] },
+      legend: { top: 0, right: 0, icon: "circle", itemWidth: 10, itemHeight: 10, textStyle: { color: look.ink }, data: [{ name: "best so far" }, { name: "whole trainings" }, { name: "stopped early", icon: "rect", itemStyle: hollow(look.muted) }] },
       grid: { left: 8, right: 16, top: 32, bottom: 26, containLabel: true },
       xAxis: axis(look, { type: "value", min: 0, max: end || 1, name: at.name, nameLocation: "middle", nameGap: 28, splitLine: { show: false }, axisLabel: { color: look.muted, hideOverlap: true, formatter: at.ticks } }),
       yAxis: axis(look, { type: "value", scale: true, name: data.metric, nameTextStyle: { color: look.muted, align: "left" }, axisLabel: { color: look.muted, formatter: number } }),

@@ -1,6 +1,6 @@
 // The zoom: a strip for each parameter on its own scale, a dot for each trial, and the box of each round. The slider
 // goes through the rounds; as long as nobody moved it, it follows the newest one.
-import { axis, base, faint, number, plain, shade, ticked, toTrial, wrapped } from "./look.js";
+import { axis, base, faint, hollow, number, plain, shade, ticked, toTrial, wrapped } from "./look.js";
 import { tell, wire } from "./zoom_rounds.js";
 
 const TOP = 26;
@@ -26,12 +26,12 @@ function bestAt(all, at, best) {
 }
 
 // A strip's head: the parameter, its scale, and what the round did to it.
-function head(look, view, round) {
+function head(view, round, narrow) {
   const part = (style, text) => (text ? `{${style}|${plain(text)}}` : "");
   const change = (round?.changes[view.name] ?? "").split(/ to |[,;:]/)[0];
   const edge = round?.edges[view.name];
   const about = view.scale.replace("_", " ") + (view.tier ? `, tier ${view.tier}` : "");
-  return [part("name", view.name), part("about", about), part("side", round?.sides[view.name]), part("about", change), part("edge", edge ? `▲ best ${edge}` : "")].filter(Boolean).join("  ");
+  return [part("name", view.name), part("about", narrow ? "" : about), part("side", round?.sides[view.name]), part("about", change), part("edge", edge ? `▲ best ${edge}` : "")].filter(Boolean).join("  ");
 }
 
 function boxes(data, look, at, view, row, span) {
@@ -68,20 +68,22 @@ function dots(data, look, at, view, row, best) {
   };
   const support = new Set(data.rounds[at]?.support ?? []);
   const found = { now: [], later: [], support: [] };
+  const size = all.number.length > 400 ? 4 : 7;
   all.number.forEach((trial, i) => {
     if (places[i] === null || places[i] === undefined) return;
     const value = [trial, places[i], i];
     const isBest = trial === best;
-    const symbol = isBest ? "path://M5 0 6.5 3.5 10 3.8 7.3 6.1 8.1 9.7 5 7.8 1.9 9.7 2.7 6.1 0 3.8 3.5 3.5Z" : all.rank[i] === null ? "emptyTriangle" : "circle";
-    const itemStyle = isBest ? { color: look.accent, borderColor: look.card, borderWidth: 1 } : { color: shade(look, all.rank[i]) };
-    const dot = { value, trial, symbol, symbolSize: isBest ? 16 : all.rank[i] === null ? 6 : 7, itemStyle };
+    const failed = all.rank[i] === null;
+    const symbol = isBest ? "path://M5 0 6.5 3.5 10 3.8 7.3 6.1 8.1 9.7 5 7.8 1.9 9.7 2.7 6.1 0 3.8 3.5 3.5Z" : failed ? "triangle" : "circle";
+    const itemStyle = failed ? hollow(look.muted, 1.2) : isBest ? { color: look.accent, borderColor: look.card, borderWidth: 1 } : { color: shade(look, all.rank[i]) };
+    const dot = { value, trial, symbol, symbolSize: isBest ? 16 : failed ? size - 1 : size, itemStyle };
     (all.round[i] <= at ? found.now : found.later).push(dot);
     if (support.has(trial)) found.support.push({ value });
   });
   const series = { type: "scatter", xAxisIndex: row, yAxisIndex: row, tooltip: { formatter: told }, clip: false };
   return [
     { ...series, data: found.later, itemStyle: { opacity: 0.12 }, z: 2 },
-    { ...series, data: found.support, symbol: "emptyCircle", symbolSize: 12, itemStyle: { color: look.ink }, silent: true, z: 3 },
+    { ...series, data: found.support, symbol: "circle", symbolSize: 12, itemStyle: hollow(look.ink), silent: true, z: 3 },
     { ...series, data: found.now, itemStyle: { borderColor: faint(look.ink, 0.45), borderWidth: 0.6 }, z: 4 },
   ];
 }
@@ -109,7 +111,7 @@ export function draw(chart, data, look, figure) {
       ...base(look),
       tooltip: { ...base(look).tooltip, trigger: "item" },
       title: data.axes.map((view, row) => ({
-        text: head(look, view, data.rounds[at]),
+        text: head(view, data.rounds[at], narrow),
         left: left - 6,
         top: row * STRIP,
         textStyle: {
@@ -140,7 +142,7 @@ export function draw(chart, data, look, figure) {
           nameTextStyle: { color: look.muted, verticalAlign: "top", padding: [22, 0, 0, 0] },
         }),
       ),
-      yAxis: data.axes.map((view, row) => ticked(look, view, { gridIndex: row, splitLine: { show: false }, axisLine: { show: false }, axisLabel: { fontSize: narrow ? 10 : 11 } })),
+      yAxis: data.axes.map((view, row) => ticked(look, view, { gridIndex: row, splitLine: { show: false }, axisLine: { show: false }, axisLabel: { fontSize: narrow ? 10 : 11 } }, 12 / (STRIP - GAP))),
       series: data.axes.flatMap((view, row) => [boxes(data, look, at, view, row, end), ...dots(data, look, at, view, row, best)]),
     },
     { notMerge: true },
