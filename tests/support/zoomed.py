@@ -1,4 +1,4 @@
-"""A study that zooms, in a service of this process: its trials are trained by a formula, its rounds made by the refiner."""
+"""A study that zooms, in a service of this process: a formula trains its trials, the refiner makes its rounds."""
 
 from __future__ import annotations
 
@@ -85,7 +85,12 @@ class Zoomed:
         """A heartbeat with the next step of all that runs."""
         self.reported += 1
         held = tuple(
-            Held(trial=t.trial, attempt=t.attempt, step=self.reported, value=0.5 + self.reported / 100)
+            Held(
+                trial=t.trial,
+                attempt=t.attempt,
+                step=self.reported,
+                value=0.5 + self.reported / 100,
+            )
             for t in self.held
         )
         self.service.scheduler.heartbeat(
@@ -97,6 +102,16 @@ class Zoomed:
         while self.held:
             self._end(self.held.pop())
             self.refiner.turn()
+
+    def close(self, study: str) -> None:
+        """Wait until the study has ended, and let the refiner say what mattered."""
+
+        def has_ended() -> bool:
+            record = self.service.store.study(study)
+            return record is not None and record.state == "done"
+
+        wait_until(has_ended, why=f"the end of {study}")
+        self.refiner.turn()
 
     def _claim(self, study: str) -> Ticket:
         ticket = wait_until(lambda: self._ticket_of(study), why=f"a ticket of {study}")
@@ -126,8 +141,12 @@ class Zoomed:
             "nonce": f"nonce-{ticket.trial}",
         }
         if self.fails and number % self.fails == self.fails - 1:
-            error = "Traceback (most recent call last):\n  ...\nValueError: the loss is <not> finite"
-            self.service.scheduler.finish(Finish(**about, outcome="failed", error=error, seconds=3.0))
+            error = (
+                "Traceback (most recent call last):\n  ...\nValueError: the loss is <not> finite"
+            )
+            self.service.scheduler.finish(
+                Finish(**about, outcome="failed", error=error, seconds=3.0)
+            )
             return
         stopped = bool(self.stops) and number % self.stops == self.stops - 1
         value = worth(ticket.params, number)
@@ -156,5 +175,3 @@ def worth(params: dict[str, Any], seed: int) -> float:
     off += 0.0 if params["solver"] != "sgd" else 0.06 * (1.2 - float(params["momentum"]))
     noise = random.Random(seed).gauss(0.0, 0.004)
     return round(max(0.1, 0.985 * math.exp(-0.6 * off) + noise), 5)
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -21,6 +22,8 @@ from caviar.web.shared import Shared
 from caviar.web.table import KIND_WORDS, Asked, asked, table_of
 
 ROUNDS_SHOWN: Final = 15
+SETTLES_S: Final = 60.0
+"""So long after its end nothing is told any more, but what mattered is still worked out."""
 Section = Literal["head", "pictures", "rounds", "trials"]
 
 
@@ -73,6 +76,9 @@ def _of(
         "here": f"/studies/{study.id}",
         "over": is_over(study),
         "goes_on": goes_on,
+        "settling": record.importance is None
+        and study.ended is not None
+        and time.time() - study.ended < SETTLES_S,
         "may_branch": submits,
         "may_change": submits and reader.belongs_to(study.team),
         "now": what_now(study),
@@ -95,7 +101,5 @@ def _rounds(study: StudyView, older: int) -> dict[str, Any]:
     }
 
 
-def _trials(
-    shared: Shared, record: StudyRecord, study: StudyView, table: Asked
-) -> dict[str, Any]:
+def _trials(shared: Shared, record: StudyRecord, study: StudyView, table: Asked) -> dict[str, Any]:
     return {"table": table_of(shared, record, study, table), "kinds": KIND_WORDS}
