@@ -12,14 +12,18 @@ from typing import Any
 from caviar import __version__
 from caviar.adapters.mlflow import Record
 from caviar.adapters.sql import RoundRow, Standing, StudyRecord, TrialRow
-from caviar.contract import names
+from caviar.contract import names, pages
 from caviar.contract.record import ROUND
 from caviar.contract.views import TrialState
 from caviar.refinement import entries, notes, pictures
+from caviar.refinement.saved_view import view_of
 from caviar.search import Round
 from caviar.studies.spec import Study
 from caviar.teams import experiment_of
 
+ZOOM, PROGRESS, IMPORTANCE = "zoom.svg", "progress.svg", "importance.svg"
+PICTURES: tuple[str, ...] = (PROGRESS, ZOOM)
+"""Of a study that runs."""
 STATUS = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 
 
@@ -47,11 +51,11 @@ def _tags(record: StudyRecord, kind: str) -> dict[str, str]:
 
 
 def open_study(mlflow: Record, record: StudyRecord, study: Study) -> tuple[str, str]:
-    """Make the study's run: what was asked, as parameters, note and files. Returns (experiment id, run id)."""
+    """Make the study's run: what was asked, as parameters and files. Returns (experiment id, run id)."""
     experiment_id = mlflow.experiment(experiment_of(record.team, study.project))
+    mlflow.tag_experiment(experiment_id, view_of(record, study))
     tags = _tags(record, "study") | {
         names.TAG_SEED: str(study.seed),
-        names.TAG_NOTE: notes.study_note(study),
         "python.version": platform.python_version(),
     }
     params = {
@@ -82,8 +86,12 @@ def publish_round(
     rounds: list[RoundRow],
     trials: list[TrialRow],
     computed_from: list[list[Any]],
+    service: str | None,
 ) -> str:
-    """Make the run of the last of ``rounds``: its box as JSON, as picture and as widths, and the reason."""
+    """Make the run of the last of ``rounds``: its box as JSON, as picture and as widths, and the reason.
+
+    ``service`` is the address at which people reach the service.
+    """
     assert record.experiment_id is not None
     assert record.run_id is not None
     row = rounds[-1]
@@ -94,29 +102,74 @@ def publish_round(
         names.TAG_ROUND: str(row.index),
         names.TAG_PARENT: record.run_id,
         names.TAG_REASON: round_.reason[:5000],
-        names.TAG_NOTE: notes.round_note(view),
     }
     run_id = mlflow.run(record.experiment_id, names.round_run_name(row.index), tags, row.created)
     ledger = view.model_dump(exclude_none=True, exclude={"run_id", "undone"})
     ledger["computed_from"] = computed_from
-    metrics = {
-        f"width/{name}": width for name, width in pictures.widths(study.space, round_).items()
-    }
-    if round_.best is not None and math.isfinite(round_.best):
-        metrics["best"] = round_.best
+    runs = {trial.number: trial.run_id for trial in trials}
+    picture = pages.artifact_file(run_id, ZOOM)
+    note = notes.round_note(record, view, runs, service=service, picture=picture)
     mlflow.write(
         run_id,
         row.created,
-        metrics=metrics,
+        metrics=_of_round(study, round_),
         step=row.index,
+        tags={names.TAG_NOTE: note},
         artifacts={
             "box.json": json.dumps(ledger, indent=2).encode(),
             ROUND: entries.round_file(row, computed_from),
-            "zoom.svg": pictures.zoom(study, boxes, trials),
+            ZOOM: pictures.zoom(study, boxes, trials),
         },
     )
     mlflow.end(run_id, "FINISHED", row.created)
     return run_id
+
+
+def _of_round(study: Study, round_: Round) -> dict[str, float]:
+    """The best so far and the box's widths: in a study's run a curve by rounds, in a round's the point on it."""
+    shares = pictures.widths(study.space, round_)
+    metrics = {f"width/{name}": width for name, width in shares.items()}
+    if round_.best is not None and math.isfinite(round_.best):
+        metrics[f"best/{study.metric.name}"] = round_.best
+    return metrics
+
+
+def tell_study(
+    mlflow: Record,
+    record: StudyRecord,
+    study: Study,
+    rounds: list[RoundRow],
+    trials: list[TrialRow] | None,
+    stands: Standing,
+    counts: dict[TrialState, int],
+    service: str | None,
+) -> None:
+    """Bring the study's run up to date while it goes on.
+
+    Args:
+        trials: those that ended; None: no round is new, so pictures and curves stay as they are.
+        service: the address at which people reach the service.
+    """
+    assert record.run_id is not None
+    metrics, artifacts = dict[str, float](), dict[str, bytes]()
+    boxes = [Round.from_json(study.space, each.data) for each in rounds]
+    if trials is not None:
+        metrics = _of_round(study, boxes[-1])
+        artifacts = _pictures(study, boxes, trials)
+    shown = PICTURES if len(rounds) > 1 else ()
+    note = notes.study_note(record, study, rounds, stands, counts, service=service, pictures=shown)
+    tags = {names.TAG_NOTE: note}
+    at = rounds[-1]
+    mlflow.write(
+        record.run_id, at.created, metrics=metrics, step=at.index, tags=tags, artifacts=artifacts
+    )
+
+
+def _pictures(study: Study, boxes: list[Round], trials: list[TrialRow]) -> dict[str, bytes]:
+    return {
+        PROGRESS: pictures.progress(study, trials),
+        ZOOM: pictures.zoom(study, boxes, trials),
+    }
 
 
 def close_study(
@@ -128,12 +181,13 @@ def close_study(
     stands: Standing,
     counts: dict[TrialState, int],
     now_s: float,
+    service: str | None,
 ) -> None:
     """Write the result into the study's run and end it."""
     assert record.run_id is not None
     boxes = [Round.from_json(study.space, each.data) for each in rounds]
     best, confirmation = stands.best, stands.confirmation
-    metrics = {f"trials/{kind}": float(count) for kind, count in counts.items()}
+    metrics = {f"trials/{kind}": float(count) for kind, count in counts.items() if count}
     tags: dict[str, str] = {names.TAG_STATE: record.state}
     if best is not None and best.value is not None:
         metrics[f"best/{study.metric.name}"] = best.value
@@ -148,8 +202,14 @@ def close_study(
             if found[name] is not None
         }
     importance = record.importance or []
-    tags[names.TAG_NOTE] = notes.study_note(study, boxes, stands, importance, counts["stopped"])
-    tags[names.TAG_NOTE] += notes.known_before(record)
+    artifacts = _pictures(study, boxes, trials)
+    shown = PICTURES
+    if importance:
+        artifacts[IMPORTANCE] = pictures.importance(importance)
+        shown = (PROGRESS, IMPORTANCE, ZOOM)
+    tags[names.TAG_NOTE] = notes.study_note(
+        record, study, rounds, stands, counts, service=service, pictures=shown
+    )
     summary = {
         "state": record.state,
         "reason": record.reason,
@@ -164,12 +224,7 @@ def close_study(
         "trials": counts,
         "importance": importance,
     }
-    artifacts = {
-        "summary.json": json.dumps(summary, indent=2).encode(),
-        "zoom.svg": pictures.zoom(study, boxes, trials),
-        "progress.svg": pictures.progress(study, trials),
-    }
-    if importance:
-        artifacts["importance.svg"] = pictures.importance(importance)
-    mlflow.write(record.run_id, now_s, metrics=metrics, tags=tags, artifacts=artifacts)
+    artifacts["summary.json"] = json.dumps(summary, indent=2).encode()
+    step = rounds[-1].index + 1
+    mlflow.write(record.run_id, now_s, metrics=metrics, step=step, tags=tags, artifacts=artifacts)
     mlflow.end(record.run_id, STATUS[record.state], record.ended or now_s)

@@ -88,12 +88,14 @@ class Scheduler:
         claim_s: float,
         teams: ReadTeams = dict,
         local: bool = False,
+        pages: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._lease_s = lease_s
         self._local = local
+        self._pages = pages
         self._clock = clock
         self._wall = wall
         self._lock = threading.RLock()
@@ -492,6 +494,7 @@ class Scheduler:
             experiment_id=record.experiment_id,
             parent_run_id=record.run_id,
             rebuilt=record.rebuilt,
+            service=self._pages,
         )
 
     # What the API shows beside the store. Where a single look at the memory will do, without the lock: a turn holds it

@@ -114,7 +114,7 @@ def test_a_short_trial_costs_three_calls(tmp_path: Path) -> None:
     assert ship(runs, *attempt(tmp_path), TARGET) == ("run-1", True)  # type: ignore[arg-type]
 
     (_, name, tags), (_, points, params, marks), end = runs.calls
-    assert name == "r2-t017"
+    assert name == "trial 0017"
     assert tags["caviar.trial"] == "t-1"
     assert tags["mlflow.parentRunId"] == "parent"
     assert params == {"x": "0.5"}

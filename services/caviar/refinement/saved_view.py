@@ -1,0 +1,44 @@
+"""A view that MLflow's page of an experiment offers under *Views*: a study's trials, best first, with their columns.
+
+MLflow shows no column of a metric or a parameter until somebody chooses them. It keeps views as tags of the experiment,
+which any of its clients may write; their content is its page's own, so a later one may leave this view out.
+"""
+
+from __future__ import annotations
+
+import json
+
+from caviar.adapters.sql import StudyRecord
+from caviar.contract import pages
+from caviar.contract.names import TAG_ROUND, TAG_STATE
+from caviar.studies.spec import Study
+
+KEY = "mlflow.sharedViewState.caviar-trials"
+"""One a project: MLflow takes 40 views of an experiment, and most of them are people's own."""
+NAME = "Newest study: trials, best first"
+MOST_COLUMNS = 60
+
+
+def view_of(record: StudyRecord, study: Study) -> dict[str, str]:
+    """The tag of the experiment that makes the view that of this study."""
+    metric = f"metrics.`{study.metric.name}`"
+    bounded = [f"metrics.`{each.metric}`" for each in study.constraints]
+    columns = [metric, *bounded, *(f"params.`{name}`" for name in study.space.names)]
+    columns += [f"tags.`{name}`" for name in (TAG_STATE, TAG_ROUND)]
+    state = {
+        "searchFilter": pages.trials_filter(record.id),
+        "orderByKey": metric,
+        "orderByAsc": study.metric.goal == "minimize",
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": columns[:MOST_COLUMNS],
+        "runsHiddenMode": "FIRST_10_RUNS",
+        "hideEmptyCharts": True,
+        "useGroupedValuesInCharts": True,
+        "groupBy": None,
+    }
+    at = round(record.created * 1000)
+    told = {"name": NAME, "createdAt": at, "updatedAt": at, "state": json.dumps(state)}
+    return {KEY: json.dumps(told)}
