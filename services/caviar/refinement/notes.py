@@ -110,7 +110,7 @@ def _parameters(record: StudyRecord, study: Study, best: TrialRow | None) -> lis
     }
     header = ["parameter", *(["best"] if best else []), *(["importance"] if shares else [])]
     header += ["range", "scale", "tier"]
-    rows = [_row(header), _row(["---"] * len(header))]
+    rows = [_row(header), "|" + "---|" * len(header)]
     for view in study.space.to_views():
         cells = [plain(view.name)]
         if best:
@@ -127,7 +127,7 @@ def _parameters(record: StudyRecord, study: Study, best: TrialRow | None) -> lis
 
 def _round(record: StudyRecord, row: RoundRow) -> str:
     name = link(names.round_run_name(row.index), _run(record, row.run_id))
-    return _row([name, plain(str(row.data["reason"])[:_REASON])])
+    return _row([name.replace(" ", "&nbsp;", 1), plain(str(row.data["reason"])[:_REASON])])
 
 
 def round_note(
@@ -177,11 +177,12 @@ def _range(side: ParameterView | SideView) -> str:
 
 
 def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    """MLflow draws no space between cells."""
+    return f"| {'&ensp; | '.join(cells)} |"
 
 
 def _fitting(rows: Sequence[str], room: int, rest: str) -> list[str]:
-    """As many of a table's rows, from the first, as ``room`` characters hold; then one that says that there are more."""
+    """As many of a table's rows, from the first, as ``room`` characters hold; then one that says so."""
     note = f"| {rest} are not shown here. |"
     held: list[str] = []
     left = room - len(note) - 1

@@ -90,7 +90,8 @@ def publish_round(
 ) -> str:
     """Make the run of the last of ``rounds``: its box as JSON, as picture and as widths, and the reason.
 
-    ``service`` is the address at which people reach the service.
+    Its numbers are also the next point of the curves in the study's run. ``service`` is the address at which people
+    reach the service.
     """
     assert record.experiment_id is not None
     assert record.run_id is not None
@@ -109,10 +110,12 @@ def publish_round(
     runs = {trial.number: trial.run_id for trial in trials}
     picture = pages.artifact_file(run_id, ZOOM)
     note = notes.round_note(record, view, runs, service=service, picture=picture)
+    metrics = _of_round(study, round_)
+    mlflow.write(record.run_id, row.created, metrics=metrics, step=row.index)
     mlflow.write(
         run_id,
         row.created,
-        metrics=_of_round(study, round_),
+        metrics=metrics,
         step=row.index,
         tags={names.TAG_NOTE: note},
         artifacts={
@@ -147,22 +150,18 @@ def tell_study(
     """Bring the study's run up to date while it goes on.
 
     Args:
-        trials: those that ended; None: no round is new, so pictures and curves stay as they are.
+        trials: those that ended; None: no round is new, so pictures stay as they are.
         service: the address at which people reach the service.
     """
     assert record.run_id is not None
-    metrics, artifacts = dict[str, float](), dict[str, bytes]()
-    boxes = [Round.from_json(study.space, each.data) for each in rounds]
+    artifacts = None
     if trials is not None:
-        metrics = _of_round(study, boxes[-1])
+        boxes = [Round.from_json(study.space, each.data) for each in rounds]
         artifacts = _pictures(study, boxes, trials)
     shown = PICTURES if len(rounds) > 1 else ()
     note = notes.study_note(record, study, rounds, stands, counts, service=service, pictures=shown)
     tags = {names.TAG_NOTE: note}
-    at = rounds[-1]
-    mlflow.write(
-        record.run_id, at.created, metrics=metrics, step=at.index, tags=tags, artifacts=artifacts
-    )
+    mlflow.write(record.run_id, rounds[-1].created, tags=tags, artifacts=artifacts)
 
 
 def _pictures(study: Study, boxes: list[Round], trials: list[TrialRow]) -> dict[str, bytes]:
@@ -190,8 +189,10 @@ def close_study(
     metrics = {f"trials/{kind}": float(count) for kind, count in counts.items() if count}
     tags: dict[str, str] = {names.TAG_STATE: record.state}
     if best is not None and best.value is not None:
-        metrics[f"best/{study.metric.name}"] = best.value
-        metrics |= {f"best/{name}": number for name, number in best.metrics.items()}
+        last = {f"best/{study.metric.name}": best.value}
+        mlflow.write(record.run_id, now_s, metrics=last, step=rounds[-1].index + 1)
+        others = best.metrics.keys() - {study.metric.name}
+        metrics |= {f"best/{name}": best.metrics[name] for name in others}
         tags["caviar.best_trial"] = str(best.number)
         tags["caviar.best_run"] = best.run_id or ""
     if confirmation is not None:
@@ -225,6 +226,5 @@ def close_study(
         "importance": importance,
     }
     artifacts["summary.json"] = json.dumps(summary, indent=2).encode()
-    step = rounds[-1].index + 1
-    mlflow.write(record.run_id, now_s, metrics=metrics, step=step, tags=tags, artifacts=artifacts)
+    mlflow.write(record.run_id, now_s, metrics=metrics, tags=tags, artifacts=artifacts)
     mlflow.end(record.run_id, STATUS[record.state], record.ended or now_s)

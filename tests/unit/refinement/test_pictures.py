@@ -7,11 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from caviar.adapters.sql import Standing, TrialRow
+from caviar.adapters.sql import TrialRow
 from caviar.contract.views import TrialState
-from caviar.refinement import notes, pictures
+from caviar.refinement import pictures
 from caviar.search import Result, Round, first_round, refine
-from caviar.search.confirming import Confirmation
 from caviar.studies.spec import Study, load_study
 
 STUDY = """
@@ -120,27 +119,3 @@ def test_a_stopped_trial_is_marked_and_is_not_the_best_so_far(study: Study) -> N
     assert "stopped early" in text
     assert "stopped early" not in pictures.progress(study, whole).decode()
     assert "best so far" not in pictures.progress(study, [early]).decode()
-
-
-def test_the_note_names_the_best_trial(study: Study) -> None:
-    """With its value; once its new runs are there with what they say, and its own value behind."""
-    trials = [row(0, 3.0), row(1, 1.0)]
-    text = notes.study_note(study, some_rounds(study, trials), Standing(trials[1]))
-    assert "Best: **1** in trial 1" in text
-    assert "| learning_rate | log | 1 | 0.0001 to 1 | 0.01 |" in text
-    assert "stopped early" not in text
-    stopped = notes.study_note(study, stands=Standing(trials[1]), stopped=7)
-    assert "7 of 30 trials were stopped early" in stopped
-    new_runs = Confirmation(trial=1, runs=3, mean=1.25, low=1.0, high=1.5, rivals=())
-    text = notes.study_note(study, (), Standing(trials[1], new_runs))
-    assert "Best: **1.25** (1 to 1.5, 95%) on 3 new seeds, and 1 in trial 1" in text
-
-
-def test_the_note_puts_the_measured_importance_beside_the_tier(study: Study) -> None:
-    """The share and the verdict, in the parameter's own row."""
-    known = [row(n, float(n)) for n in range(3)]
-    verdict = "declared tier 1, measured first of two"
-    importance = [{"name": "learning_rate", "share": 0.8, "tier": 1, "verdict": verdict}]
-    rounds = some_rounds(study, known)
-    text = notes.study_note(study, rounds, Standing(known[0]), importance)
-    assert f"| 80%, {verdict} |" in text

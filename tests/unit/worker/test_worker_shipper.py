@@ -126,7 +126,7 @@ def test_a_command_that_waits_for_its_run_goes_before_what_is_over(tmp_path: Pat
     shipper.pass_once()
     assert mlflow.created == ["trial 0007", "trial 0000", "trial 0001", "trial 0002"]
     assert waits.run_id.read_text() == "trial 0007"
-    assert service.told == [{f"t-{number}": f"r0-t00{number}" for number in range(3)}]
+    assert service.told == [{f"t-{number}": f"trial 000{number}" for number in range(3)}]
 
 
 def test_mlflow_away_ends_the_pass_and_what_was_complete_is_told(tmp_path: Path) -> None:
