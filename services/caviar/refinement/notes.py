@@ -52,7 +52,7 @@ def study_note(
     lines += [f"\n![{name}]({pages.artifact_file(record.run_id or '', name)})" for name in pictures]
     if record.notes:
         lines += ["", "Known before:", ""]
-        lines += [f"- {plain(str(note['text']))[:_REASON]}" for note in record.notes[:20]]
+        lines += [f"- {plain(str(note['text'])[:_REASON])}" for note in record.notes[:20]]
     lines += ["", "| round | why |", "|---|---|"]
     # The newest come first: where not all find room, those that are left out are the oldest.
     told = [_round(record, row) for row in reversed(rounds)]
@@ -66,7 +66,7 @@ def _where_it_stands(record: StudyRecord, study: Study, counts: Mapping[TrialSta
     line = f"**{record.state}**, {ended} of {study.budget.trials} trials"
     line += f" ({', '.join(told)})" if told else ""
     line += f": {study.metric.goal} {plain(study.metric.name)}, {study.strategy}."
-    return line + (f" {plain(record.reason)[:_REASON]}" if record.reason else "")
+    return line + (f" {plain(record.reason[:_REASON])}" if record.reason else "")
 
 
 def _best(record: StudyRecord, study: Study, stands: Standing) -> str:
@@ -118,7 +118,7 @@ def _parameters(record: StudyRecord, study: Study, best: TrialRow | None) -> lis
             shown = (
                 f"{value:.4g}" if isinstance(value, float) else str("" if value is None else value)
             )
-            cells.append(plain(shown)[:_RANGE])
+            cells.append(plain(shown[:_RANGE]))
         if shares:
             cells.append(shares.get(view.name, ""))
         rows.append(_row([*cells, _range(view), view.scale or view.type, str(view.tier or "")]))
