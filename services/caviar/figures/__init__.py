@@ -1,1 +1,1 @@
-"""The pictures of a study as data, made from what the store has of it."""
+"""Pictures of a study: what they show as data, and how they are drawn. See docs/adr/0021-what-people-see.md."""
