@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from caviar.contract.messages import ParameterValue
-from caviar.contract.recheck import HistoryView
+from caviar.contract.recheck import RecheckView
 from caviar.contract.views import Confirmed, Importance, TrialKind, TrialState, View
 
 FigureName = Literal[
@@ -159,6 +159,4 @@ class ConfirmationView(View):
     """The best first."""
 
 
-FigureView = (
-    ProgressView | ZoomView | ImportanceView | CurvesView | ConfirmationView | HistoryView
-)
+FigureView = ProgressView | ZoomView | ImportanceView | CurvesView | ConfirmationView | RecheckView
