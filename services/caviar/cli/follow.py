@@ -27,7 +27,7 @@ from caviar.client.connection import Address, Client, finished_after
 from caviar.client.study import ENDED, FINAL_TRIALS, POLL_S
 from caviar.contract.figures import ProgressView
 from caviar.contract.views import Note, StudyView, TrialView
-from caviar.errors import CaviarError, InputError
+from caviar.errors import CaviarError
 
 LINES_AT_ONCE = 20
 """More trials than this in one look are counted in one line."""
@@ -134,10 +134,10 @@ def _grown(best: Sequence[tuple[int, float]], study: StudyView) -> list[tuple[in
 
 
 def course_of(client: Client, study_id: str) -> ProgressView | None:
-    """The best so far over all trials; None where the service is of a version that does not tell it."""
+    """The best so far over all trials. None where the service does not tell it: all else is shown without."""
     try:
         return client.read(f"/studies/{study_id}/figures/progress", ProgressView)
-    except InputError:
+    except CaviarError:
         return None
 
 

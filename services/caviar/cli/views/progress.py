@@ -177,13 +177,13 @@ def _running(study: StudyView, course: Course, width: int, most: int) -> list[Re
     parts: list[RenderableType] = []
     if any(trial.kind == "confirm" for trial in study.running):
         parts.append(heading("Confirmation", "the leaders train again, on new seeds"))
-    table = grid("left", "right", "left", "left", "left")
+    table = grid("left", "right", *["left"] * (3 if course.curves else 2))
     for trial in study.running[:most]:
         curve = spark(course.curves.get(trial.number, ()), max(8, min(SPARK, width - 44)))
         table.add_row(
             Text(f"trial {trial.number}{_again(trial)}"),
             Text("starting" if trial.step is None else f"step {trial.step}", style="dim"),
-            Text(curve, style="cyan"),
+            *([Text(curve, style="cyan")] if course.curves else []),
             Text(number(trial.last) if trial.last is not None else ""),
             Text(KIND_WORDS.get(trial.kind, ""), style="dim"),
         )

@@ -17,8 +17,8 @@ from caviar.contract.views import ParameterView, RoundView, SideView, StudyView
 STRIP = 10
 """Characters of one strip."""
 LONGEST_NAME = 24
-PATIENCE = 0.02
-"""A round in which nothing moved counts as so much of the range: long plateaus have a column as well."""
+STANDING = 0.25
+"""All rounds alike count for so much of what the box moved in all: a long plateau has a column as well."""
 
 
 def columns(study: StudyView, rounds: Sequence[RoundView], width: int) -> list[RoundView]:
@@ -62,9 +62,9 @@ def telling(
     between two neighbours it moved about as far as between any other two."""
     if len(rounds) <= most:
         return list(rounds)
-    moved = list(
-        accumulate((_moved(parameters, *pair) + PATIENCE for pair in pairwise(rounds)), initial=0.0)
-    )
+    moves = [_moved(parameters, *pair) for pair in pairwise(rounds)]
+    each = (STANDING * sum(moves) or 1.0) / len(moves)
+    moved = list(accumulate((move + each for move in moves), initial=0.0))
     picked = [0]
     for place in range(1, most - 1):
         wanted = moved[-1] * place / (most - 1)
