@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from caviar.cli.numbers import count, number
 from caviar.cli.views.parts import clean, grid, heading, indented, round_title, side_text, stacked
 from caviar.cli.views.zoom import columns, zoom_table
+from caviar.contract.numbers import count, number
 from caviar.contract.views import RoundView, StudyView
 
 MOST = 20

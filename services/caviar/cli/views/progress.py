@@ -9,7 +9,6 @@ from io import StringIO
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from caviar.cli.numbers import NOTHING, count, duration, number
 from caviar.cli.plot import Line, Point, plot
 from caviar.cli.sparks import as_steps, spark, step_spark
 from caviar.cli.views.parts import (
@@ -35,6 +34,7 @@ from caviar.cli.views.parts import (
     worth,
 )
 from caviar.contract.figures import ProgressView
+from caviar.contract.numbers import NOTHING, count, duration, number
 from caviar.contract.views import ParameterView, RoundView, StudyView, TrialView
 
 MAX_RUNNING_SHOWN = 6

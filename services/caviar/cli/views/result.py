@@ -7,7 +7,6 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from caviar.cli.numbers import duration, number, percent
 from caviar.cli.strips import bar
 from caviar.cli.views.ledger import reasons
 from caviar.cli.views.parts import (
@@ -29,6 +28,7 @@ from caviar.cli.views.parts import (
 from caviar.cli.views.progress import best_chart
 from caviar.cli.views.zoom import columns, zoom_table
 from caviar.contract.figures import ProgressView
+from caviar.contract.numbers import duration, number, percent
 from caviar.contract.views import Best, StudyView
 
 SHARE_NOTE = "share of the variation"

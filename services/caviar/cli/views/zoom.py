@@ -8,10 +8,10 @@ from itertools import accumulate, pairwise
 from rich.console import RenderableType
 from rich.text import Text
 
-from caviar.cli.numbers import number
 from caviar.cli.strips import position, strip
 from caviar.cli.views.parts import clean, grid, indented
 from caviar.contract.messages import ParameterValue
+from caviar.contract.numbers import number
 from caviar.contract.views import ParameterView, RoundView, SideView, StudyView
 
 STRIP = 10
