@@ -15,6 +15,7 @@ from caviar.adapters.sql import RoundRow, Standing, StudyRecord, TrialRow
 from caviar.contract import names, pages
 from caviar.contract.record import ROUND
 from caviar.contract.views import TrialState
+from caviar.figures.boxes import widths
 from caviar.refinement import entries, notes, pictures
 from caviar.refinement.saved_view import view_of
 from caviar.search import Round
@@ -130,8 +131,7 @@ def publish_round(
 
 def _of_round(study: Study, round_: Round) -> dict[str, float]:
     """The best so far and the box's widths: in a study's run a curve by rounds, in a round's the point on it."""
-    shares = pictures.widths(study.space, round_)
-    metrics = {f"width/{name}": width for name, width in shares.items()}
+    metrics = {f"width/{name}": width for name, width in widths(study.space, round_).items()}
     if round_.best is not None and math.isfinite(round_.best):
         metrics[f"best/{study.metric.name}"] = round_.best
     return metrics

@@ -123,24 +123,21 @@ def test_a_short_trial_costs_three_calls(tmp_path: Path) -> None:
         *(("test", 0, 0.8), ("score", 2, 0.9)),
     ]
     assert (tags["caviar.state"], marks) == ("done", {})
+    assert end == ("end", "FINISHED", 900)
 
 
 def test_a_trial_s_run_says_what_it_is_and_where_else_it_is_shown(tmp_path: Path) -> None:
     """Its study in MLflow and, where the service told its address, the trial's page; a name is only a name."""
     runs = Recorder()
+    target = TARGET.model_copy(update={"service": "https://caviar.example.org"})
     folder, claim = attempt(tmp_path)
     claim["assignment"] |= {"study_name": "[x](y)", "repeats": 4}
-    ship(runs, folder, claim, replace_service("https://caviar.example.org"))  # type: ignore[arg-type]
+    ship(runs, folder, claim, target)  # type: ignore[arg-type]
     assert runs.calls[0][2][names.TAG_NOTE] == (
         "Trial 17, round 2, of [&#91;x&#93;(y)](#/experiments/1/runs/parent?workflowType=machine_learning): "
         "trial 4 again, on a new seed. "
         "[The trial in Caviar](https://caviar.example.org/studies/s-1/trials/17)"
     )
-
-
-def replace_service(service: str) -> ShipTarget:
-    return TARGET.model_copy(update={"service": service})
-    assert end == ("end", "FINISHED", 900)
 
 
 def test_a_trial_that_was_stopped_early_says_so(tmp_path: Path) -> None:
