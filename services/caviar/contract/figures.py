@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from caviar.contract.messages import ParameterValue
-from caviar.contract.recheck import HistoryView
+from caviar.contract.recheck import RecheckView
 from caviar.contract.views import Confirmed, Importance, TrialKind, TrialState, View
 
 FigureName = Literal[
@@ -160,5 +160,5 @@ class ConfirmationView(View):
 
 
 FigureView = (
-    ProgressView | ZoomView | ImportanceView | CurvesView | ConfirmationView | HistoryView
+    ProgressView | ZoomView | ImportanceView | CurvesView | ConfirmationView | RecheckView
 )

@@ -1,0 +1,228 @@
+"""The zoom: a strip a parameter, on its own scale, with the box of each round and every trial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from caviar.contract.figures import AxisView, BoxView, DotsView, ZoomView
+from caviar.figures.drawing.style import (
+    BOX,
+    BOX_EDGE,
+    FAINT,
+    INK,
+    MANY,
+    MUTED,
+    ORANGE,
+    PAGE,
+    SMALL,
+    TEXT,
+    bare,
+    legend,
+    nothing,
+    paper,
+    plain,
+    ranks,
+    titled,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LETTER_IN = 0.075
+"""A letter's width, about, in inches."""
+LABELS = 9
+"""Most numbers or categories beside one strip."""
+
+Places = list[tuple[int, float, float | None]]
+"""Of some trials along one parameter: number, position, rank."""
+
+
+def zoom_figure(view: ZoomView) -> Figure:
+    if not view.axes:
+        return nothing(paper(PAGE, 1.5), "The study has no parameter.")
+    heights = [_height(axis, len(view.axes)) for axis in view.axes]
+    figure = paper(PAGE, 1.1 + sum(heights) + 0.22 * len(heights))
+    titled(figure, view.name, "the box of each round, and every trial")
+    strips: Sequence[Axes] = figure.subplots(
+        1 + len(heights), 1, sharex=True, height_ratios=[0.16, *heights]
+    )
+    end = max([box.last for box in view.rounds] + [n + 1 for n in view.dots.number] + [1])
+    _ribbon(strips[0], view.rounds, end)
+    for axes, axis in zip(strips[1:], view.axes, strict=True):
+        _strip(axes, axis, view.rounds)
+        _trials(axes, axis.name, view.dots)
+    strips[-1].set_xlabel("trial", fontsize=TEXT)
+    strips[-1].set_xlim(-0.5 - 0.01 * end, end - 0.5 + 0.01 * end)
+    _whole_numbers(strips[-1])
+    if any(rank is not None for rank in view.dots.rank):
+        ranks(figure, strips)
+    _explained(strips[-1], view, figure)
+    return figure
+
+
+def _height(axis: AxisView, count: int) -> float:
+    """Of its strip, in inches: room for each category, and one page for ten parameters."""
+    usual = 0.62 if count <= 8 else 0.5
+    if axis.scale != "categories":
+        return usual
+    return min(1.5, max(usual * 0.8, 0.15 * len(axis.ticks)))
+
+
+def _ribbon(axes: Axes, rounds: Sequence[BoxView], end: int) -> None:
+    """Each round's number and kind, as far as there is room."""
+    bare(axes)
+    axes.tick_params(labelbottom=False)
+    axes.set_yticks([])
+    axes.set_ylim(0, 1)
+    inch = (PAGE - 1.6) / max(1, end)
+    free = -1.0
+    for box in rounds:
+        room = (box.last - box.first) * inch
+        words = f"{box.round} {plain(box.kind, 10)}"
+        if len(words) * LETTER_IN > room:
+            words = str(box.round)
+        axes.axvline(box.first - 0.5, color=BOX_EDGE, linewidth=0.6)
+        at = box.first * inch
+        if at < free:
+            continue
+        free = at + (len(words) + 0.8) * LETTER_IN
+        style = {"color": FAINT, "fontstyle": "italic"} if box.undone else {"color": MUTED}
+        axes.annotate(
+            *(words, (box.first - 0.5, 0.5), (2.5, 0)),
+            textcoords="offset points",
+            fontsize=SMALL - 0.5,
+            va="center",
+            annotation_clip=False,
+            **style,
+        )
+    axes.set_ylabel(
+        "round", fontsize=SMALL - 0.5, color=MUTED, rotation=0, ha="right", va="center", labelpad=3
+    )
+
+
+def _strip(axes: Axes, axis: AxisView, rounds: Sequence[BoxView]) -> None:
+    bare(axes)
+    axes.set_facecolor("#f7f8f9")
+    for box in rounds:
+        if axis.name not in box.box or box.last <= box.first:
+            continue
+        low, high = box.box[axis.name]
+        at = [box.first - 0.5, box.last - 0.5]
+        fill: dict[str, Any] = {"facecolor": BOX, "edgecolor": "none"}
+        if box.undone:
+            fill = {"facecolor": "none", "edgecolor": BOX_EDGE, "hatch": "////", "alpha": 0.6}
+        axes.fill_between(at, low, high, linewidth=0, **fill)
+        axes.hlines([low, high], *at, color=BOX_EDGE, linewidth=0.7)
+    _ticks(axes, axis)
+    axes.set_ylim(-0.07, 1.07)
+    kind = {"reverse_log": "reverse log", "categories": ""}.get(axis.scale, axis.scale)
+    about = ", ".join(part for part in (kind, f"tier {axis.tier}" if axis.tier else "") if part)
+    name = axes.set_title(
+        plain(axis.name, 60), fontsize=TEXT, loc="left", color=INK, pad=2.5
+    )
+    axes.annotate(
+        about,
+        xy=(1, 0),
+        xycoords=name,
+        xytext=(5, 0),
+        textcoords="offset points",
+        va="bottom",
+        fontsize=SMALL - 0.5,
+        color=MUTED,
+    )
+
+
+def _ticks(axes: Axes, axis: AxisView) -> None:
+    """Of many categories every so many; the last is always there."""
+    every = -(-len(axis.ticks) // LABELS)
+    shown = axis.ticks[::every] if every > 1 else axis.ticks
+    axes.set_yticks([at for at, _ in shown], [plain(label, 16) for _, label in shown])
+    axes.tick_params(axis="y", labelsize=SMALL - 0.5)
+
+
+def _trials(axes: Axes, name: str, dots: DotsView) -> None:
+    """The best ones on top."""
+    groups: dict[str, Places] = {}
+    for number, at, rank, state, kind in zip(
+        *(dots.number, dots.positions.get(name, []), dots.rank, dots.state, dots.kind), strict=False
+    ):
+        if at is not None:
+            groups.setdefault(group_of(state, kind, rank), []).append((number, at, rank))
+    many = len(dots.number) * len(dots.positions) > MANY
+    for group, places in groups.items():
+        places.sort(key=lambda place: -1.0 if place[2] is None else place[2])
+        x, y, shades = zip(*places, strict=True)
+        mark = dict(MARKS[group])
+        if group in RANKED:
+            mark |= {"c": list(shades), "cmap": "viridis", "vmin": 0.0, "vmax": 1.0}
+        axes.scatter(x, y, zorder=3, rasterized=many, clip_on=False, **mark)
+    best = max(
+        (place for group in ("done", "added by hand") for place in groups.get(group, [])),
+        key=lambda place: -1.0 if place[2] is None else place[2],
+        default=None,
+    )
+    if best is not None:
+        axes.scatter(*best[:2], s=90, zorder=5, clip_on=False, **BEST)
+
+
+BEST: dict[str, Any] = {
+    "marker": "*",
+    "facecolors": "#fde725",
+    "edgecolors": INK,
+    "linewidths": 0.8,
+}
+MARKS: dict[str, dict[str, Any]] = {
+    "done": {"s": 13, "marker": "o", "linewidths": 0.25, "edgecolors": INK},
+    "stopped early": {"s": 12, "marker": "x", "linewidths": 0.9},
+    "added by hand": {"s": 16, "marker": "D", "linewidths": 0.5, "edgecolors": INK},
+    "again, new seed": {"s": 22, "marker": "s", "linewidths": 0.5, "edgecolors": ORANGE},
+    "failed": {"s": 13, "marker": "v", "linewidths": 0.7, "facecolors": "none", "edgecolors": MUTED},
+    "no result yet": {
+        "s": 10,
+        "marker": "o",
+        "linewidths": 0.6,
+        "facecolors": "none",
+        "edgecolors": FAINT,
+    },
+}
+RANKED = frozenset({"done", "stopped early", "added by hand", "again, new seed"})
+"""Those whose colour is the rank."""
+
+
+def group_of(state: str, kind: str, rank: float | None) -> str:
+    """Which of ``MARKS`` a trial has."""
+    if rank is None:
+        return "failed" if state in ("failed", "quarantined") else "no result yet"
+    if state == "stopped":
+        return "stopped early"
+    return {"confirm": "again, new seed", "added": "added by hand"}.get(kind, "done")
+
+
+def _explained(axes: Axes, view: ZoomView, figure: Figure) -> None:
+    """The marks that occur, in the legend; how many trials are not drawn."""
+    from matplotlib.patches import Patch
+
+    dots = view.dots
+    there = {group_of(*each) for each in zip(dots.state, dots.kind, dots.rank, strict=True)}
+    patches = [Patch(facecolor=BOX, edgecolor=BOX_EDGE, label="box of the round")]
+    if any(box.undone for box in view.rounds):
+        look: dict[str, Any] = {"facecolor": "none", "edgecolor": BOX_EDGE, "hatch": "//////"}
+        patches.append(Patch(label="taken back", **look))
+    if any(rank is not None for rank in dots.rank):
+        axes.scatter([], [], s=60, label="best", **BEST)
+    for group, mark in MARKS.items():
+        if group in there:
+            grey = {"c": MUTED} if group == "stopped early" else {"facecolors": MUTED}
+            axes.scatter([], [], label=group, **((grey | mark) if group in RANKED else mark))
+    legend(axes, figure, columns=8, before=patches)
+    if dots.of > len(dots.number):
+        said = f"{len(dots.number):,} of {dots.of:,} trials are drawn, the best among them"
+        figure.supxlabel(said, fontsize=SMALL, color=MUTED, x=0.99, ha="right")
+
+
+def _whole_numbers(axes: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
