@@ -29,7 +29,18 @@ from caviar.contract.recheck import (
 from caviar.contract.views import Confirmed, Importance
 
 ABOUT: dict[str, Any] = {"study": "digits-abc", "name": "digits-mlp", "metric": "val_loss"}
-PLACES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+PLACES = (
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+)
 
 
 def axes(count: int, conditional: bool = True) -> list[AxisView]:
@@ -69,7 +80,8 @@ def zoom_view(
     for index in range(rounds):
         half = 0.5 * 0.7 ** min(index, 8)
         box = {
-            axis.name: (max(0.0, 0.6 - half * 1.2), min(1.0, 0.6 + half * 0.8 + 0.01)) for axis in shown
+            axis.name: (max(0.0, 0.6 - half * 1.2), min(1.0, 0.6 + half * 0.8 + 0.01))
+            for axis in shown
         }
         kind = "start" if index == 0 else "widen" if index % 5 == 3 else "shrink"
         boxes.append(
@@ -113,9 +125,17 @@ def zoom_view(
         value=values,
         rank=[None if v is None else known.index(v) / max(1, len(known) - 1) for v in values],
         positions=positions,
-        values={name: [None if at is None else at for at in column] for name, column in positions.items()},
+        values={
+            name: [None if at is None else at for at in column]
+            for name, column in positions.items()
+        },
     )
-    given: dict[str, Any] = ABOUT | {"goal": "minimize", "axes": shown, "rounds": boxes, "dots": dots}
+    given: dict[str, Any] = ABOUT | {
+        "goal": "minimize",
+        "axes": shown,
+        "rounds": boxes,
+        "dots": dots,
+    }
     return ZoomView(**(given | fields))
 
 
@@ -204,7 +224,13 @@ def champions_view(checks: int = 9, **fields: Any) -> RecheckView:
     champions = [
         ChampionView(
             **given,
-            **{"number": n + 1, "state": state, "value": value, "low": value - 0.01, "high": value + 0.01},
+            **{
+                "number": n + 1,
+                "state": state,
+                "value": value,
+                "low": value - 0.01,
+                "high": value + 0.01,
+            },
             created=began + n * 40 * day,
             decided=began + n * 40 * day,
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from caviar.contract.recheck import ChampionView, RecheckView, VerdictView
+from caviar.contract.recheck import ChampionView, CheckView, RecheckView
 from caviar.figures.drawing.style import (
     BLUE,
     FAINT,
@@ -23,7 +23,7 @@ from caviar.figures.drawing.style import (
     short,
     titled,
 )
-from caviar.figures.drawing.values import metric_axis, whole
+from caviar.figures.drawing.values import Range, metric_axis, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +37,15 @@ VERDICTS: dict[str, tuple[str, str]] = {
 """By word: shape and colour."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a check found: when, in days, and the champion's mean there."""
+
+    at: float
+    value: float
+    check: CheckView
+
+
 def champions_figure(view: RecheckView) -> Figure:
     """Times are UTC."""
     figure = paper(PAGE, 3.1)
@@ -44,25 +53,25 @@ def champions_figure(view: RecheckView) -> Figure:
     held = [c for c in view.champions if c.decided is not None and c.state != "rejected"]
     held = sorted((c for c in held if c.value is not None), key=_since)
     seen = [
-        (_date(check.ended or check.asked), check.verdict)
+        Seen(_date(check.ended or check.asked), check.verdict.champion, check)
         for check in view.checks
-        if check.verdict is not None and _finite(check.verdict.champion)
+        if check.verdict is not None and check.verdict.champion is not None
     ]
     if not held and not seen:
         return nothing(figure, "It has had no champion yet.")
     axes = figure.subplots()
     for word, (marker, colour) in VERDICTS.items():
-        points = [(at, said.champion) for at, said in seen if said.word == word]
+        points = [each for each in seen if each.check.verdict and each.check.verdict.word == word]
         if points:
-            x, y = zip(*points, strict=True)
-            axes.plot(x, y, marker, color=colour, markersize=5.5, label=word, zorder=3)
-    axes.plot(
-        [at for at, _ in seen], [said.champion for _, said in seen], color=FAINT, linewidth=0.9, zorder=1
-    )
+            axes.plot(*_places(points), marker, color=colour, markersize=5.5, label=word, zorder=3)
+    for number in {each.check.champion for each in seen}:
+        its = [each for each in seen if each.check.champion == number]
+        axes.plot(*_places(its), color=FAINT, linewidth=0.9, zorder=1)
     for index, champion in enumerate(held):
         _champion(axes, champion, first=index == 0)
-    shown = [value for c in held for value in (c.value, c.low, c.high) if _finite(value)]
-    metric_axis(axes, view.metric, whole([*shown, *(said.champion for _, said in seen)]))  # type: ignore[list-item]
+    ends = [value for c in held for value in (c.value, c.low, c.high) if value is not None]
+    shown = whole([*ends, *(each.value for each in seen)])
+    metric_axis(axes, view.metric, Range(shown.low, shown.high + 0.1 * (shown.high - shown.low)))
     bare(axes, "bottom", "left")
     _dates(axes)
     axes.margins(x=0.07)
@@ -71,8 +80,8 @@ def champions_figure(view: RecheckView) -> Figure:
     return figure
 
 
-def _finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
+def _places(seen: list[Seen]) -> tuple[list[float], list[float]]:
+    return [each.at for each in seen], [each.value for each in seen]
 
 
 def _since(champion: ChampionView) -> float:
@@ -103,20 +112,23 @@ def _champion(axes: Axes, champion: ChampionView, first: bool) -> None:
     )
 
 
-def _drifts(axes: Axes, seen: list[tuple[float, VerdictView]]) -> None:
+def _drifts(axes: Axes, seen: list[Seen]) -> None:
     """What moved most, at the newest few of the checks that found it."""
-    moved = [(at, said) for at, said in seen if said.word == "moved" and said.drifts]
-    for at, said in moved[-4:]:
-        drift = max(said.drifts, key=lambda each: each.distance)
+    said = [(each, each.check.verdict) for each in seen]
+    moved = [(each, v.drifts) for each, v in said if v and v.word == "moved" and v.drifts]
+    for each, drifts in moved[-4:]:
+        drift = max(drifts, key=lambda one: one.distance)
         words = f"{plain(drift.parameter, 20)} {short(drift.before)} → {short(drift.after)}"
         axes.annotate(
             words,
-            (at, said.champion or 0.0),
-            (0, -12),
+            (each.at, each.value),
+            (0, 8),
             textcoords="offset points",
             ha="center",
             fontsize=SMALL - 0.5,
             color=ORANGE,
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "alpha": 0.8, "linewidth": 0},
+            zorder=6,
         )
 
 

@@ -45,7 +45,9 @@ def check_svg(metric: str, points: Sequence[Trained], verdict: VerdictView) -> b
 def _figure(metric: str, points: Sequence[Trained], verdict: VerdictView) -> Figure:
     figure = paper(6.2, 1.25 + 0.3 * max(2, len(points)))
     who = "the challenger" if verdict.challenger else "the best rival"
-    figure.suptitle(f"{verdict.word}", fontsize=TITLE, color=INK, x=0.01, ha="left", fontweight="bold")
+    figure.suptitle(
+        f"{verdict.word}", fontsize=TITLE, color=INK, x=0.01, ha="left", fontweight="bold"
+    )
     if not points:
         return nothing(figure, "Nothing was trained.")
     axes = figure.subplots()

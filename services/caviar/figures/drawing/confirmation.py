@@ -46,9 +46,7 @@ def confirmation_figure(view: ConfirmationView) -> Figure:
         if end is not None
     ]
     metric_axis(axes, view.metric, whole(values), along="x")
-    axes.set_yticks(
-        range(len(view.leaders)), [f"trial {leader.trial}" for leader in view.leaders]
-    )
+    axes.set_yticks(range(len(view.leaders)), [f"trial {leader.trial}" for leader in view.leaders])
     axes.set_ylim(len(view.leaders) - 0.4, -0.6)
     bare(axes, "bottom")
     axes.tick_params(axis="y", labelsize=TEXT, labelcolor=INK)
@@ -85,6 +83,11 @@ def _row(axes: Axes, place: int, leader: RunsView, labelled: set[str]) -> None:
     if found.low is not None and found.high is not None:
         words = once("mean, 95% interval")
         axes.plot(
-            [found.low, found.high], [place, place], color=ORANGE, linewidth=1.8, zorder=2, label=words
+            [found.low, found.high],
+            [place, place],
+            color=ORANGE,
+            linewidth=1.8,
+            zorder=2,
+            label=words,
         )
     axes.plot([found.mean], [place], "|", color=ORANGE, markersize=13, markeredgewidth=2, zorder=4)

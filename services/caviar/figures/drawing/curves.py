@@ -17,10 +17,10 @@ from caviar.figures.drawing.style import (
     legend,
     nothing,
     paper,
-    plain,
     ranks,
     shade_of,
     titled,
+    whole_numbers,
 )
 from caviar.figures.drawing.values import Range, metric_axis, range_of
 
@@ -48,13 +48,14 @@ def curves_figure(view: CurvesView) -> Figure:
     values = [value for line in lines for value in line.values if math.isfinite(value)]
     shown = range_of(values, view.goal)
     lines.sort(key=lambda line: -1.0 if line.rank is None else line.rank)
+    best = [line for line in lines if line.rank is not None and line.state == "done"][-1:]
     said: set[str] = set()
     for line in lines:
-        _line(axes, line, shown, line is lines[-1] and line.rank is not None, said)
+        _line(axes, line, shown, line in best, said)
     metric_axis(axes, view.metric, shown)
     bare(axes, "bottom", "left")
     axes.set_xlabel("step", fontsize=TEXT)
-    _whole_steps(axes)
+    whole_numbers(axes, 6)
     if any(line.rank is not None for line in lines):
         ranks(figure, [axes])
     legend(axes, figure)
@@ -84,11 +85,10 @@ def _line(axes: Axes, line: LineView, shown: Range, best: bool, said: set[str]) 
     label = None if words in said else words
     said.add(words)
     axes.plot(
-        *(x[-1:], y[-1:], sign), color=colour, markersize=4, markeredgewidth=1.1, zorder=5, label=label
+        *(x[-1:], y[-1:], sign),
+        color=colour,
+        markersize=4,
+        markeredgewidth=1.1,
+        zorder=5,
+        label=label,
     )
-
-
-def _whole_steps(axes: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from caviar.contract.figures import ImportanceView
+from caviar.contract.views import Importance
 from caviar.figures.drawing.style import (
     BLUE,
     FAINT,
@@ -31,7 +32,7 @@ def importance_figure(view: ImportanceView) -> Figure:
     """A bar a parameter; the verdict on its tier behind it."""
     shares = view.shares[:MOST]
     figure = paper(WIDTH, 0.75 + 0.3 * max(2, len(shares)))
-    titled(figure, view.name, f"what moved {plain(view.metric, 24)}")
+    titled(figure, view.name, "which parameters mattered")
     if not shares:
         return nothing(figure, "Nothing is measured yet: that takes a few more results.")
     axes = figure.subplots()
@@ -52,13 +53,13 @@ def importance_figure(view: ImportanceView) -> Figure:
         axes.annotate(
             plain(entry.verdict, 60),
             (entry.share, place),
-            (30, 0),
+            (34, 0),
             textcoords="offset points",
             va="center",
             fontsize=SMALL,
             color=MUTED,
         )
-    axes.set_yticks(places, [_label(entry.name, entry.tier) for entry in shares])
+    axes.set_yticks(places, [_label(entry) for entry in shares])
     axes.set_ylim(len(shares) - 0.4, -0.6)
     axes.set_xlim(0, most * 2.1)
     bare(axes, "left")
@@ -73,5 +74,7 @@ def importance_figure(view: ImportanceView) -> Figure:
     return figure
 
 
-def _label(name: str, tier: int | None) -> str:
-    return plain(name, 32) + (f"  (tier {tier})" if tier else "")
+def _label(entry: Importance) -> str:
+    return plain(entry.name, 32) + (
+        f"  (tier {entry.tier})" if entry.tier and not entry.verdict else ""
+    )

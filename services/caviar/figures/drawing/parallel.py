@@ -55,7 +55,7 @@ def parallel_figure(view: ZoomView) -> Figure:
         _label(axes, count, rank, short(value), "left")
     axes.vlines(count, 0, 1, color=INK, linewidth=0.8, zorder=3)
     names = [*(axis.name for axis in view.axes), f"{view.metric} (by rank)"]
-    letters = max(8, int(9 * (figure.get_figwidth() / (count + 1))))
+    letters = max(8, int(12 * (figure.get_figwidth() / (count + 1))))
     slanted = max(map(len, names)) > letters
     axes.set_xticks(
         range(count + 1),
@@ -120,9 +120,7 @@ def _label(axes: Axes, x: float, y: float, words: str, side: str = "right") -> N
     )
 
 
-def _marks(
-    known: list[tuple[int, float]], values: list[float | None]
-) -> list[tuple[float, float]]:
+def _marks(known: list[tuple[int, float]], values: list[float | None]) -> list[tuple[float, float]]:
     """Up to five ranks, evenly, with the values that are there."""
     ordered = sorted(((rank, values[i]) for i, rank in known), key=lambda each: each[0])
     picked = sorted({round(share * (len(ordered) - 1)) for share in (0, 0.25, 0.5, 0.75, 1)})
@@ -136,12 +134,20 @@ def _explained(figure: Figure, view: ZoomView) -> None:
         Line2D([], [], color=shade_of(1.0), linewidth=1.6, label="best"),
         Line2D([], [], color=shade_of(0.0), linewidth=0.8, label="worst"),
     ]
-    if any(s == "stopped" and r is not None for s, r in zip(view.dots.state, view.dots.rank, strict=True)):
+    if any(
+        s == "stopped" and r is not None
+        for s, r in zip(view.dots.state, view.dots.rank, strict=True)
+    ):
         lines.append(
             Line2D([], [], color=MUTED, linewidth=0.9, linestyle="dotted", label="stopped early")
         )
     figure.legend(
-        handles=lines, loc="outside lower left", ncols=4, frameon=False, fontsize=SMALL, labelcolor=INK
+        handles=lines,
+        loc="outside lower left",
+        ncols=4,
+        frameon=False,
+        fontsize=SMALL,
+        labelcolor=INK,
     )
     if view.dots.of > len(view.dots.number):
         said = f"{len(view.dots.number):,} of {view.dots.of:,} trials are drawn"

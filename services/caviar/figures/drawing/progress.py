@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,8 +23,9 @@ from caviar.figures.drawing.style import (
     legend,
     nothing,
     paper,
-    plain,
+    smaller,
     titled,
+    whole_numbers,
 )
 from caviar.figures.drawing.values import Range, metric_axis, range_of
 
@@ -51,6 +52,7 @@ def progress_figure(view: ProgressView) -> Figure:
         bare(axes, "bottom", "left")
         axes.set_xlabel(label, fontsize=TEXT)
         axes.margins(x=0.03)
+    whole_numbers(left)
     metric_axis(left, view.metric, shown)
     right.grid(axis="y", color=GRID, linewidth=0.6)
     right.set_axisbelow(True)
@@ -95,16 +97,15 @@ def _dots(axes: Axes, view: ProgressView, at: Sequence[float], shown: Range) -> 
         strict=True,
     ):
         if points:
-            x, y = zip(*points, strict=True)
-            paint = {"c": edge} if marker == "x" else {"facecolors": fill, "edgecolors": edge}
-            many = len(points) > MANY
+            across, up = zip(*points, strict=True)
+            paint: dict[str, Any] = {"c": edge} if marker == "x" else {"facecolors": fill, "edgecolors": edge}
             axes.scatter(
-                *(x, y, size),
+                *(across, up, size * (smaller(len(at)) if marker in "ox" else 1.0)),
                 marker=marker,
                 linewidths=0.9,
                 label=name,
                 zorder=3,
-                rasterized=many,
+                rasterized=len(points) > MANY,
                 clip_on=name != "off the scale",
                 **paint,
             )

@@ -70,7 +70,7 @@ def _take_literally(figure: Figure) -> None:
     from matplotlib.text import Text
 
     for text in figure.findobj(Text):
-        text.set_parse_math(False)  # type: ignore[attr-defined]
+        text.set_parse_math(False)
 
 
 def plain(text: object, most: int = 40) -> str:
@@ -94,6 +94,20 @@ def short(value: object) -> str:
     return f"{value:.4g}"
 
 
+def smaller(count: int) -> float:
+    """What the area of a mark is multiplied by where there are ``count`` of them, in (0, 1]."""
+    return max(0.15, min(1.0, 150 / max(1, count)))
+
+
+def whole_numbers(axes: Axes, most: int = 8) -> None:
+    """Below the axes, about ``most`` of them."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(
+        MaxNLocator(most, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
+    )
+
+
 def bare(axes: Axes, *sides: str) -> None:
     """Only these sides of the frame are drawn, thin."""
     axes.tick_params(length=0, labelsize=SMALL, labelcolor=MUTED, pad=3)
@@ -105,9 +119,7 @@ def bare(axes: Axes, *sides: str) -> None:
 
 def titled(figure: Figure, name: str, says: str) -> None:
     """The study's name and what is to be seen, over the left edge."""
-    figure.suptitle(
-        f"{plain(name, 36)}: {says}", fontsize=TITLE, color=INK, x=0.01, ha="left"
-    )
+    figure.suptitle(f"{plain(name, 36)}: {says}", fontsize=TITLE, color=INK, x=0.01, ha="left")
 
 
 def nothing(figure: Figure, says: str) -> Figure:
@@ -118,9 +130,7 @@ def nothing(figure: Figure, says: str) -> Figure:
     return figure
 
 
-def legend(
-    axes: Axes, figure: Figure, columns: int = 6, before: Sequence[Patch] = ()
-) -> None:
+def legend(axes: Axes, figure: Figure, columns: int = 6, before: Sequence[Patch] = ()) -> None:
     """What is told apart in ``axes``, in a row below all of the figure, after the patches ``before``."""
     handles, labels = axes.get_legend_handles_labels()
     handles = [*before, *handles]
@@ -148,7 +158,7 @@ def ranks(figure: Figure, axes: Sequence[Axes]) -> None:
     bar = figure.colorbar(shade, ax=list(axes), fraction=0.02, aspect=18, pad=0.01, shrink=0.6)
     bar.set_ticks([0.0, 1.0], labels=["worst", "best"])
     bar.ax.tick_params(length=0, labelsize=SMALL, labelcolor=MUTED)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
 def shade_of(rank: float | None) -> Any:

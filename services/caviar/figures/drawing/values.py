@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from caviar.figures.drawing.style import GRID, TEXT, plain, short
+from caviar.figures.drawing.style import GRID, INK, TEXT, plain, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +65,14 @@ def whole(values: Sequence[float]) -> Range:
 
 def metric_axis(axes: Axes, metric: str, shown: Range, along: Literal["x", "y"] = "y") -> None:
     """Scale, ends, numbers and the metric's name."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+    from matplotlib.ticker import (
+        FuncFormatter,
+        LogLocator,
+        MaxNLocator,
+        NullFormatter,
+        NullLocator,
+        ScalarFormatter,
+    )
 
     axis = axes.yaxis if along == "y" else axes.xaxis
     if shown.log:
@@ -76,17 +83,14 @@ def metric_axis(axes: Axes, metric: str, shown: Range, along: Literal["x", "y"] 
         axis.set_minor_formatter(NullFormatter())
     else:
         axis.set_major_locator(MaxNLocator(5))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: _written(value, shown)))
+    size = max(abs(shown.low), abs(shown.high))
+    if shown.log or not 1e-3 <= size < 1e7:
+        axis.set_major_formatter(FuncFormatter(lambda value, _: short(float(value))))
+    else:
+        plainly = ScalarFormatter(useOffset=False, useMathText=False)
+        plainly.set_scientific(False)
+        axis.set_major_formatter(plainly)
     (axes.set_ylim if along == "y" else axes.set_xlim)(shown.low, shown.high)
-    axis.set_label_text(plain(metric), fontsize=TEXT)
+    axis.set_label_text(plain(metric), fontsize=TEXT, color=INK)
     axes.grid(axis=along, color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
-
-
-def _written(value: float, shown: Range) -> str:
-    """With as many digits as tell the ends of the axis apart."""
-    span = abs(shown.high - shown.low)
-    if shown.log or span == 0 or not 1e-4 <= abs(value) < 1e7:
-        return short(float(value) if abs(value) > 1e-12 * span else 0.0)
-    decimals = max(0, 1 - math.floor(math.log10(span)))
-    return f"{value:.{min(decimals, 12)}f}"

@@ -23,7 +23,9 @@ from caviar.figures.drawing.style import (
     paper,
     plain,
     ranks,
+    smaller,
     titled,
+    whole_numbers,
 )
 
 if TYPE_CHECKING:
@@ -48,14 +50,14 @@ def zoom_figure(view: ZoomView) -> Figure:
     strips: Sequence[Axes] = figure.subplots(
         1 + len(heights), 1, sharex=True, height_ratios=[0.16, *heights]
     )
-    end = max([box.last for box in view.rounds] + [n + 1 for n in view.dots.number] + [1])
+    end = max([_end(box) for box in view.rounds] + [n + 1 for n in view.dots.number] + [1])
     _ribbon(strips[0], view.rounds, end)
     for axes, axis in zip(strips[1:], view.axes, strict=True):
         _strip(axes, axis, view.rounds)
         _trials(axes, axis.name, view.dots)
     strips[-1].set_xlabel("trial", fontsize=TEXT)
     strips[-1].set_xlim(-0.5 - 0.01 * end, end - 0.5 + 0.01 * end)
-    _whole_numbers(strips[-1])
+    whole_numbers(strips[-1])
     if any(rank is not None for rank in view.dots.rank):
         ranks(figure, strips)
     _explained(strips[-1], view, figure)
@@ -70,6 +72,11 @@ def _height(axis: AxisView, count: int) -> float:
     return min(1.5, max(usual * 0.8, 0.15 * len(axis.ticks)))
 
 
+def _end(box: BoxView) -> int:
+    """One place for a round that has no trial yet."""
+    return max(box.last, box.first + 1)
+
+
 def _ribbon(axes: Axes, rounds: Sequence[BoxView], end: int) -> None:
     """Each round's number and kind, as far as there is room."""
     bare(axes)
@@ -79,16 +86,16 @@ def _ribbon(axes: Axes, rounds: Sequence[BoxView], end: int) -> None:
     inch = (PAGE - 1.6) / max(1, end)
     free = -1.0
     for box in rounds:
-        room = (box.last - box.first) * inch
+        room = (_end(box) - box.first) * inch
         words = f"{box.round} {plain(box.kind, 10)}"
         if len(words) * LETTER_IN > room:
             words = str(box.round)
-        axes.axvline(box.first - 0.5, color=BOX_EDGE, linewidth=0.6)
         at = box.first * inch
         if at < free:
             continue
-        free = at + (len(words) + 0.8) * LETTER_IN
-        style = {"color": FAINT, "fontstyle": "italic"} if box.undone else {"color": MUTED}
+        free = at + (len(words) + 1.2) * LETTER_IN
+        axes.axvline(box.first - 0.5, color=BOX_EDGE, linewidth=0.6)
+        style: dict[str, Any] = {"color": FAINT, "fontstyle": "italic"} if box.undone else {"color": MUTED}
         axes.annotate(
             *(words, (box.first - 0.5, 0.5), (2.5, 0)),
             textcoords="offset points",
@@ -106,22 +113,20 @@ def _strip(axes: Axes, axis: AxisView, rounds: Sequence[BoxView]) -> None:
     bare(axes)
     axes.set_facecolor("#f7f8f9")
     for box in rounds:
-        if axis.name not in box.box or box.last <= box.first:
+        if axis.name not in box.box:
             continue
         low, high = box.box[axis.name]
-        at = [box.first - 0.5, box.last - 0.5]
+        at = [box.first - 0.5, _end(box) - 0.5]
         fill: dict[str, Any] = {"facecolor": BOX, "edgecolor": "none"}
         if box.undone:
             fill = {"facecolor": "none", "edgecolor": BOX_EDGE, "hatch": "////", "alpha": 0.6}
         axes.fill_between(at, low, high, linewidth=0, **fill)
-        axes.hlines([low, high], *at, color=BOX_EDGE, linewidth=0.7)
+        axes.hlines([low, high], *at, color=BOX_EDGE, linewidth=0.7, zorder=2.5)
     _ticks(axes, axis)
     axes.set_ylim(-0.07, 1.07)
     kind = {"reverse_log": "reverse log", "categories": ""}.get(axis.scale, axis.scale)
     about = ", ".join(part for part in (kind, f"tier {axis.tier}" if axis.tier else "") if part)
-    name = axes.set_title(
-        plain(axis.name, 60), fontsize=TEXT, loc="left", color=INK, pad=2.5
-    )
+    name = axes.set_title(plain(axis.name, 60), fontsize=TEXT, loc="left", color=INK, pad=2.5)
     axes.annotate(
         about,
         xy=(1, 0),
@@ -146,7 +151,7 @@ def _trials(axes: Axes, name: str, dots: DotsView) -> None:
     """The best ones on top."""
     groups: dict[str, Places] = {}
     for number, at, rank, state, kind in zip(
-        *(dots.number, dots.positions.get(name, []), dots.rank, dots.state, dots.kind), strict=False
+        *(dots.number, dots.positions[name], dots.rank, dots.state, dots.kind), strict=True
     ):
         if at is not None:
             groups.setdefault(group_of(state, kind, rank), []).append((number, at, rank))
@@ -155,16 +160,24 @@ def _trials(axes: Axes, name: str, dots: DotsView) -> None:
         places.sort(key=lambda place: -1.0 if place[2] is None else place[2])
         x, y, shades = zip(*places, strict=True)
         mark = dict(MARKS[group])
+        mark["s"] *= smaller(len(dots.number))
         if group in RANKED:
             mark |= {"c": list(shades), "cmap": "viridis", "vmin": 0.0, "vmax": 1.0}
         axes.scatter(x, y, zorder=3, rasterized=many, clip_on=False, **mark)
-    best = max(
-        (place for group in ("done", "added by hand") for place in groups.get(group, [])),
-        key=lambda place: -1.0 if place[2] is None else place[2],
-        default=None,
-    )
-    if best is not None:
-        axes.scatter(*best[:2], s=90, zorder=5, clip_on=False, **BEST)
+    best = best_of(dots)
+    at = None if best is None else dots.positions[name][best]
+    if best is not None and at is not None:
+        axes.scatter(dots.number[best], at, s=90, zorder=5, clip_on=False, **BEST)
+
+
+def best_of(dots: DotsView) -> int | None:
+    """The place, in the columns, of the best trial of the search."""
+    able = [
+        (rank, -i)
+        for i, (rank, state, kind) in enumerate(zip(dots.rank, dots.state, dots.kind, strict=True))
+        if rank is not None and state == "done" and kind != "confirm"
+    ]
+    return -max(able)[1] if able else None
 
 
 BEST: dict[str, Any] = {
@@ -174,11 +187,17 @@ BEST: dict[str, Any] = {
     "linewidths": 0.8,
 }
 MARKS: dict[str, dict[str, Any]] = {
-    "done": {"s": 13, "marker": "o", "linewidths": 0.25, "edgecolors": INK},
+    "trial": {"s": 13, "marker": "o", "linewidths": 0.25, "edgecolors": INK},
     "stopped early": {"s": 12, "marker": "x", "linewidths": 0.9},
     "added by hand": {"s": 16, "marker": "D", "linewidths": 0.5, "edgecolors": INK},
     "again, new seed": {"s": 22, "marker": "s", "linewidths": 0.5, "edgecolors": ORANGE},
-    "failed": {"s": 13, "marker": "v", "linewidths": 0.7, "facecolors": "none", "edgecolors": MUTED},
+    "failed": {
+        "s": 13,
+        "marker": "v",
+        "linewidths": 0.7,
+        "facecolors": "none",
+        "edgecolors": MUTED,
+    },
     "no result yet": {
         "s": 10,
         "marker": "o",
@@ -187,7 +206,7 @@ MARKS: dict[str, dict[str, Any]] = {
         "edgecolors": FAINT,
     },
 }
-RANKED = frozenset({"done", "stopped early", "added by hand", "again, new seed"})
+RANKED = frozenset({"trial", "stopped early", "added by hand", "again, new seed"})
 """Those whose colour is the rank."""
 
 
@@ -197,7 +216,7 @@ def group_of(state: str, kind: str, rank: float | None) -> str:
         return "failed" if state in ("failed", "quarantined") else "no result yet"
     if state == "stopped":
         return "stopped early"
-    return {"confirm": "again, new seed", "added": "added by hand"}.get(kind, "done")
+    return {"confirm": "again, new seed", "added": "added by hand"}.get(kind, "trial")
 
 
 def _explained(axes: Axes, view: ZoomView, figure: Figure) -> None:
@@ -210,7 +229,7 @@ def _explained(axes: Axes, view: ZoomView, figure: Figure) -> None:
     if any(box.undone for box in view.rounds):
         look: dict[str, Any] = {"facecolor": "none", "edgecolor": BOX_EDGE, "hatch": "//////"}
         patches.append(Patch(label="taken back", **look))
-    if any(rank is not None for rank in dots.rank):
+    if best_of(dots) is not None:
         axes.scatter([], [], s=60, label="best", **BEST)
     for group, mark in MARKS.items():
         if group in there:
@@ -220,9 +239,3 @@ def _explained(axes: Axes, view: ZoomView, figure: Figure) -> None:
     if dots.of > len(dots.number):
         said = f"{len(dots.number):,} of {dots.of:,} trials are drawn, the best among them"
         figure.supxlabel(said, fontsize=SMALL, color=MUTED, x=0.99, ha="right")
-
-
-def _whole_numbers(axes: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
