@@ -159,6 +159,4 @@ class ConfirmationView(View):
     """The best first."""
 
 
-FigureView = (
-    ProgressView | ZoomView | ImportanceView | CurvesView | ConfirmationView | RecheckView
-)
+FigureView = ProgressView | ZoomView | ImportanceView | CurvesView | ConfirmationView | RecheckView

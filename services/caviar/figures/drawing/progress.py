@@ -98,7 +98,9 @@ def _dots(axes: Axes, view: ProgressView, at: Sequence[float], shown: Range) -> 
     ):
         if points:
             across, up = zip(*points, strict=True)
-            paint: dict[str, Any] = {"c": edge} if marker == "x" else {"facecolors": fill, "edgecolors": edge}
+            paint: dict[str, Any] = (
+                {"c": edge} if marker == "x" else {"facecolors": fill, "edgecolors": edge}
+            )
             axes.scatter(
                 *(across, up, size * (smaller(len(at)) if marker in "ox" else 1.0)),
                 marker=marker,

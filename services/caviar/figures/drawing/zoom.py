@@ -95,7 +95,9 @@ def _ribbon(axes: Axes, rounds: Sequence[BoxView], end: int) -> None:
             continue
         free = at + (len(words) + 1.2) * LETTER_IN
         axes.axvline(box.first - 0.5, color=BOX_EDGE, linewidth=0.6)
-        style: dict[str, Any] = {"color": FAINT, "fontstyle": "italic"} if box.undone else {"color": MUTED}
+        style: dict[str, Any] = (
+            {"color": FAINT, "fontstyle": "italic"} if box.undone else {"color": MUTED}
+        )
         axes.annotate(
             *(words, (box.first - 0.5, 0.5), (2.5, 0)),
             textcoords="offset points",
