@@ -16,6 +16,8 @@ from caviar.api.bundles import bundle_routes, worker_bundle_route
 from caviar.api.events import event_routes
 from caviar.api.feed import Feed
 from caviar.api.figures import Figures
+from caviar.api.figures_routes import figure_routes
+from caviar.api.gallery import Gallery
 from caviar.api.gate import gate_route
 from caviar.api.health import AskBroker, Parts, health_routes
 from caviar.api.limits import Limits
@@ -71,7 +73,9 @@ def create_app(
     app.router.routes.append(worker_bundle_route(access, store.bundles))
     app.include_router(study_routes(access, store, scheduler, presenter))
     app.include_router(panda_routes(store, scheduler, Babysitting(store, scheduler), presenter))
-    app.include_router(recheck_routes(access, store, Checks(store)))
+    checks = Checks(store)
+    app.include_router(recheck_routes(access, store, checks))
+    app.include_router(figure_routes(Gallery(store, scheduler, checks)))
     app.include_router(team_routes(access, scheduler))
     app.include_router(event_routes(feed, store, access))
     app.include_router(bundle_routes(access, store.bundles))
