@@ -6,17 +6,20 @@ import importlib.metadata
 import json
 import math
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from caviar import __version__
 from caviar.adapters.mlflow import Record
-from caviar.adapters.sql import RoundRow, Standing, StudyRecord, TrialRow
+from caviar.adapters.sql import RoundRow, Standing, StudyRecord
 from caviar.contract import names
+from caviar.contract.figures import FigureName, FigureView, ZoomView
 from caviar.contract.record import ROUND
 from caviar.contract.views import TrialState
 from caviar.figures.boxes import widths
-from caviar.refinement import entries, notes, pictures
+from caviar.figures.drawing import draw
+from caviar.refinement import entries, notes
 from caviar.search import Round
 from caviar.studies.spec import Study
 from caviar.teams import experiment_of
@@ -81,7 +84,7 @@ def publish_round(
     record: StudyRecord,
     study: Study,
     rounds: list[RoundRow],
-    trials: list[TrialRow],
+    zoom: ZoomView,
     computed_from: list[list[Any]],
 ) -> str:
     """Make the run of the last of ``rounds``: its box as JSON, as picture and as widths, and the reason."""
@@ -111,7 +114,7 @@ def publish_round(
         artifacts={
             "box.json": json.dumps(ledger, indent=2).encode(),
             ROUND: entries.round_file(row, computed_from),
-            "zoom.svg": pictures.zoom(study, boxes, trials),
+            "zoom.svg": draw("zoom", zoom, "svg"),
         },
     )
     mlflow.end(run_id, "FINISHED", row.created)
@@ -123,7 +126,7 @@ def close_study(
     record: StudyRecord,
     study: Study,
     rounds: list[RoundRow],
-    trials: list[TrialRow],
+    figures: Mapping[FigureName, FigureView],
     stands: Standing,
     counts: dict[TrialState, int],
     now_s: float,
@@ -163,12 +166,7 @@ def close_study(
         "trials": counts,
         "importance": importance,
     }
-    artifacts = {
-        "summary.json": json.dumps(summary, indent=2).encode(),
-        "zoom.svg": pictures.zoom(study, boxes, trials),
-        "progress.svg": pictures.progress(study, trials),
-    }
-    if importance:
-        artifacts["importance.svg"] = pictures.importance(importance)
+    artifacts = {f"{name}.svg": draw(name, view, "svg") for name, view in figures.items()}
+    artifacts["summary.json"] = json.dumps(summary, indent=2).encode()
     mlflow.write(record.run_id, now_s, metrics=metrics, tags=tags, artifacts=artifacts)
     mlflow.end(record.run_id, STATUS[record.state], record.ended or now_s)

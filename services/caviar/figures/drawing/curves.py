@@ -71,7 +71,11 @@ def _line(axes: Axes, line: LineView, shown: Range, best: bool, said: set[str]) 
     if best:
         axes.plot(x, y, color=INK, linewidth=2.8, zorder=3, solid_capstyle="round")
         axes.plot(
-            *(x, y), color="#fde725", linewidth=1.6, zorder=4, label=f"best: trial {line.number}"
+            *(x, y),
+            color="#fde725",
+            linewidth=1.6,
+            zorder=4,
+            label=f"trial {line.number}, first in rank",
         )
     else:
         axes.plot(x, y, color=shade, linewidth=0.9, alpha=0.85, zorder=2)

@@ -96,7 +96,7 @@ def short(value: object) -> str:
 
 def smaller(count: int) -> float:
     """What the area of a mark is multiplied by where there are ``count`` of them, in (0, 1]."""
-    return max(0.15, min(1.0, 150 / max(1, count)))
+    return max(0.3, min(1.0, 150 / max(1, count)))
 
 
 def whole_numbers(axes: Axes, most: int = 8) -> None:

@@ -173,7 +173,7 @@ def _trials(axes: Axes, name: str, dots: DotsView) -> None:
 
 
 def best_of(dots: DotsView) -> int | None:
-    """The place, in the columns, of the best trial of the search."""
+    """The place, in the columns, of the first in rank: a whole training that the search, or a person, chose."""
     able = [
         (rank, -i)
         for i, (rank, state, kind) in enumerate(zip(dots.rank, dots.state, dots.kind, strict=True))
@@ -232,7 +232,7 @@ def _explained(axes: Axes, view: ZoomView, figure: Figure) -> None:
         look: dict[str, Any] = {"facecolor": "none", "edgecolor": BOX_EDGE, "hatch": "//////"}
         patches.append(Patch(label="taken back", **look))
     if best_of(dots) is not None:
-        axes.scatter([], [], s=60, label="best", **BEST)
+        axes.scatter([], [], s=60, label="first in rank", **BEST)
     for group, mark in MARKS.items():
         if group in there:
             grey = {"c": MUTED} if group == "stopped early" else {"facecolors": MUTED}
