@@ -17,7 +17,7 @@ def confirmation(store: Store, record: StudyRecord, study: Study) -> Confirmatio
     runs: dict[int, list[float | None]] = {}
     for row in store.pictured.confirming(record.id):
         of_leader = runs.setdefault(row.repeats or 0, [])
-        if row.state in _OVER:
+        if row.state != "cancelled":
             result = row.result()
             of_leader.append(result.value if result.succeeded else None)
     verdict = standing(store, record, study).confirmation
@@ -55,9 +55,6 @@ def confirmation(store: Store, record: StudyRecord, study: Study) -> Confirmatio
         goal=goal,
         leaders=sorted(leaders, key=lambda each: _place(each, sign)),
     )
-
-
-_OVER = frozenset({"done", "failed", "stopped", "quarantined"})
 
 
 def _place(leader: RunsView, sign: float) -> tuple[int, int, float, int]:

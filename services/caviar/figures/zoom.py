@@ -15,7 +15,7 @@ from caviar.search import Round, in_force
 from caviar.space import Parameter, Space
 from caviar.studies.spec import Study
 
-CELLS = 12_000
+CELLS = 8_000
 """Values in one picture, dots times parameters: what a browser gets stays small where there are many parameters."""
 
 

@@ -6,17 +6,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, and_, bindparam, case, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
 
 from caviar.adapters.sql.engine import reading_together
 from caviar.adapters.sql.reads import LISTED
 from caviar.adapters.sql.rows import TrialRow
-from caviar.adapters.sql.tables import DONE, one_of, trials
+from caviar.adapters.sql.tables import DONE, one_of, rounds, trials
 from caviar.contract.messages import ParameterValue
 from caviar.contract.views import TrialKind, TrialState
 from caviar.studies.life import LEARNT_FROM
 
 T = TypeVar("T")
+VALUED = ("done", "stopped")
+"""How a trial ends that has a value."""
 BEST = 300
 """Of the trials in a picture so many are the best ones, at most."""
 
@@ -80,17 +94,29 @@ class Curved:
 
 _OF_STUDY = trials.c.study_id == bindparam("study")
 _ENDED = trials.c.state.in_(one_of(LEARNT_FROM))
-_VALUED = trials.c.state.in_(one_of(["done", "stopped"]))
+_VALUED = trials.c.state.in_(one_of(VALUED))
 _MAY_BE_BEST = and_(DONE, trials.c.kind != "confirm", trials.c.violation <= 0.0)
 
 _COUNT = select(func.count()).where(_OF_STUDY, _ENDED)
 _LAST = select(func.max(trials.c.number)).where(_OF_STUDY)
-_FIRSTS = (
-    select(trials.c.round, func.min(trials.c.number)).where(_OF_STUDY).group_by(trials.c.round)
-)
+_FIRSTS = select(
+    rounds.c["index"],
+    select(func.min(trials.c.number))
+    .where(trials.c.study_id == rounds.c.study_id, trials.c.round == rounds.c["index"])
+    .correlate(rounds)
+    .scalar_subquery(),
+).where(rounds.c.study_id == bindparam("study"))
+"""One look into an index for each round."""
 _CONFIRM = (
     select(*LISTED)
-    .where(_OF_STUDY, trials.c.kind == "confirm", trials.c.repeats.is_not(None))
+    .where(
+        _OF_STUDY,
+        trials.c.number.in_(  # of an index alone: few are
+            select(trials.c.number).where(
+                _OF_STUDY, trials.c.ended.is_not(None), trials.c.kind == "confirm"
+            )
+        ),
+    )
     .order_by(trials.c.number)
 )
 
@@ -102,8 +128,7 @@ def _even(columns: list[Any]) -> Select[Any]:
     series = series.union_all(select(following).where(following <= bindparam("last")))
     return (
         select(*columns)
-        .join(series, trials.c.number == series.c.number)
-        .where(_OF_STUDY, _ENDED)
+        .where(_OF_STUDY, _ENDED, trials.c.number.in_(select(series.c.number)))
         .order_by(trials.c.number)
     )
 
@@ -115,10 +140,16 @@ def _best(columns: list[Any], maximize: bool) -> Select[Any]:
 
 
 def _course(maximize: bool) -> Select[Any]:
-    """Every so many in the order of their ends, each that became the best, and the last."""
-    may = case((_MAY_BE_BEST, trials.c.value))
-    so_far: dict[str, Any] = {"order_by": (trials.c.ended, trials.c.number)}
-    best = (func.max if maximize else func.min)(may).over(**so_far, rows=(None, -1))
+    """Every so many by number, and each that became the best, in the order of their ends.
+
+    What looks back is written out: with bound values in it SQLite would take each for a window of its own, and walk
+    through the trials as often.
+    """
+    back = "OVER (ORDER BY ended, number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+    may = "CASE WHEN state = 'done' AND kind <> 'confirm' AND violation <= 0 THEN value END"
+    took = "coalesce(seconds, 0.0)"
+    spent: ColumnElement[float] = literal_column(f"{took} + coalesce(sum({took}) {back}, 0.0)")
+    best: ColumnElement[float] = literal_column(f"{'max' if maximize else 'min'}({may}) {back}")
     course = (
         select(
             trials.c.number,
@@ -126,11 +157,8 @@ def _course(maximize: bool) -> Select[Any]:
             trials.c.kind,
             trials.c.value,
             trials.c.ended,
-            func.sum(func.coalesce(trials.c.seconds, 0.0))
-            .over(**so_far, rows=(None, 0))
-            .label("spent"),
-            func.row_number().over(**so_far, rows=(None, 0)).label("place"),
-            may.label("may"),
+            spent.label("spent"),
+            literal_column(may).label("may"),
             best.label("best"),
         )
         .where(_OF_STUDY, trials.c.ended.is_not(None))
@@ -138,18 +166,15 @@ def _course(maximize: bool) -> Select[Any]:
     )
     better = course.c.may > course.c.best if maximize else course.c.may < course.c.best
     is_best = and_(course.c.may.is_not(None), or_(course.c.best.is_(None), better))
-    thinned = course.c.place % bindparam("stride") == 0
+    evenly = and_(
+        course.c.number % bindparam("stride") == 0,
+        course.c.state.in_(one_of(VALUED)),
+        course.c.value.is_not(None),
+    )
+    shown = [course.c[name] for name in Step.__slots__ if name != "is_best"]
     return (
-        select(
-            course.c.number,
-            course.c.state,
-            course.c.kind,
-            course.c.value,
-            course.c.ended,
-            course.c.spent,
-            is_best.label("is_best"),
-        )
-        .where(or_(thinned, is_best, course.c.place == bindparam("count")))
+        select(*shown, is_best.label("is_best"))
+        .where(or_(evenly, is_best))
         .order_by(course.c.ended, course.c.number)
     )
 
@@ -166,7 +191,9 @@ _STOPPED_CURVED = (
     .limit(bindparam("limit"))
 )
 _COURSE = {maximize: _course(maximize) for maximize in (True, False)}
-_COUNT_ENDS = select(func.count()).where(_OF_STUDY, trials.c.ended.is_not(None))
+_SPENT = select(func.sum(trials.c.seconds), func.max(trials.c.ended)).where(
+    _OF_STUDY, trials.c.ended.is_not(None)
+)
 _COUNT_VALUED = select(func.count()).where(_OF_STUDY, _VALUED)
 
 
@@ -200,7 +227,7 @@ class Pictured:
         """The lowest number of a trial of each round that has one, and the number behind the last trial."""
         with self._snapshot.begin() as connection:
             found = connection.execute(_FIRSTS, {"study": study_id})
-            firsts = {int(round_): int(number) for round_, number in found}
+            firsts = {int(index): int(number) for index, number in found if number is not None}
             return firsts, _number(connection, _LAST, {"study": study_id}) + 1
 
     def course(self, study_id: str, maximize: bool, most: int) -> Course:
@@ -208,16 +235,11 @@ class Pictured:
         given: dict[str, Any] = {"study": study_id}
         with self._snapshot.begin() as connection:
             of = _number(connection, _COUNT_VALUED, given)
-            count = _number(connection, _COUNT_ENDS, given)
-            given |= {"stride": stride_of(count, most), "count": count}
-            found = connection.execute(_COURSE[maximize], given).all()
-        steps = [
-            Step(*row)
-            for row in found
-            if row.value is not None and row.state in ("done", "stopped")
-        ]
-        spent, ended = (float(found[-1].spent), found[-1].ended) if found else (0.0, None)
-        return Course(of, steps, spent, ended)
+            last = _number(connection, _LAST, given)
+            spent, ended = connection.execute(_SPENT, given).one()
+            given |= {"stride": stride_of(last + 1, most)}
+            steps = [Step(*row) for row in connection.execute(_COURSE[maximize], given)]
+        return Course(of, steps, float(spent or 0.0), ended)
 
     def curved(
         self, study_id: str, maximize: bool, most: int, each: int
@@ -241,7 +263,7 @@ class Pictured:
         return [rows[number] for number in sorted(rows)], of
 
     def confirming(self, study_id: str) -> list[TrialRow]:
-        """The leaders' trainings on new seeds, by number, without their outputs."""
+        """The leaders' trainings on new seeds that have ended, by number, without their outputs."""
         with self._snapshot.begin() as connection:
             return [TrialRow(*row) for row in connection.execute(_CONFIRM, {"study": study_id})]
 
