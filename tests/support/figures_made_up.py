@@ -88,6 +88,9 @@ def zoom_view(
             BoxView(
                 round=index,
                 kind=kind,
+                changes={},
+                edges={},
+                support=[],
                 reason=f"Round {index}: the best tenth agrees.",
                 first=edges[index],
                 last=max(edges[index + 1], edges[index]),

@@ -50,5 +50,7 @@ def headers_of(record: StudyRecord, name: FigureName, format: Format, tag: str) 
         "X-Content-Type-Options": "nosniff",
     }
     if format == "svg":
-        headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+        headers["Content-Security-Policy"] = (
+            "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+        )
     return headers

@@ -452,7 +452,7 @@ def import_(
     flag_value="",
     help="Write a report: one file for mail. [default: the study's name]",
 )
-@click.option("--figures", type=_FILE, metavar="FOLDER", help="Write each figure as SVG and PNG.")
+@click.option("--figures", type=_FOLDER, metavar="FOLDER", help="Write each figure as SVG and PNG.")
 @_json_option
 def export(
     study: str,

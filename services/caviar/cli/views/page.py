@@ -57,7 +57,7 @@ p { margin: .3rem 0; }
 .warn { color: var(--warn); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
-.card table { margin-top: .6rem; }
+.side { display: flex; flex-wrap: wrap; gap: 0 3rem; margin-top: .6rem; }
 caption { text-align: left; padding: .2rem 0 .4rem; }
 th, td { text-align: left; padding: .28rem .9rem .28rem 0; border-bottom: 1px solid var(--line); vertical-align: top;
   overflow-wrap: normal; }
@@ -176,29 +176,35 @@ def _best(study: StudyView) -> str:
     if best.metrics:
         metrics = _table(("metric", "value"), [(n, number(v)) for n, v in best.metrics.items()])
     within = f'<p class="soft">Within {escape(", ".join(study.constraints))}.</p>'
+    values = f'<div class="side">{table}{metrics}</div>'
     return (
         f'<section class="card"><p><b>{number(value)}</b> {escape(study.metric)} <span class="soft">trial '
-        f"{best.trial}{seeds}</span></p>{within if study.constraints else ''}{table}{metrics}</section>"
+        f"{best.trial}{seeds}</span></p>{within if study.constraints else ''}{values}</section>"
     )
 
 
 def _rounds(study: StudyView, rounds: Sequence[RoundView]) -> str:
     if not rounds:
         return ""
-    names = [parameter.name for parameter in study.parameters]
-    rows = []
-    for each in rounds:
-        sides = [
-            side_text(parameter, each.box[parameter.name]) if parameter.name in each.box else ""
-            for parameter in study.parameters
-        ]
-        rows.append((str(each.round), each.kind, each.reason, *sides))
+    rows = [(str(each.round), each.kind, each.reason, _sides(study, each)) for each in rounds]
     off = {index for index, each in enumerate(rounds) if each.undone}
     caption = (
         "Why the box is where it is. Rounds that were taken back are struck through." if off else ""
     )
-    table = _table(("round", "kind", "reason", *names), rows, off, caption=caption, long=(2,))
+    table = _table(
+        ("round", "kind", "reason", "what it changed"), rows, off, caption=caption, long=(2, 3)
+    )
     return f"<h2>The zoom, round by round</h2>{table}"
+
+
+def _sides(study: StudyView, each: RoundView) -> str:
+    """The sides that are other than before; in the first round, all."""
+    said = []
+    for parameter in study.parameters:
+        side, before = each.box.get(parameter.name), each.before.get(parameter.name)
+        if side is not None and side != before:
+            said.append(f"{parameter.name} {side_text(parameter, side)}")
+    return "; ".join(said)
 
 
 def _importance(study: StudyView) -> str:

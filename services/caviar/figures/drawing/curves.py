@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
+from statistics import median
 from typing import TYPE_CHECKING
 
 from caviar.contract.figures import CurvesView, LineView
 from caviar.figures.drawing.style import (
     COLUMN,
     INK,
-    MUTED,
     ORANGE,
-    SMALL,
     TEXT,
     bare,
     legend,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+RARE = 8.0
 ENDS: dict[str, tuple[str, str]] = {
     "stopped": ("x", "stopped early"),
     "failed": ("v", "failed"),
@@ -40,7 +40,9 @@ ENDS: dict[str, tuple[str, str]] = {
 def curves_figure(view: CurvesView) -> Figure:
     """The colour is the trial's rank; the best is in front."""
     figure = paper(COLUMN + 0.6, 3.1)
-    titled(figure, view.name, "learning curves")
+    few = len(view.lines) < view.of
+    drawn = f"{len(view.lines):,} of {view.of:,} learning curves" if few else "learning curves"
+    titled(figure, view.name, drawn)
     lines = [line for line in view.lines if any(map(math.isfinite, line.values))]
     if not lines:
         return nothing(figure, "No trial has reported more than one step.")
@@ -55,14 +57,24 @@ def curves_figure(view: CurvesView) -> Figure:
     metric_axis(axes, view.metric, shown)
     bare(axes, "bottom", "left")
     axes.set_xlabel("step", fontsize=TEXT)
-    whole_numbers(axes, 6)
+    _steps_axis(axes, [step for line in lines for step in line.steps])
     if any(line.rank is not None for line in lines):
         ranks(figure, [axes])
     legend(axes, figure)
-    if view.of > len(view.lines):
-        words = f"{len(view.lines):,} of {view.of:,} curves are drawn"
-        figure.supxlabel(words, fontsize=SMALL, color=MUTED, x=0.99, ha="right")
     return figure
+
+
+def _steps_axis(axes: Axes, steps: list[int]) -> None:
+    """Reports that come ever more rarely, as at the rungs of a stopping rule, need a logarithmic scale."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    if min(steps) > 0 and median(steps) < max(steps) / RARE:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(numticks=7))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
+    else:
+        whole_numbers(axes, 6)
 
 
 def _line(axes: Axes, line: LineView, shown: Range, best: bool, said: set[str]) -> None:

@@ -61,7 +61,7 @@ def importance_figure(view: ImportanceView) -> Figure:
         )
     axes.set_yticks(places, [_label(entry) for entry in shares])
     axes.set_ylim(len(shares) - 0.4, -0.6)
-    axes.set_xlim(0, most * 2.1)
+    axes.set_xlim(0, most * (2.1 if any(entry.verdict for entry in shares) else 1.2))
     bare(axes, "left")
     axes.set_xticks([])
     axes.tick_params(axis="y", labelsize=TEXT, labelcolor=INK)

@@ -8,7 +8,6 @@ import numpy as np
 
 from caviar.contract.figures import ZoomView
 from caviar.figures.drawing.style import (
-    FAINT,
     INK,
     MUTED,
     PAGE,
@@ -19,7 +18,9 @@ from caviar.figures.drawing.style import (
     plain,
     shade_of,
     short,
+    spaced,
     titled,
+    trials_drawn,
 )
 
 if TYPE_CHECKING:
@@ -30,14 +31,14 @@ OFF = -0.13
 """Where a line passes below a parameter that is not active for it."""
 LINES = 600
 """In an SVG; more are pixels."""
-LABELS = 7
 
 
 def parallel_figure(view: ZoomView) -> Figure:
     """The better, the more yellow, thick and in front."""
     count = len(view.axes)
     figure = paper(max(PAGE, 0.75 * (count + 1)), 3.4)
-    titled(figure, view.name, "every trial, from its parameters to its place")
+    drawn = trials_drawn(len(view.dots.number), view.dots.of)
+    titled(figure, view.name, f"{drawn}, from parameter to parameter to its place")
     dots = view.dots
     known = [(i, rank) for i, rank in enumerate(dots.rank) if rank is not None]
     if not known:
@@ -45,8 +46,7 @@ def parallel_figure(view: ZoomView) -> Figure:
     axes = figure.subplots()
     _lines(axes, view, sorted(known, key=lambda each: each[1]))
     for place, axis in enumerate(view.axes):
-        every = -(-len(axis.ticks) // LABELS)
-        for at, label in axis.ticks[::every]:
+        for at, label in spaced(axis.ticks, 0.07):
             _label(axes, place, at, plain(label, 11))
         if any(at is None for at in dots.positions.get(axis.name, [])):
             _label(axes, place, OFF, "not active")
@@ -149,6 +149,3 @@ def _explained(figure: Figure, view: ZoomView) -> None:
         fontsize=SMALL,
         labelcolor=INK,
     )
-    if view.dots.of > len(view.dots.number):
-        said = f"{len(view.dots.number):,} of {view.dots.of:,} trials are drawn"
-        figure.supxlabel(said, fontsize=SMALL, color=FAINT, x=0.99, ha="right")

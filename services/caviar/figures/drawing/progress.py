@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from caviar.contract.figures import ProgressView
 from caviar.figures.drawing.style import (
     BLUE,
@@ -25,6 +23,7 @@ from caviar.figures.drawing.style import (
     paper,
     smaller,
     titled,
+    trials_drawn,
     whole_numbers,
 )
 from caviar.figures.drawing.values import Range, metric_axis, range_of
@@ -37,7 +36,8 @@ if TYPE_CHECKING:
 def progress_figure(view: ProgressView) -> Figure:
     """Left by number of the trial, right by cost. Apart: what was stopped early, and new runs of the leaders."""
     figure = paper(PAGE, 2.9)
-    titled(figure, view.name, "every trial, and the best so far")
+    drawn = trials_drawn(len(view.trials.number), view.of)
+    titled(figure, view.name, f"{drawn}, and the best so far")
     known = [value for value in view.trials.value if math.isfinite(value)]
     if not known:
         return nothing(figure, "No trial has a result yet.")
@@ -57,9 +57,6 @@ def progress_figure(view: ProgressView) -> Figure:
     right.grid(axis="y", color=GRID, linewidth=0.6)
     right.set_axisbelow(True)
     legend(left, figure)
-    if view.of > len(view.trials.value):
-        said = f"{len(view.trials.value):,} of {view.of:,} trials are drawn"
-        figure.supxlabel(said, fontsize=TEXT - 1, color=MUTED, x=0.99, ha="right")
     return figure
 
 
@@ -115,14 +112,15 @@ def _dots(axes: Axes, view: ProgressView, at: Sequence[float], shown: Range) -> 
 
 def _best_by_number(axes: Axes, view: ProgressView, shown: Range) -> None:
     """Trials end out of order: by number, the best so far is the best of those with smaller numbers."""
-    points = sorted(zip(view.best.number, view.best.value, strict=True))
-    if not points:
-        return
-    better = np.minimum if view.goal == "minimize" else np.maximum
-    values = better.accumulate([value for _, value in points])
-    last = max([*view.trials.number, points[-1][0]])
-    at = [*(number for number, _ in points), last]
-    _steps(axes, at, [*values, values[-1]], shown)
+    sign = 1.0 if view.goal == "minimize" else -1.0
+    at: list[float] = []
+    values: list[float] = []
+    for number, value in sorted(zip(view.best.number, view.best.value, strict=True)):
+        if not values or sign * value < sign * values[-1]:
+            at.append(number)
+            values.append(value)
+    if values:
+        _steps(axes, [*at, max(*view.trials.number, at[-1])], [*values, values[-1]], shown)
 
 
 def _best_by_cost(axes: Axes, view: ProgressView, factor: float, shown: Range) -> None:
@@ -134,4 +132,6 @@ def _best_by_cost(axes: Axes, view: ProgressView, factor: float, shown: Range) -
 
 def _steps(axes: Axes, at: Sequence[float], values: Sequence[float], shown: Range) -> None:
     inside = [shown.inside(float(value)) for value in values]
-    axes.step(at, inside, where="post", color=ORANGE, linewidth=1.6, label="best so far", zorder=4)
+    line = {"color": ORANGE, "linewidth": 1.6, "label": "best so far", "zorder": 4}
+    axes.step(at, inside, where="post", **line)
+    axes.plot(at[:-1], inside[:-1], "o", color=ORANGE, markersize=3, zorder=4)

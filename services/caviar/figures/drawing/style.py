@@ -94,6 +94,19 @@ def short(value: object) -> str:
     return f"{value:.4g}"
 
 
+def spaced(ticks: Sequence[tuple[float, str]], gap: float) -> list[tuple[float, str]]:
+    """Those that stay ``gap`` apart: the ends first, then from low to high."""
+    kept: list[tuple[float, str]] = []
+    for tick in [*ticks[:1], *ticks[-1:], *ticks[1:-1]]:
+        if all(abs(tick[0] - other) >= gap for other, _ in kept):
+            kept.append(tick)
+    return kept
+
+
+def trials_drawn(drawn: int, of: int) -> str:
+    return "every trial" if drawn >= of else f"{drawn:,} of {of:,} trials"
+
+
 def smaller(count: int) -> float:
     """What the area of a mark is multiplied by where there are ``count`` of them, in (0, 1]."""
     return max(0.3, min(1.0, 150 / max(1, count)))

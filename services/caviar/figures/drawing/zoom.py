@@ -24,7 +24,9 @@ from caviar.figures.drawing.style import (
     plain,
     ranks,
     smaller,
+    spaced,
     titled,
+    trials_drawn,
     whole_numbers,
 )
 
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
 
 LETTER_IN = 0.075
 """A letter's width, about, in inches."""
-LABELS = 9
-"""Most numbers or categories beside one strip."""
+LINE_IN = 0.11
+"""A line's height."""
 
 Places = list[tuple[int, float, float | None]]
 """Of some trials along one parameter: number, position, rank."""
@@ -46,14 +48,16 @@ def zoom_figure(view: ZoomView) -> Figure:
         return nothing(paper(PAGE, 1.5), "The study has no parameter.")
     heights = [_height(axis, len(view.axes)) for axis in view.axes]
     figure = paper(PAGE, 1.1 + sum(heights) + 0.22 * len(heights))
-    titled(figure, view.name, "the box of each round, and every trial")
+    drawn = trials_drawn(len(view.dots.number), view.dots.of)
+    titled(figure, view.name, f"the box of each round, and {drawn}")
     strips: Sequence[Axes] = figure.subplots(
         1 + len(heights), 1, sharex=True, height_ratios=[0.16, *heights]
     )
     end = max([_end(box) for box in view.rounds] + [n + 1 for n in view.dots.number] + [1])
     _ribbon(strips[0], view.rounds, end)
-    for axes, axis in zip(strips[1:], view.axes, strict=True):
+    for axes, axis, height in zip(strips[1:], view.axes, heights, strict=True):
         _strip(axes, axis, view.rounds)
+        _ticks(axes, axis, height)
         _trials(axes, axis.name, view.dots)
     strips[-1].set_xlabel("trial", fontsize=TEXT)
     strips[-1].set_xlim(-0.5 - 0.01 * end, end - 0.5 + 0.01 * end)
@@ -124,7 +128,6 @@ def _strip(axes: Axes, axis: AxisView, rounds: Sequence[BoxView]) -> None:
             fill = {"facecolor": "none", "edgecolor": BOX_EDGE, "hatch": "////", "alpha": 0.6}
         axes.fill_between(at, low, high, linewidth=0, **fill)
         axes.hlines([low, high], *at, color=BOX_EDGE, linewidth=0.7, zorder=2.5)
-    _ticks(axes, axis)
     axes.set_ylim(-0.07, 1.07)
     kind = {"reverse_log": "reverse log", "categories": ""}.get(axis.scale, axis.scale)
     about = ", ".join(part for part in (kind, f"tier {axis.tier}" if axis.tier else "") if part)
@@ -141,10 +144,9 @@ def _strip(axes: Axes, axis: AxisView, rounds: Sequence[BoxView]) -> None:
     )
 
 
-def _ticks(axes: Axes, axis: AxisView) -> None:
-    """Of many categories every so many; the last is always there."""
-    every = -(-len(axis.ticks) // LABELS)
-    shown = axis.ticks[::every] if every > 1 else axis.ticks
+def _ticks(axes: Axes, axis: AxisView, height: float) -> None:
+    """As many as there is room for in ``height`` inches."""
+    shown = spaced(axis.ticks, LINE_IN / height)
     axes.set_yticks([at for at, _ in shown], [plain(label, 16) for _, label in shown])
     axes.tick_params(axis="y", labelsize=SMALL - 0.5)
 
@@ -222,7 +224,7 @@ def group_of(state: str, kind: str, rank: float | None) -> str:
 
 
 def _explained(axes: Axes, view: ZoomView, figure: Figure) -> None:
-    """The marks that occur, in the legend; how many trials are not drawn."""
+    """The marks that occur, in the legend."""
     from matplotlib.patches import Patch
 
     dots = view.dots
@@ -238,6 +240,3 @@ def _explained(axes: Axes, view: ZoomView, figure: Figure) -> None:
             grey = {"c": MUTED} if group == "stopped early" else {"facecolors": MUTED}
             axes.scatter([], [], label=group, **((grey | mark) if group in RANKED else mark))
     legend(axes, figure, columns=8, before=patches)
-    if dots.of > len(dots.number):
-        said = f"{len(dots.number):,} of {dots.of:,} trials are drawn, the best among them"
-        figure.supxlabel(said, fontsize=SMALL, color=MUTED, x=0.99, ha="right")
