@@ -187,6 +187,7 @@ def wired(
     from caviar.api.broker import Lines, broker_route
     from caviar.api.upkeep import doctor_routes
     from caviar.api.webhooks import webhook_routes
+    from caviar.web import add_pages
     from caviar.webhooks import Allowed
 
     store = Store(engine)
@@ -204,6 +205,7 @@ def wired(
     app.state.metrics.lines.set_function(lambda: len(lines))
     app.include_router(doctor_routes(scheduler, ask_doctor))
     app.include_router(webhook_routes(Webhooks(engine), Allowed.parse(settings.webhook_allow)))
+    add_pages(app)
     return app
 
 

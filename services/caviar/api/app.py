@@ -62,8 +62,12 @@ def create_app(
         generate_unique_id_function=_named,
     )
     presenter = Presenter(store, scheduler, mlflow_uri)
+    babysitting, checks = Babysitting(store, scheduler), Checks(store)
     feed, metrics = Feed(store, presenter), Metrics()
     app.state.access, app.state.store = access, store
+    app.state.scheduler, app.state.presenter = scheduler, presenter
+    app.state.babysitting, app.state.checks = babysitting, checks
+    app.state.gallery = gallery = Gallery(store, scheduler, checks)
     app.state.answers, app.state.feed, app.state.metrics = Answers(store.engine), feed, metrics
     plain = [
         *worker_routes(scheduler, access, metrics, feed.is_ending),
@@ -72,10 +76,9 @@ def create_app(
     app.router.routes += plain  # the first to be matched
     app.router.routes.append(worker_bundle_route(access, store.bundles))
     app.include_router(study_routes(access, store, scheduler, presenter))
-    app.include_router(panda_routes(store, scheduler, Babysitting(store, scheduler), presenter))
-    checks = Checks(store)
+    app.include_router(panda_routes(store, scheduler, babysitting, presenter))
     app.include_router(recheck_routes(access, store, checks))
-    app.include_router(figure_routes(Gallery(store, scheduler, checks)))
+    app.include_router(figure_routes(gallery))
     app.include_router(team_routes(access, scheduler))
     app.include_router(event_routes(feed, store, access))
     app.include_router(bundle_routes(access, store.bundles))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from caviar.cli.numbers import number
 from caviar.cli.reading import console, print_json
 from caviar.cli.views.parts import clean, values_table
 from caviar.client.connection import Client, find_service
 from caviar.contract.messages import ParameterValue
+from caviar.contract.numbers import number
 from caviar.contract.views import NewTrial
 from caviar.errors import InputError, Problem
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import click
 
 from caviar.cli.adding import pairs
-from caviar.cli.numbers import count, number
 from caviar.cli.reading import console, print_json, trial_name
 from caviar.cli.views import tables
 from caviar.cli.views.interventions import sentence, values_words
@@ -15,6 +14,7 @@ from caviar.cli.views.nurse import nurse_view
 from caviar.cli.views.parts import clean, scale_of
 from caviar.client.babysitting import BabysatTrial
 from caviar.client.connection import Client, find_service
+from caviar.contract.numbers import count, number
 from caviar.contract.panda import InterventionView, Keep
 from caviar.contract.views import StudyView
 from caviar.errors import InputError, Problem

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from caviar.cli.numbers import number
+from caviar.contract.numbers import number
 
 Point = tuple[int, float | None]
 Dot = tuple[int, int]

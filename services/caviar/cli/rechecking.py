@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from caviar.cli.numbers import count, percent
 from caviar.cli.reading import console, print_json
 from caviar.cli.running import load_file
 from caviar.cli.views.parts import clean, scale_of
@@ -24,6 +23,7 @@ from caviar.cli.views.recheck import (
 from caviar.client.babysitting import request_of
 from caviar.client.connection import Client, find_service
 from caviar.client.study import ended_check
+from caviar.contract.numbers import count, percent
 from caviar.contract.recheck import (
     ChampionView,
     CheckView,

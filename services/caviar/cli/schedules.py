@@ -20,11 +20,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from caviar.cli.babysitting import training
-from caviar.cli.numbers import count
 from caviar.cli.reading import print_json
 from caviar.cli.views.parts import clean
 from caviar.client.connection import Client, find_service
 from caviar.contract.messages import Change, ParameterValue
+from caviar.contract.numbers import count
 from caviar.contract.panda import ScheduleView
 from caviar.contract.views import NewTrial
 from caviar.errors import InputError, Problem

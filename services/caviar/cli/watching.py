@@ -11,7 +11,6 @@ from rich.live import Live
 
 from caviar.cli import reading
 from caviar.cli.follow import follow
-from caviar.cli.numbers import number
 from caviar.cli.views.curve import Relative, Scene, curve_view
 from caviar.cli.views.interventions import sentence, who_and_why
 from caviar.cli.views.parts import clean, last_line, scale_of
@@ -20,6 +19,7 @@ from caviar.client.babysitting import BabysatTrial
 from caviar.client.connection import Client, find_service
 from caviar.client.study import ENDED, FINAL_TRIALS
 from caviar.contract.messages import Origin
+from caviar.contract.numbers import number
 from caviar.contract.panda import CurveView
 from caviar.contract.views import StudyView, TrialView
 

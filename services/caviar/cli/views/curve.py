@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from rich.console import RenderableType
 from rich.text import Text
 
-from caviar.cli.numbers import number
 from caviar.cli.plot import Line, Mark, plot
 from caviar.cli.views.interventions import SIGNS, done_to_it, origin_words, values_words
 from caviar.cli.views.parts import clean, grid, indented, last_line, scale_of, stacked, state_text
+from caviar.contract.numbers import number
 from caviar.contract.panda import CurveView, InterventionView
 from caviar.contract.views import StudyView, TrialView
 

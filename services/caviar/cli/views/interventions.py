@@ -8,9 +8,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from caviar.cli.numbers import count, number
 from caviar.cli.views.parts import clean, scale_of
 from caviar.contract.messages import Origin, ParameterValue
+from caviar.contract.numbers import count, number
 from caviar.contract.panda import EffectView, InterventionView
 from caviar.contract.views import ParameterView
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from caviar.cli.numbers import number
 from caviar.cli.views.parts import clean, grid, heading, indented, round_title, side_text, stacked
+from caviar.contract.numbers import number
 from caviar.contract.views import RoundView, StudyView
 
 TURN = re.compile(r" to |[,;:]")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import RenderableType
 from rich.text import Text
 
-from caviar.cli.numbers import interval, number
 from caviar.cli.views.interventions import done_to_it
 from caviar.cli.views.parts import clean, grid, heading, indented, scale_of, stacked
+from caviar.contract.numbers import interval, number
 from caviar.contract.panda import NurseView
 from caviar.contract.views import StudyView
 

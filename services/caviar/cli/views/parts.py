@@ -9,9 +9,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from caviar.cli.numbers import count, interval, number
 from caviar.cli.strips import strip
 from caviar.contract.messages import ParameterValue
+from caviar.contract.numbers import count, interval, number
 from caviar.contract.views import (
     Best,
     Note,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from rich.console import RenderableType
 from rich.text import Text
 
-from caviar.cli.numbers import NOTHING, count, duration, number
 from caviar.cli.views.parts import (
     KIND_WORDS,
     box_table,
@@ -28,6 +27,7 @@ from caviar.cli.views.parts import (
     warnings_block,
     worth,
 )
+from caviar.contract.numbers import NOTHING, count, duration, number
 from caviar.contract.views import RoundView, StudyView, TrialView
 
 MAX_RUNNING_SHOWN = 6

@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import RenderableType
 from rich.text import Text
 
-from caviar.cli.numbers import NOTHING, count, duration, number, percent
 from caviar.cli.views.parts import clean, heading, indented, stacked
 from caviar.cli.views.tables import new_table
+from caviar.contract.numbers import NOTHING, count, duration, number, percent
 from caviar.contract.queue import QueueRow, QueueView, QuotaUse, Quote, TeamShare
 from caviar.contract.views import Projection
 

@@ -9,12 +9,12 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from caviar.cli.numbers import NOTHING, count, interval, number
 from caviar.cli.plot import Line, Mark, plot
 from caviar.cli.views.interventions import Scales, values_words
 from caviar.cli.views.parts import clean, grid, heading, indented, scale_of, stacked, values_table
 from caviar.cli.views.tables import when
 from caviar.contract.messages import ParameterValue
+from caviar.contract.numbers import NOTHING, count, interval, number
 from caviar.contract.recheck import (
     ChampionView,
     CheckView,

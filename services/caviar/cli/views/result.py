@@ -8,7 +8,6 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from caviar.cli.numbers import duration, number, percent
 from caviar.cli.strips import bar, strip
 from caviar.cli.views.parts import (
     clean,
@@ -26,6 +25,7 @@ from caviar.cli.views.parts import (
     values_table,
     worth,
 )
+from caviar.contract.numbers import duration, number, percent
 from caviar.contract.views import Best, ParameterView, RoundView, SideView, StudyView
 
 SHARE_NOTE = "share of the variation"

@@ -9,7 +9,6 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from caviar.cli.numbers import duration, number
 from caviar.cli.views.interventions import done_to_it, origin_words
 from caviar.cli.views.parts import (
     KIND_WORDS,
@@ -23,6 +22,7 @@ from caviar.cli.views.parts import (
     values_table,
     worth,
 )
+from caviar.contract.numbers import duration, number
 from caviar.contract.panda import InterventionView
 from caviar.contract.views import StudyRow, StudyView, TrialView, WorkerView
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import RenderableType
 from rich.text import Text
 
-from caviar.cli.numbers import count
 from caviar.cli.views.parts import clean, stacked, state_text
 from caviar.cli.views.tables import new_table
+from caviar.contract.numbers import count
 from caviar.contract.upkeep import Finding, PassedOver, Rebuilt
 
 MOST_SHOWN = 20

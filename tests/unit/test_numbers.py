@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from caviar.cli.numbers import count, duration, interval, number, percent
 from caviar.contract.messages import ParameterValue
+from caviar.contract.numbers import count, duration, interval, number, percent
 
 
 @pytest.mark.parametrize(

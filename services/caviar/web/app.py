@@ -1,0 +1,28 @@
+"""Adds the pages to the application."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import RedirectResponse, Response
+
+from caviar.web.shared import shared_of
+from caviar.web.static import static_routes
+from caviar.web.studies import studies_pages
+
+
+def add_pages(app: FastAPI) -> None:
+    """``app`` is that of :func:`caviar.api.create_app`, whose parts the pages share."""
+    shared = shared_of(app)
+    app.include_router(static_routes())
+    app.include_router(_home())
+    app.include_router(studies_pages(shared))
+
+
+def _home() -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/", name="home")
+    def home() -> Response:
+        return RedirectResponse("/queue", 303)
+
+    return router

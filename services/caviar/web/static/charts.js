@@ -1,0 +1,91 @@
+// Draws each <figure data-chart="NAME" data-src="ADDRESS"> when it comes into sight, with charts/NAME.js, and again
+// when there is news. A chart module exports draw(chart, data, look, figure): it sets the options of an ECharts
+// instance; draw is called again with new data, and must keep what the reader chose (a zoom, a round).
+import { look } from "./charts/look.js";
+
+const echartsAddress = document.querySelector("script[data-echarts]").dataset.echarts;
+let loading = null;
+
+function library() {
+  loading ??= new Promise((done, failed) => {
+    const script = document.createElement("script");
+    script.src = echartsAddress;
+    script.onload = () => done(window.echarts);
+    script.onerror = failed;
+    document.head.append(script);
+  });
+  return loading;
+}
+
+const drawn = new Map();
+
+async function show(figure) {
+  const known = drawn.get(figure) ?? { etag: null };
+  if (known.busy) {
+    known.more = true;
+    return;
+  }
+  known.busy = true;
+  drawn.set(figure, known);
+  try {
+    const headers = known.etag ? { "If-None-Match": known.etag } : {};
+    const [answer, echarts, module] = await Promise.all([
+      fetch(figure.dataset.src, { headers, cache: "no-store" }),
+      library(),
+      import(`./charts/${figure.dataset.chart}.js`),
+    ]);
+    if (answer.status === 304) return;
+    if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
+    known.etag = answer.headers.get("ETag");
+    known.data = await answer.json();
+    known.module = module;
+    known.chart ??= echarts.init(figure.querySelector(".canvas"), null, { renderer: "canvas" });
+    module.draw(known.chart, known.data, look(), figure);
+    figure.dataset.drawn = String(Number(figure.dataset.drawn ?? 0) + 1);
+  } catch (wrong) {
+    // It comes back with the next news; what was drawn stays.
+    if (!known.data) figure.querySelector(".said").textContent = `This picture cannot be drawn now: ${wrong.message}.`;
+  } finally {
+    known.busy = false;
+    if (known.more) {
+      known.more = false;
+      show(figure);
+    }
+  }
+}
+
+const seen = new IntersectionObserver(
+  (entries) => {
+    for (const entry of entries) {
+      entry.target.dataset.seen = entry.isIntersecting ? "now" : "no";
+      if (entry.isIntersecting) show(entry.target);
+    }
+  },
+  { rootMargin: "200px" },
+);
+const sized = new ResizeObserver((entries) => {
+  for (const entry of entries) drawn.get(entry.target.closest(".chart"))?.chart?.resize();
+});
+
+function adopt() {
+  for (const figure of document.querySelectorAll(".chart:not([data-seen])")) {
+    figure.dataset.seen = "no";
+    seen.observe(figure);
+    sized.observe(figure.querySelector(".canvas"));
+  }
+  for (const [figure, known] of drawn) {
+    if (!figure.isConnected) {
+      known.chart?.dispose();
+      drawn.delete(figure);
+    }
+  }
+}
+
+adopt();
+document.addEventListener("htmx:after:swap", adopt);
+document.body.addEventListener("caviar:news", () => {
+  for (const figure of document.querySelectorAll('.chart[data-seen="now"]')) show(figure);
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const [figure, known] of drawn) if (known.data) known.module.draw(known.chart, known.data, look(), figure);
+});

@@ -1,0 +1,67 @@
+// Follows what happens. <body data-events="ADDRESS ..."> names streams of server-sent events; at each event the page
+// hears "caviar:news", at most every PACE_MS, and asks for its sections again. A service that restarts is waited for.
+
+const PACE_MS = 400;
+const AGAIN_MS = 1000;
+const connection = document.getElementById("connection");
+
+let lastNews = 0;
+let waiting = null;
+
+export function news() {
+  if (waiting !== null) return;
+  const left = Math.max(0, lastNews + PACE_MS - performance.now());
+  waiting = setTimeout(() => {
+    waiting = null;
+    lastNews = performance.now();
+    document.body.dispatchEvent(new CustomEvent("caviar:news"));
+  }, left);
+}
+
+function say(words) {
+  connection.textContent = words;
+  connection.hidden = words === "";
+}
+
+// Whether nothing more can come: the page says so in a section that it was sent.
+const isOver = () => document.querySelector("[data-over]") !== null;
+
+function follow(address) {
+  let away = false;
+  const source = new EventSource(address);
+  const back = () => {
+    if (away) {
+      say("");
+      news();
+    }
+    away = false;
+  };
+  source.addEventListener("open", back);
+  for (const kind of ["study", "trial", "round", "best", "queue"]) source.addEventListener(kind, news);
+  source.addEventListener("error", () => {
+    if (isOver()) {
+      source.close();
+      return;
+    }
+    away = true;
+    say("The service is away. Waiting for it …");
+    // A refusal ends an EventSource for good; a broken connection does not.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => again(address), AGAIN_MS);
+  });
+}
+
+// Once the service answers, the sections are asked for: where the stream ended because all was told, they say so.
+async function again(address) {
+  const answer = await fetch("/api/v1/health", { cache: "no-store" }).catch(() => null);
+  if (answer?.ok) {
+    say("");
+    news();
+    setTimeout(() => isOver() || follow(address), AGAIN_MS);
+  } else {
+    setTimeout(() => again(address), AGAIN_MS);
+  }
+}
+
+for (const address of (document.body.dataset.events ?? "").split(" ").filter(Boolean)) {
+  if (!isOver()) follow(address);
+}
