@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
-from caviar.cli.numbers import count
 from caviar.cli.reading import console, print_json
 from caviar.cli.report import write_figures, write_report
 from caviar.cli.views.parts import clean
 from caviar.client.connection import PAGE, Client, find_service
+from caviar.contract.numbers import count
 from caviar.contract.views import StudyView, TrialView
 from caviar.errors import InputError, Problem
 from caviar.moving.columns import table_of

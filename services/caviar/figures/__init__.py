@@ -1,1 +1,1 @@
-"""The pictures of a study: what they show, as data made from what the store has of it, and as files."""
+"""Pictures of a study: what they show as data, and how they are drawn. See docs/adr/0021-what-people-see.md."""

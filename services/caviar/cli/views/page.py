@@ -12,7 +12,6 @@ from html import escape
 from string import Template
 
 from caviar import __version__
-from caviar.cli.numbers import NOTHING, count, duration, interval, number, percent
 from caviar.cli.views.parts import (
     KIND_WORDS,
     last_line,
@@ -21,6 +20,7 @@ from caviar.cli.views.parts import (
     side_text,
     tally,
 )
+from caviar.contract.numbers import NOTHING, count, duration, interval, number, percent
 from caviar.contract.views import Best, RoundView, StudyFile, StudyView, TrialView
 
 TRIALS = 200

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from caviar.contract.figures import (
     ConfirmationView,
     CurvesView,
@@ -20,8 +22,11 @@ from caviar.figures.drawing.curves import curves_figure
 from caviar.figures.drawing.importance import importance_figure
 from caviar.figures.drawing.parallel import parallel_figure
 from caviar.figures.drawing.progress import progress_figure
-from caviar.figures.drawing.style import written
+from caviar.figures.drawing.style import one_at_a_time, written
 from caviar.figures.drawing.zoom import zoom_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Trained", "check_svg", "draw"]
 
@@ -31,21 +36,25 @@ def draw(name: FigureName, view: FigureView, format: Format) -> bytes:
 
     Raises TypeError where ``view`` is not what ``name`` shows.
     """
+    with one_at_a_time:
+        return written(_figure(name, view), format, name)
+
+
+def _figure(name: FigureName, view: FigureView) -> Figure:
     match view:
         case ProgressView() if name == "progress":
-            figure = progress_figure(view)
+            return progress_figure(view)
         case ZoomView() if name == "zoom":
-            figure = zoom_figure(view)
+            return zoom_figure(view)
         case ZoomView() if name == "parallel":
-            figure = parallel_figure(view)
+            return parallel_figure(view)
         case ImportanceView() if name == "importance":
-            figure = importance_figure(view)
+            return importance_figure(view)
         case CurvesView() if name == "curves":
-            figure = curves_figure(view)
+            return curves_figure(view)
         case ConfirmationView() if name == "confirmation":
-            figure = confirmation_figure(view)
+            return confirmation_figure(view)
         case RecheckView() if name == "champions":
-            figure = champions_figure(view)
+            return champions_figure(view)
         case _:
             raise TypeError(f"{name} is not drawn from a {type(view).__name__}")
-    return written(figure, format, name)

@@ -17,6 +17,7 @@ from caviar.figures.drawing.style import (
     TITLE,
     bare,
     nothing,
+    one_at_a_time,
     paper,
     plain,
     written,
@@ -39,7 +40,8 @@ class Trained:
 
 def check_svg(metric: str, points: Sequence[Trained], verdict: VerdictView) -> bytes:
     """The verdict is the title; a row a point with every training and their mean."""
-    return written(_figure(metric, points, verdict), "svg", "check")
+    with one_at_a_time:
+        return written(_figure(metric, points, verdict), "svg", "check")
 
 
 def _figure(metric: str, points: Sequence[Trained], verdict: VerdictView) -> Figure:

@@ -7,13 +7,14 @@ process, so one figure is drawn at a time.
 from __future__ import annotations
 
 import io
-import math
 import threading
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from caviar.contract.figures import Format
+from caviar.contract.messages import ParameterValue
+from caviar.contract.numbers import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,25 +35,27 @@ MANY = 3_000
 
 SMALL, TEXT, TITLE = 7.5, 8.5, 9.5
 
-_ONE = threading.Lock()
+one_at_a_time: Final = threading.Lock()
+"""Held from a figure's first line to its last byte."""
 
 
 def paper(width: float, height: float) -> Figure:
     """An empty figure, in inches."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    return Figure(figsize=(width, height), dpi=PIXELS, layout="constrained", facecolor="white")
 
 
 def written(figure: Figure, format: Format, salt: str) -> bytes:
     """The file. The same figure gives the same bytes; ``salt`` makes its ids differ from another figure's."""
     from matplotlib import rc_context
 
-    _take_literally(figure)
     stream = io.BytesIO()
-    with _ONE, rc_context(_settings(salt)), warnings.catch_warnings():
+    with rc_context(_settings(salt)), warnings.catch_warnings():
         # A sign that the font lacks is a square in a PNG; a browser that shows the SVG has other fonts.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
+        _take_literally(figure)
+        _lay_out(figure)
         if format == "svg":
             figure.savefig(stream, format="svg", metadata={"Date": None}, dpi=PIXELS)
         else:
@@ -63,6 +66,19 @@ def written(figure: Figure, format: Format, salt: str) -> bytes:
 def _settings(salt: str) -> dict[Any, Any]:
     """Letters in an SVG stay text, which can be searched, selected and read aloud."""
     return {"svg.hashsalt": salt, "svg.fonttype": "none", "font.family": "sans-serif"}
+
+
+def _lay_out(figure: Figure) -> None:
+    """Put everything in its place, to a millionth: the solver's last digits differ from run to run, and ids are made of
+    them."""
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.execute(figure)
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        place = axes.get_position(original=True).bounds
+        left, bottom, width, height = (round(side, 6) for side in place)
+        axes.set_position((left, bottom, width, height))
 
 
 def _take_literally(figure: Figure) -> None:
@@ -79,19 +95,9 @@ def plain(text: object, most: int = 40) -> str:
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
-def short(value: object) -> str:
-    """A number with four digits at most, or text.
-
-    >>> short(0.00021), short(123456.7), short(True), short("adam")
-    ('0.00021', '123457', 'true', 'adam')
-    """
-    if isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, float):
-        return plain(value, 24)
-    if math.isfinite(value) and 1e4 <= abs(value) < 1e7:
-        return f"{value:.0f}"
-    return f"{value:.4g}"
+def short(value: ParameterValue) -> str:
+    """For instance ``0.00021``, ``true``, ``adam``."""
+    return plain(number(value), 24)
 
 
 def spaced(ticks: Sequence[tuple[float, str]], gap: float) -> list[tuple[float, str]]:

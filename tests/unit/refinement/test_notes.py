@@ -1,16 +1,13 @@
-"""The figures that MLflow shows: they say what the ledger says."""
+"""The notes that MLflow shows: they say what the ledger says."""
 
 from __future__ import annotations
-
-import xml.etree.ElementTree as ET
-from dataclasses import replace
 
 import pytest
 
 from caviar.adapters.sql import Standing, TrialRow
 from caviar.contract.views import TrialState
-from caviar.figures.boxes import spans, widths
-from caviar.refinement import notes, pictures
+from caviar.figures.boxes import widths
+from caviar.refinement import notes
 from caviar.search import Result, Round, first_round, refine
 from caviar.search.confirming import Confirmation
 from caviar.studies.spec import Study, load_study
@@ -77,48 +74,6 @@ def test_the_first_box_is_the_whole_range(study: Study) -> None:
     """Widths are shares of each parameter's own scale: all of it before the first zoom."""
     whole = first_round(study.space, study.search_settings)
     assert widths(study.space, whole) == pytest.approx(dict.fromkeys(study.space.names, 1.0))
-
-
-@pytest.mark.parametrize("ended", [0, 1, 20])
-def test_the_zoom_shows_every_parameter(study: Study, ended: int) -> None:
-    """A strip a parameter, whether nothing has ended yet, one trial, or many; some without a value."""
-    trials = [
-        row(n, None if n == 2 else n % 7, "failed" if n == 2 else "done") for n in range(ended)
-    ]
-    rounds = some_rounds(study, trials)
-    text = pictures.zoom(study, rounds, trials).decode()
-    ET.fromstring(text)
-    for name in study.space.names:
-        assert name in text
-
-
-def test_a_box_is_drawn_where_trials_came_from_it(study: Study) -> None:
-    """Round 1 rests on 8 trials, and 12 had begun when it was there: they came from the whole space."""
-    trials = [replace(row(n, float(n % 7)), round=int(n >= 12)) for n in range(20)]
-    rounds = some_rounds(study, trials)[:2]
-    rounds.append(replace(rounds[1], index=2))
-    assert spans(rounds, trials) == [(0, 12), (12, 20), (20, 21)]
-    assert spans(rounds[:1], []) == [(0, 1)]
-
-
-def test_the_same_study_gives_the_same_picture(study: Study) -> None:
-    """No date and no random id inside: the artifact only changes when the study does."""
-    trials = [row(n, float(n)) for n in range(12)]
-    trials.append(replace(row(12, 0.5), kind="confirm", repeats=0))
-    trials.append(replace(row(13, -1.0), violation=0.5))
-    rounds = some_rounds(study, trials)
-    assert pictures.zoom(study, rounds, trials) == pictures.zoom(study, rounds, trials)
-    assert pictures.progress(study, trials) == pictures.progress(study, trials)
-
-
-def test_a_stopped_trial_is_marked_and_is_not_the_best_so_far(study: Study) -> None:
-    """Its value is not that of a whole training, and may look better than one."""
-    whole = [row(n, float(3 - n)) for n in range(3)]
-    early = row(3, 0.5, "stopped")
-    text = pictures.progress(study, [*whole, early]).decode()
-    assert "stopped early" in text
-    assert "stopped early" not in pictures.progress(study, whole).decode()
-    assert "best so far" not in pictures.progress(study, [early]).decode()
 
 
 def test_the_note_names_the_best_trial(study: Study) -> None:
