@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from caviar.cli.reading import console
@@ -36,7 +37,8 @@ def write_report(client: Client, study: StudyView, file: Path) -> None:
         partial.write_text(text, encoding="utf-8", errors="replace")
         partial.replace(file)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         reason = error.strerror or str(error)
         raise InputError(Problem((str(file),), f"it cannot be written: {reason}")) from None
 
