@@ -106,7 +106,7 @@ def export_study(given: str, wanted: Wanted, as_json: bool) -> int:
         raise InputError(Problem((str(files[0]),), "this file is given twice"))
     with Client(find_service()) as client:
         study = client.study(client.resolve(given))
-        written: list[str] = []
+        written, number = list[str](), sum(study.counts.values())
         if files:
             with table_of(study, _pages(client, study)) as trials:
                 if csv is not None:
@@ -115,7 +115,8 @@ def export_study(given: str, wanted: Wanted, as_json: bool) -> int:
                     write_parquet(trials, parquet)
                 if storage is not None:
                     write_optuna(study, trials.trials(), storage)
-                written.append(f"{trials.count:,} trials in {', '.join(map(str, files))}")
+                number = trials.count
+            written.append(f"{number:,} trials in {', '.join(map(str, files))}")
         if wanted.html is not None:
             page = Path(wanted.html or f"{_file_name(study.name)}.html")
             write_report(client, study, page)
@@ -130,7 +131,7 @@ def export_study(given: str, wanted: Wanted, as_json: bool) -> int:
         print_json(
             {
                 "study": study.id,
-                "trials": sum(study.counts.values()),
+                "trials": number,
                 "files": [str(file) for file in files],
                 "not_kept": lost,
             }
