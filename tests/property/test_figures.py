@@ -140,7 +140,7 @@ def test_the_best_so_far_is_what_one_finds_trial_by_trial(
     """Strictly better each time, and of each step it is known what all that had ended by then have taken."""
     study = uuid.uuid4().hex[:8]
     with store.engine.begin() as connection:
-        connection.execute(insert(studies), {**STUDY, "id": study})
+        connection.execute(insert(studies), STUDY | {"id": study})
         for number, row in enumerate(rows):
             connection.execute(
                 insert(trials),

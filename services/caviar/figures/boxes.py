@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from caviar.search import Round
 from caviar.space import Interval, Kept, Numeric, Parameter, Side, Space
@@ -43,6 +44,12 @@ def words(parameter: Parameter, side: Side) -> str:
     if isinstance(side, Kept):
         return ", ".join(map(parameter.say, side.choices))
     assert isinstance(parameter, Numeric)
+    return _from_to(parameter, side)
+
+
+@lru_cache(maxsize=16_384)
+def _from_to(parameter: Numeric, side: Interval) -> str:
+    """A round never changes, and a study of many trials has hundreds: to say them takes longer than all else."""
     low: float
     high: float
     low, high = parameter.from_unit(side.lo), parameter.from_unit(side.hi)

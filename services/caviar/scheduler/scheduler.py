@@ -513,11 +513,13 @@ class Scheduler:
         desk = self._desks.find(study_id)
         if desk is None:
             return {}
-        found: dict[int, Sequence[tuple[int, float | None]]] = dict(desk.rungs.open())
+        reported = desk.rungs.open()
+        found: dict[int, Sequence[tuple[int, float | None]]] = {}
         for row in list(desk.by_state["running"].values()):
             ward = self.changing.wards.find(row.id)
-            if ward is not None and ward.steps:
-                found[row.number] = ward.points
+            line = ward.points if ward is not None else reported.get(row.number)
+            if line:
+                found[row.number] = line
         return found
 
     def counts(self, study_ids: Sequence[str]) -> dict[str, dict[TrialState, int]]:
