@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from caviar.adapters.sql import TrialRow
 from caviar.search import Round
 from caviar.space import Interval, Kept, Numeric, Parameter, Side, Space
 
@@ -74,11 +73,3 @@ def periods(rounds: int, firsts: Mapping[int, int], end: int) -> list[tuple[int,
     starts.reverse()
     last = max(end, starts[-1] + 1) if starts else end
     return list(zip([0, *starts], [*starts, last], strict=True))
-
-
-def spans(rounds: Sequence[Round], trials: Sequence[TrialRow]) -> list[tuple[int, int]]:
-    """The :func:`periods` of ``rounds`` whose trials are all there."""
-    firsts: dict[int, int] = {}
-    for row in trials:
-        firsts[row.round] = min(row.number, firsts.get(row.round, row.number))
-    return periods(len(rounds), firsts, max((row.number for row in trials), default=0) + 1)

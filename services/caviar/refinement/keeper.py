@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 
 from caviar.adapters.mlflow import Record
 from caviar.adapters.sql import Store, StudyRecord, standing
+from caviar.contract.figures import FigureName, FigureView
 from caviar.contract.views import TrialState
 from caviar.errors import ServiceError
+from caviar.figures.data import importance
+from caviar.figures.progress import progress
+from caviar.figures.zoom import zoom
 from caviar.refinement import entries, priming, publish
 from caviar.refinement.granting import Granting
-from caviar.refinement.refiner import Recorded, ended_trials
+from caviar.refinement.refiner import Recorded
 from caviar.refinement.setbacks import Setbacks
 from caviar.studies.life import ENDED, OPEN
 from caviar.studies.spec import Study, load_study
@@ -165,10 +169,13 @@ class Keeper:
 
     def _publish(self, record: StudyRecord, case: _Case, index: int) -> None:
         rounds = self._store.rounds(record.id)[: index + 1]
-        trials = ended_trials(self._store, record.id)
+        shown = zoom(self._store, record, case.study, until=index)
         sources = self._store.computed_from(record.id, index)
+        support = shown.rounds[-1].support if shown.rounds else []
+        found = (self._store.numbered(record.id, number) for number in support)
+        runs = {row.number: row.run_id for row in found if row is not None}
         run_id = publish.publish_round(
-            self._record, record, case.study, rounds, trials, sources, self._service
+            self._record, record, case.study, rounds, shown, runs, sources, self._service
         )
         self._store.set_round_run(record.id, index, run_id)
 
@@ -179,11 +186,21 @@ class Keeper:
             record,
             case.study,
             self._store.rounds(record.id),
-            ended_trials(self._store, record.id) if newer else None,
+            self._figures(record, case.study) if newer else None,
             standing(self._store, record, case.study),
             self._store.counts(record.id),
             self._service,
         )
+
+    def _figures(self, record: StudyRecord, study: Study) -> dict[FigureName, FigureView]:
+        """What its run shows of it."""
+        found: dict[FigureName, FigureView] = {
+            "zoom": zoom(self._store, record, study),
+            "progress": progress(self._store, record, study),
+        }
+        if record.importance:
+            found["importance"] = importance(record, study)
+        return found
 
     def _read_results(self, study_id: str, experiment_id: str, case: _Case) -> None:
         shipped = self._store.shipped_count(study_id)
@@ -219,7 +236,7 @@ class Keeper:
             record,
             case.study,
             self._store.rounds(record.id),
-            ended_trials(self._store, record.id),
+            self._figures(record, case.study),
             standing(self._store, record, case.study),
             counts,
             time.time(),

@@ -6,17 +6,20 @@ import importlib.metadata
 import json
 import math
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from caviar import __version__
 from caviar.adapters.mlflow import Record
-from caviar.adapters.sql import RoundRow, Standing, StudyRecord, TrialRow
+from caviar.adapters.sql import RoundRow, Standing, StudyRecord
 from caviar.contract import names, pages
+from caviar.contract.figures import FigureName, FigureView, ZoomView
 from caviar.contract.record import ROUND
 from caviar.contract.views import TrialState
 from caviar.figures.boxes import widths
-from caviar.refinement import entries, notes, pictures
+from caviar.figures.drawing import draw
+from caviar.refinement import entries, notes
 from caviar.refinement.saved_view import view_of
 from caviar.search import Round
 from caviar.studies.spec import Study
@@ -85,14 +88,15 @@ def publish_round(
     record: StudyRecord,
     study: Study,
     rounds: list[RoundRow],
-    trials: list[TrialRow],
+    zoom: ZoomView,
+    runs: Mapping[int, str | None],
     computed_from: list[list[Any]],
     service: str | None,
 ) -> str:
     """Make the run of the last of ``rounds``: its box as JSON, as picture and as widths, and the reason.
 
-    Its numbers are also the next point of the curves in the study's run. ``service`` is the address at which people
-    reach the service.
+    Its numbers are also the next point of the curves in the study's run. ``runs``: of the trials that the box rests on,
+    by number. ``service`` is the address at which people reach the service.
     """
     assert record.experiment_id is not None
     assert record.run_id is not None
@@ -108,7 +112,6 @@ def publish_round(
     run_id = mlflow.run(record.experiment_id, names.round_run_name(row.index), tags, row.created)
     ledger = view.model_dump(exclude_none=True, exclude={"run_id", "undone"})
     ledger["computed_from"] = computed_from
-    runs = {trial.number: trial.run_id for trial in trials}
     picture = pages.artifact_file(run_id, ZOOM)
     note = notes.round_note(record, view, runs, service=service, picture=picture)
     metrics = _of_round(study, round_)
@@ -122,7 +125,7 @@ def publish_round(
         artifacts={
             "box.json": json.dumps(ledger, indent=2).encode(),
             ROUND: entries.round_file(row, computed_from),
-            ZOOM: pictures.zoom(study, boxes, trials),
+            ZOOM: draw("zoom", zoom, "svg"),
         },
     )
     mlflow.end(run_id, "FINISHED", row.created)
@@ -142,7 +145,7 @@ def tell_study(
     record: StudyRecord,
     study: Study,
     rounds: list[RoundRow],
-    trials: list[TrialRow] | None,
+    figures: Mapping[FigureName, FigureView] | None,
     stands: Standing,
     counts: dict[TrialState, int],
     service: str | None,
@@ -150,25 +153,19 @@ def tell_study(
     """Bring the study's run up to date while it goes on.
 
     Args:
-        trials: those that ended; None: no round is new, so pictures stay as they are.
+        figures: what is drawn anew; None: no round is new, so pictures stay as they are.
         service: the address at which people reach the service.
     """
     assert record.run_id is not None
-    artifacts = None
-    if trials is not None:
-        boxes = [Round.from_json(study.space, each.data) for each in rounds]
-        artifacts = _pictures(study, boxes, trials)
+    artifacts = None if figures is None else _pictures(figures)
     shown = PICTURES if len(rounds) > 1 else ()
     note = notes.study_note(record, study, rounds, stands, counts, service=service, pictures=shown)
     tags = {names.TAG_NOTE: note}
     mlflow.write(record.run_id, rounds[-1].created, tags=tags, artifacts=artifacts)
 
 
-def _pictures(study: Study, boxes: list[Round], trials: list[TrialRow]) -> dict[str, bytes]:
-    return {
-        PROGRESS: pictures.progress(study, trials),
-        ZOOM: pictures.zoom(study, boxes, trials),
-    }
+def _pictures(figures: Mapping[FigureName, FigureView]) -> dict[str, bytes]:
+    return {f"{name}.svg": draw(name, view, "svg") for name, view in figures.items()}
 
 
 def close_study(
@@ -176,7 +173,7 @@ def close_study(
     record: StudyRecord,
     study: Study,
     rounds: list[RoundRow],
-    trials: list[TrialRow],
+    figures: Mapping[FigureName, FigureView],
     stands: Standing,
     counts: dict[TrialState, int],
     now_s: float,
@@ -184,7 +181,6 @@ def close_study(
 ) -> None:
     """Write the result into the study's run and end it."""
     assert record.run_id is not None
-    boxes = [Round.from_json(study.space, each.data) for each in rounds]
     best, confirmation = stands.best, stands.confirmation
     metrics = {f"trials/{kind}": float(count) for kind, count in counts.items() if count}
     tags: dict[str, str] = {names.TAG_STATE: record.state}
@@ -203,11 +199,8 @@ def close_study(
             if found[name] is not None
         }
     importance = record.importance or []
-    artifacts = _pictures(study, boxes, trials)
-    shown = PICTURES
-    if importance:
-        artifacts[IMPORTANCE] = pictures.importance(importance)
-        shown = (PROGRESS, IMPORTANCE, ZOOM)
+    artifacts = _pictures(figures)
+    shown = (PROGRESS, IMPORTANCE, ZOOM) if importance else PICTURES
     tags[names.TAG_NOTE] = notes.study_note(
         record, study, rounds, stands, counts, service=service, pictures=shown
     )
