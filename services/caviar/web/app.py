@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from caviar.web.shared import shared_of
 from caviar.web.static import static_routes
 from caviar.web.studies import studies_pages
+from caviar.web.study import study_pages
 
 
 def add_pages(app: FastAPI) -> None:
@@ -16,6 +17,7 @@ def add_pages(app: FastAPI) -> None:
     app.include_router(static_routes())
     app.include_router(_home())
     app.include_router(studies_pages(shared))
+    app.include_router(study_pages(shared))
 
 
 def _home() -> APIRouter:
