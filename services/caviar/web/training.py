@@ -206,7 +206,7 @@ class Training:
         if self.parents:
             before, _, at = self.parents[0]
             said += f" It goes on from trial {before.number}, step {at}."
-        for mark in marks[-MARKS_SAID:]:
+        for mark in [mark for mark in marks if not mark.taken_back][-MARKS_SAID:]:
             verdict = f" ({mark.verdict})" if mark.verdict else ""
             said += f" At step {mark.step}: {mark.words}{verdict}."
         return said

@@ -27,8 +27,6 @@ from caviar.web.shared import Shared
 from caviar.web.training import Training, done_rows
 
 Section = Literal["", "head", "curve", "point", "control", "nurse", "attempts", "output"]
-COMPARED = 60
-"""Steps after which a fork is compared, where the form is not told otherwise."""
 
 
 def trial_pages(shared: Shared) -> APIRouter:
@@ -75,7 +73,8 @@ def _values(
     training = Training(shared, record, row)
     scales = scales_of(study.space.to_views())
     rounds = shared.presenter.rounds(record)
-    box = rounds[row.round].box if row.round < len(rounds) else {}
+    searched = study.mode == "caviar" and row.round < len(rounds)
+    box = rounds[row.round].box if searched else {}
     in_effect = {**row.params, **training.curve.live}
     read = {each.name for each in study.space if each.live} | set(training.curve.live)
     may = reader.may("submitter")
@@ -109,7 +108,6 @@ def _values(
         "fields": fields(study.space, in_effect, row.params),
         "most": MOST_ORDERS,
         "spread": SPREAD,
-        "compared": COMPARED,
         "before": _neighbour(shared, record, row.number - 1),
         "after": _neighbour(shared, record, row.number + 1),
         "run": run_address(shared, record, row.run_id),

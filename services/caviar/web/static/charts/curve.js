@@ -5,6 +5,7 @@ import { axis, base, number } from "./look.js";
 // Of a label along a change's line, at most: beyond, the list beneath has all of it.
 const LONGEST = 44;
 const MANY_MARKS = 12;
+const NARROW = 600;
 const VERDICTS = { helped: "good", hurt: "bad" };
 
 // By role: the line itself is drawn, never only coloured.
@@ -30,8 +31,7 @@ function drawnLine(line, look) {
     name: line.words,
     type: "line",
     data: line.points,
-    showSymbol: line.points.length === 1,
-    symbolSize: 6,
+    symbol: line.points.length === 1 ? "circle" : "none",
     lineStyle: { color, width, type },
     itemStyle: { color },
     emphasis: { disabled: true },
@@ -40,16 +40,16 @@ function drawnLine(line, look) {
   };
 }
 
-function drawnMark(mark, many, look) {
+function drawnMark(mark, terse, look) {
   const colour = mark.taken_back ? look.muted : look[VERDICTS[mark.verdict]] ?? look.ink;
-  const said = many ? mark.sign : `${mark.sign} ${mark.words}${mark.verdict in VERDICTS ? `: ${mark.verdict}` : ""}`;
+  const said = terse ? mark.sign : `${mark.sign} ${mark.words}${mark.verdict in VERDICTS ? `: ${mark.verdict}` : ""}`;
   return {
     xAxis: mark.step,
     lineStyle: { color: colour, width: 1.5, type: mark.taken_back ? [2, 3] : "solid" },
     label: {
       formatter: said.length > LONGEST ? `${said.slice(0, LONGEST - 1)}…` : said,
       color: colour,
-      position: many ? "end" : "insideEndTop",
+      position: terse ? "end" : "insideEndTop",
       fontSize: 11,
       textBorderColor: look.card,
       textBorderWidth: 3,
@@ -86,17 +86,18 @@ function tell(data, figure) {
 }
 
 export function draw(chart, data, look, figure) {
-  const marks = data.marks.filter((each) => each.step !== null);
+  const terse = data.marks.length > MANY_MARKS || chart.getWidth() < NARROW;
+  const legend = data.lines.length > 1;
   const room = data.low !== null && !data.log ? 0.05 * (data.high - data.low || Math.abs(data.high) || 1) : 0;
   const last = Math.max(0, ...data.lines.flatMap((each) => each.points.map(([step]) => step)));
   const first = Math.min(last, ...data.lines.flatMap((each) => each.points.map(([step]) => step)));
   chart.setOption(
     {
       ...base(look),
-      grid: [{ left: 8, right: 16, top: 28, bottom: 56, containLabel: true }],
+      grid: [{ left: 8, right: 16, top: legend ? 58 : 28, bottom: 56, containLabel: true }],
       tooltip: tooltip(data, look),
       legend: {
-        show: data.lines.length > 1,
+        show: legend,
         type: "scroll",
         top: 0,
         textStyle: { color: look.muted },
@@ -130,9 +131,9 @@ export function draw(chart, data, look, figure) {
           type: "scatter",
           yAxisIndex: 1,
           data: data.checkpoints.map((step) => [step, 0]),
-          symbol: "triangle",
-          symbolSize: 8,
-          symbolOffset: [0, -4],
+          symbol: "rect",
+          symbolSize: 6,
+          symbolOffset: [0, -3],
           itemStyle: { color: look.muted },
           emphasis: { disabled: true },
           z: 1,
@@ -147,7 +148,7 @@ export function draw(chart, data, look, figure) {
             silent: true,
             symbol: "none",
             animation: false,
-            data: marks.map((mark) => drawnMark(mark, marks.length > MANY_MARKS, look)),
+            data: data.marks.map((mark) => drawnMark(mark, terse, look)),
           },
         },
       ],
