@@ -108,6 +108,16 @@ def show(study: str, as_json: bool) -> int:
     return reading.show(study, as_json)
 
 
+@app.command("open")
+@click.argument("study", metavar="[STUDY]", required=False)
+@_json_option
+def open_pages(study: str | None, as_json: bool) -> int:
+    """Open the pages in a browser, logged in; of a study, its own."""
+    from caviar.cli.opening import open_in_browser
+
+    return open_in_browser(study, as_json)
+
+
 @app.command()
 @_training
 @_json_option
@@ -130,25 +140,33 @@ def best(study: str, as_json: bool) -> int:
 
 @app.command()
 @_study
+@click.option(
+    "--round", "number", type=int, metavar="N", help="Only round N, with its box in numbers."
+)
 @click.option("--undo", type=int, metavar="N", help="Take back round N and all after it.")
 @click.option("--branch", type=int, metavar="N", help="Start another study from round N.")
 @click.option("--name", help="The branch's name. [default: the study's, with the round]")
 @_json_option
 def rounds(
-    study: str, undo: int | None, branch: int | None, name: str | None, as_json: bool
+    study: str,
+    number: int | None,
+    undo: int | None,
+    branch: int | None,
+    name: str | None,
+    as_json: bool,
 ) -> int:
-    """Print every round: its box before and after, and why; or undo one, or branch from it."""
+    """Print how the box became smaller round by round, and why; or undo a round, or branch from it."""
     from caviar.cli import reading
 
-    if undo is not None and branch is not None:
-        raise click.UsageError("--undo and --branch exclude each other.")
+    if sum(each is not None for each in (number, undo, branch)) > 1:
+        raise click.UsageError("--round, --undo and --branch exclude each other.")
     if name is not None and branch is None:
         raise click.UsageError("--name belongs to --branch.")
     if undo is not None:
         return reading.undo_round(study, undo, as_json)
     if branch is not None:
         return reading.branch_off(study, branch, name, as_json)
-    return reading.rounds(study, as_json)
+    return reading.rounds(study, number, as_json)
 
 
 @app.group()

@@ -123,17 +123,23 @@ class Client:
 
     def __init__(self, address: Address, timeout_s: float = TIMEOUT_S) -> None:
         """``timeout_s``: how long an answer may take."""
-        self.url = address.url
         self._timeout_s = timeout_s
         self._patience_s = 0.0
         self._told: Callable[[str], None] = _log.warning
+        self._find: Callable[[], Address] | None = None
+        self._opened: list[httpx2.Client] = []
+        """All that this one, or a patient one of it, ever opened."""
+        self._connect(address)
+
+    def _connect(self, address: Address) -> None:
+        self.url = address.url
         headers = {"Authorization": f"Bearer {address.token}"} if address.token else {}
         try:
             # No proxy from the environment for a service on this machine.
             self._http = httpx2.Client(
                 base_url=address.url,
                 headers=headers,
-                timeout=timeout_s,
+                timeout=self._timeout_s,
                 trust_env=not self.local,
                 verify=address.url.startswith("https://"),  # loading certificates costs 0.1 s
             )
@@ -141,6 +147,7 @@ class Client:
             raise InputError(
                 Problem((ENV_API,), f"{address.url!r} is no address: {error}")
             ) from None
+        self._opened.append(self._http)
 
     @property
     def local(self) -> bool:
@@ -157,17 +164,22 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        self._http.close()
+        for opened in self._opened:
+            opened.close()
 
     def patient(
-        self, told: Callable[[str], None] = _log.warning, patience_s: float = PATIENCE_S
+        self,
+        told: Callable[[str], None] = _log.warning,
+        patience_s: float = PATIENCE_S,
+        find: Callable[[], Address] | None = None,
     ) -> Client:
         """The same connection for who follows something for hours: it reads on when a service that went away is back.
 
-        ``told`` gets a line for each time that it waits, and no wait is longer than ``patience_s``.
+        ``told`` gets a line for each time that it waits, and no wait is longer than ``patience_s``. ``find`` says
+        where it may be meanwhile: an embedded service has another port after a restart.
         """
         patient = copy.copy(self)
-        patient._patience_s, patient._told = patience_s, told
+        patient._patience_s, patient._told, patient._find = patience_s, told, find
         return patient
 
     def whoami(self) -> WhoAmI:
@@ -370,6 +382,16 @@ class Client:
                     said = True
                     self._told(f"{error.args[0]} Waiting for it.")
                 time.sleep(PATIENT_WAIT_S)
+                self._follow()
+
+    def _follow(self) -> None:
+        """To where the service is now, if it is said to be elsewhere."""
+        if self._find is None:
+            return
+        with suppress(CaviarError):  # it is not there again yet
+            address = self._find()
+            if address.url != self.url:
+                self._connect(address)
 
     def _call_once(
         self,
