@@ -213,11 +213,12 @@ class Training:
 
 
 def _curve(shared: Shared, record: StudyRecord, row: TrialRow) -> CurveView:
-    """What the hosts told; else what a stopping rule compared, which the database has."""
+    """What the hosts told; else what a stopping rule compares, of an ended trial as the database has it."""
     found = shared.babysitting.curve(record, row)
-    if found.points or not row.curve:
+    if found.points:
         return found
-    points = [(int(step), value) for step, value in row.curve]
+    told = row.curve or shared.scheduler.curves(record.id).get(row.number, ())
+    points = [(int(step), value) for step, value in told]
     return found.model_copy(update={"points": points})
 
 

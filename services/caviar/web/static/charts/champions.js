@@ -2,7 +2,7 @@
 import { axis, base, number } from "./look.js";
 
 // Shape and colour: neither says it alone.
-const SHAPES = { holds: ["circle", "good"], moved: ["triangle", "bad"], inconclusive: ["diamond", "warn"] };
+const SHAPES = { holds: ["circle", "good"], moved: ["triangle", "bad"], inconclusive: ["rect", "warn"] };
 const day = (moment) => new Date(moment).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 export function draw(chart, data, look, figure) {
@@ -11,13 +11,17 @@ export function draw(chart, data, look, figure) {
   const at = (check) => 1000 * (check.ended ?? check.asked);
   const valued = held.filter((each) => each.value !== null);
   const groups = Object.keys(SHAPES).filter((word) => checks.some((each) => each.verdict.word === word));
+  const moments = [...checks.map(at), ...held.map((each) => 1000 * each.decided)];
+  // Room at both sides: what lies on the very edge is cut off.
+  const [first, last] = [Math.min(...moments), Math.max(...moments)];
+  const room = 0.03 * (last - first) || 60_000;
   chart.setOption(
     {
       ...base(look),
-      grid: { left: 8, right: 24, top: 36, bottom: 8, containLabel: true },
+      grid: { left: 8, right: 24, top: 60, bottom: 8, containLabel: true },
       legend: { top: 0, left: 0, textStyle: { color: look.muted }, data: [...groups, "when it was found"].map((name) => ({ name })) },
       tooltip: { ...base(look).tooltip, trigger: "item", formatter: (each) => each.data.words ?? "" },
-      xAxis: axis(look, { type: "time", splitLine: { show: false } }),
+      xAxis: axis(look, { type: "time", min: first - room, max: last + room, splitLine: { show: false } }),
       yAxis: axis(look, { type: "value", name: data.metric, scale: true, nameTextStyle: { color: look.muted, align: "left" }, axisLabel: { color: look.muted, formatter: number } }),
       series: [
         {
@@ -54,8 +58,8 @@ export function draw(chart, data, look, figure) {
           id: "found",
           name: "when it was found",
           type: "scatter",
-          symbol: "rect",
-          symbolSize: 10,
+          symbol: "diamond",
+          symbolSize: 13,
           itemStyle: { color: look.link },
           data: valued.map((each) => ({
             value: [1000 * each.decided, each.value],
