@@ -44,7 +44,7 @@ def crown(
         study,
         {"x": x},
         study,
-        1,
+        more.get("trial", 0),
         run_id=None,
         value=x,
         low=x - 0.02,
@@ -100,7 +100,7 @@ def test_a_check_is_asked_for_and_its_verdict_appears(
     expect(now).to_contain_text("the optimum lies elsewhere")
     expect(now).to_contain_text("0.35 -> about 0.15 with x 0.1 instead of 0.3")
     expect(now).to_contain_text("Tune again")
-    checks = page.get_by_role("region", name="Checks")
+    checks = page.get_by_role("region", name="Table of the checks")
     expect(checks).to_contain_text("operator: the new year's data")
     expect(checks).to_contain_text("x 0.3 -> 0.1: 0.4 widths of the last box")
     page.locator("#chart-champions").scroll_into_view_if_needed()
@@ -115,7 +115,9 @@ def test_a_proposed_champion_is_promoted_taken_back_and_promoted_again(
     visit: Visitor, service: Serving, study: str, seen: Callable[[], RecheckView]
 ) -> None:
     """Each decision with its reason, and each shows at once."""
-    number = crown(service, study, 0.1, "proposed", check=check(service, study, MOVED, "2026-12"))
+    number = crown(
+        service, study, 0.1, "proposed", trial=1, check=check(service, study, MOVED, "2026-12")
+    )
     page = champion_page(visit, study)
     expect(page.locator("#now")).to_contain_text("Promote it, or reject it.")
     promote = page.get_by_role("form", name=f"Promote champion {number}")
@@ -138,7 +140,7 @@ def test_a_proposed_champion_is_rejected(
     """It appears while one looks, and goes."""
     page = champion_page(visit, study)
     expect(page.locator("#proposed")).to_be_hidden()
-    number = crown(service, study, 0.1, "proposed")
+    number = crown(service, study, 0.1, "proposed", trial=1)
     service.submit("another")  # something happens in the team
     reject = page.get_by_role("form", name=f"Reject champion {number}")
     reject.get_by_label("Why").fill("too slow")
@@ -157,6 +159,7 @@ def test_a_policy_is_set_refused_and_switched_off(
     policy.get_by_label("or as cron").fill("0 6 * * MON")
     policy.get_by_role("button").click()
     expect(policy.get_by_role("alert")).to_contain_text("`every` says already when")
+    visit.was_refused(422)
     policy.get_by_label("or as cron").fill("")
     policy.get_by_label("Tolerance").fill("0.002")
     policy.get_by_label("Then").select_option(label="tune again and propose the result")
@@ -181,7 +184,7 @@ def test_a_long_history_looks_right(
     check(service, study, HOLDS, "2026-11-b")
     check(service, study, MOVED | {"word": "inconclusive", "reason": HOSTILE}, "2026-11-c")
     number = check(service, study, MOVED, "2026-12" + "0" * 150)
-    crown(service, study, 0.1, "proposed", check=number, data="2026-12" + "0" * 150)
+    crown(service, study, 0.1, "proposed", trial=1, check=number, data="2026-12" + "0" * 150)
     with visitor(browser, service.url, look=look, phone=phone) as visit:
         page = champion_page(visit, study)
         page.locator("#chart-champions").scroll_into_view_if_needed()

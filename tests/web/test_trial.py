@@ -83,6 +83,7 @@ def test_a_value_is_changed_and_the_change_is_seen_in_the_curve(bench: Bench) ->
     change.get_by_label("learning_rate").fill("7")
     change.get_by_role("button").click()
     expect(change.get_by_role("alert")).to_contain_text("lies outside [0.0001, 1]")
+    bench.visit.was_refused(422)
     change.get_by_label("learning_rate").fill("0.1")
     change.get_by_label("Why").fill(f"far too slow {HOSTILE}")
     change.get_by_role("button").click()
@@ -185,9 +186,9 @@ def ended(service: Serving) -> str:
 def test_what_a_training_wrote_is_text(visit: Visitor, ended: str) -> None:
     """An error and an output with markup in them are shown as they are, with the attempt that failed."""
     page = visit.go(f"/studies/{ended}/trials/0")
-    expect(page.get_by_role("region", name="Error")).to_have_text(f"Trace\n{HOSTILE}")
-    expect(page.get_by_role("region", name="Output")).to_have_text(HOSTILE)
-    attempts = page.get_by_role("region", name="Attempts")
+    expect(page.get_by_role("region", name="Its error")).to_have_text(f"Trace\n{HOSTILE}")
+    expect(page.get_by_role("region", name="What it wrote")).to_have_text(HOSTILE)
+    attempts = page.get_by_role("region", name="Table of the attempts")
     expect(attempts.get_by_role("row").nth(1)).to_contain_text("failed")
     assert page.locator("main script, main img").count() == 0
 
