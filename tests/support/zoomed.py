@@ -85,7 +85,12 @@ class Zoomed:
         """A heartbeat with the next step of all that runs."""
         self.reported += 1
         held = tuple(
-            Held(trial=t.trial, attempt=t.attempt, step=self.reported, value=0.5 + self.reported / 100)
+            Held(
+                trial=t.trial,
+                attempt=t.attempt,
+                step=self.reported,
+                value=0.5 + self.reported / 100,
+            )
             for t in self.held
         )
         self.service.scheduler.heartbeat(
@@ -126,8 +131,12 @@ class Zoomed:
             "nonce": f"nonce-{ticket.trial}",
         }
         if self.fails and number % self.fails == self.fails - 1:
-            error = "Traceback (most recent call last):\n  ...\nValueError: the loss is <not> finite"
-            self.service.scheduler.finish(Finish(**about, outcome="failed", error=error, seconds=3.0))
+            error = (
+                "Traceback (most recent call last):\n  ...\nValueError: the loss is <not> finite"
+            )
+            self.service.scheduler.finish(
+                Finish(**about, outcome="failed", error=error, seconds=3.0)
+            )
             return
         stopped = bool(self.stops) and number % self.stops == self.stops - 1
         value = worth(ticket.params, number)
@@ -156,5 +165,3 @@ def worth(params: dict[str, Any], seed: int) -> float:
     off += 0.0 if params["solver"] != "sgd" else 0.06 * (1.2 - float(params["momentum"]))
     noise = random.Random(seed).gauss(0.0, 0.004)
     return round(max(0.1, 0.985 * math.exp(-0.6 * off) + noise), 5)
-
-

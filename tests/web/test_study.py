@@ -172,7 +172,9 @@ def test_the_table_is_sorted_filtered_and_paged(visit: Visitor, ended: str) -> N
     expect(header).to_have_attribute("aria-sort", "ascending")
     header.get_by_role("link").click()
     expect(header).to_have_attribute("aria-sort", "descending")
-    rates = [float(each) for each in page.locator("#trials tbody td:nth-child(4)").all_inner_texts()]
+    rates = [
+        float(each) for each in page.locator("#trials tbody td:nth-child(4)").all_inner_texts()
+    ]
     assert rates == sorted(rates, reverse=True)
     page.locator("#trials").get_by_label("State").select_option("failed")
     expect(page.locator("#trials caption")).to_have_text("4 trials")

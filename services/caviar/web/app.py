@@ -5,10 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import RedirectResponse, Response
 
+from caviar.web.champion import champion_pages
 from caviar.web.shared import shared_of
 from caviar.web.static import static_routes
 from caviar.web.studies import studies_pages
 from caviar.web.study import study_pages
+from caviar.web.trial import trial_pages
 
 
 def add_pages(app: FastAPI) -> None:
@@ -18,6 +20,8 @@ def add_pages(app: FastAPI) -> None:
     app.include_router(_home())
     app.include_router(studies_pages(shared))
     app.include_router(study_pages(shared))
+    app.include_router(trial_pages(shared))
+    app.include_router(champion_pages(shared))
 
 
 def _home() -> APIRouter:

@@ -95,7 +95,5 @@ def _rounds(study: StudyView, older: int) -> dict[str, Any]:
     }
 
 
-def _trials(
-    shared: Shared, record: StudyRecord, study: StudyView, table: Asked
-) -> dict[str, Any]:
+def _trials(shared: Shared, record: StudyRecord, study: StudyView, table: Asked) -> dict[str, Any]:
     return {"table": table_of(shared, record, study, table), "kinds": KIND_WORDS}

@@ -69,9 +69,14 @@ def asked(
     page: Annotated[int, Query(ge=1, le=10_000_000)] = 1,
 ) -> Asked:
     """From the address. Raises InputError for a state or kind that there is not."""
-    for given, known, name in ((state, get_args(TrialState), "state"), (kind, get_args(TrialKind), "kind")):
+    for given, known, name in (
+        (state, get_args(TrialState), "state"),
+        (kind, get_args(TrialKind), "kind"),
+    ):
         if given and given not in known:
-            raise InputError(Problem((name,), f"trials have no {name} {given!r}", f"One of {', '.join(known)}."))
+            raise InputError(
+                Problem((name,), f"trials have no {name} {given!r}", f"One of {', '.join(known)}.")
+            )
     return Asked(state, kind, round, text.strip(), sort, down, page)
 
 
@@ -103,7 +108,9 @@ class Table:
     def turned(self, column: Column) -> str:
         """The address's query of a click on the column's header: its order, then that order upside down."""
         again = column.sort == self.asked.sort
-        return self.asked.query(sort=column.sort, down=not self.asked.down if again else False, page=1)
+        return self.asked.query(
+            sort=column.sort, down=not self.asked.down if again else False, page=1
+        )
 
 
 def table_of(shared: Shared, record: StudyRecord, study: StudyView, asked: Asked) -> Table:
@@ -125,8 +132,14 @@ def table_of(shared: Shared, record: StudyRecord, study: StudyView, asked: Asked
         Column("Trial", "number", True),
         Column("State", "state"),
         Column(study.metric, "value", True),
-        *(Column(each.name, f"param:{each.name}", each.choices is None) for each in study.parameters),
-        *(Column(name, f"metric:{name}" if _SORTABLE.fullmatch(name) else "", True) for name in metrics),
+        *(
+            Column(each.name, f"param:{each.name}", each.choices is None)
+            for each in study.parameters
+        ),
+        *(
+            Column(name, f"metric:{name}" if _SORTABLE.fullmatch(name) else "", True)
+            for name in metrics
+        ),
         Column("Round", "round", True),
         Column("Took", "seconds", True),
         Column("Host", "host"),
