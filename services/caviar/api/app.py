@@ -61,7 +61,7 @@ def create_app(
     )
     presenter = Presenter(store, scheduler, mlflow_uri)
     babysitting, checks = Babysitting(store, scheduler), Checks(store)
-    feed, metrics = Feed(store, presenter), Metrics()
+    feed, metrics = Feed(store, presenter, scheduler.pulse), Metrics()
     app.state.access, app.state.store = access, store
     app.state.scheduler, app.state.presenter = scheduler, presenter
     app.state.babysitting, app.state.checks = babysitting, checks

@@ -54,6 +54,7 @@ from caviar.scheduler.hosts import Hosts
 from caviar.scheduler.outlook.snapshot import Snapshot, StudyNow, study_now, take
 from caviar.scheduler.places import Places
 from caviar.scheduler.preempting import Preempting
+from caviar.scheduler.pulse import Pulse, take_pulse
 from caviar.scheduler.rechecking import Opening
 from caviar.scheduler.starting import start_of
 from caviar.scheduler.tickets import SendTicket, Tickets
@@ -596,6 +597,11 @@ class Scheduler:
                 self._wall(),
                 team,
             )
+
+    def pulse(self) -> Pulse:
+        """Whether the queue, or what works on it, is as it was."""
+        with self._lock:
+            return take_pulse(self._desks, self._fleet, self._hosts, self._accounts, self._clock())
 
     def look_at(self, study_id: str) -> StudyNow | None:
         """One study as it stands; None where it is over."""
