@@ -104,7 +104,7 @@ def _service_routes(scheduler: Scheduler) -> APIRouter:
 
     @router.get("/workers")
     def workers(caller: Viewer) -> list[WorkerView]:
-        return worker_views(scheduler, named=caller.team is None)
+        return worker_views(scheduler, caller.team)
 
     @router.post("/workers/trust", name="host.trust")
     def trust(request: Request, _caller: Operator, trusted: TrustedHost) -> list[WorkerView]:

@@ -564,6 +564,17 @@ class Scheduler:
                 for worker in self._fleet.workers(now)
             ]
 
+    def training(self) -> dict[str, list[tuple[StudyRecord, TrialRow]]]:
+        """What trains, by the incarnation of its worker, in the order of its slots."""
+        found: dict[str, list[tuple[StudyRecord, TrialRow]]] = {}
+        with self._lock:
+            for desk in self._desks:
+                for row in desk.by_state["running"].values():
+                    found.setdefault(row.incarnation or "", []).append((desk.record, row))
+        for rows in found.values():
+            rows.sort(key=lambda entry: entry[1].slot or 0)
+        return found
+
     def leases(self) -> frozenset[str]:
         """The trials whose workers have called within the lease."""
         with self._lock:
