@@ -41,9 +41,13 @@ class ClassUse:
     gpus_held: int
 
     @property
+    def running(self) -> int:
+        return sum(count for _, count in self.held)
+
+    @property
     def whole(self) -> int:
-        """What the bar is drawn of: on hosts that are drained, more may train than there are slots for work."""
-        return max(1, self.slots, sum(count for _, count in self.held))
+        """What the bar is drawn of: beside those for work, slots of drained hosts may still train."""
+        return max(1, self.slots, self.running)
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ def _turn(each: StudyNow, ahead: Sequence[StudyNow]) -> str:
         parts.append(
             f"team{'' if len(teams) == 1 else 's'} {named}, further below {'its' if len(teams) == 1 else 'their'} share"
         )
-    return f" Before it: {'; '.join(parts)}."
+    return f" Before it: {'; '.join(parts)}." if parts else ""
 
 
 def _runs(each: StudyNow) -> str:
