@@ -9,6 +9,7 @@ from caviar.web.queue import queue_pages
 from caviar.web.shared import shared_of
 from caviar.web.static import static_routes
 from caviar.web.studies import studies_pages
+from caviar.web.team import team_pages
 
 
 def add_pages(app: FastAPI) -> None:
@@ -18,6 +19,7 @@ def add_pages(app: FastAPI) -> None:
     app.include_router(_home())
     app.include_router(queue_pages(shared))
     app.include_router(studies_pages(shared))
+    app.include_router(team_pages(shared))
 
 
 def _home() -> APIRouter:

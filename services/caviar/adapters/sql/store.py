@@ -473,8 +473,8 @@ class Store:
             return usage.team_seconds_since(connection, since)
 
     def spent_between(self, team: str, moments: Sequence[float]) -> list[Spent]:
-        """What the team's attempts that have ended took in each span between two of the ``moments``, which are midnights
-        in UTC, rising."""
+        """What attempts of the team that have ended took in each span between two of the ``moments``: midnights in UTC,
+        rising."""
         with self._reader.connect() as connection:
             return usage.spent_between(connection, team, moments)
 

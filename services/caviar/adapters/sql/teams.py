@@ -142,7 +142,8 @@ class Teams:
     ) -> list[AuditEntry]:
         """By id. ``words``: only lines with these values in ``team``, ``actor``, ``action``, ``target``.
 
-        ``after`` is the last line that is known already, ``before`` the first one. ``since`` and ``until`` are seconds since the epoch.
+        ``after`` is the last line that is known already, ``before`` the first one.
+        ``since`` and ``until`` are seconds since the epoch.
         """
         query = select(audit).where(audit.c.id > after)
         query = query.where(*(audit.c[name] == word for name, word in (words or {}).items()))
