@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock
 
-.PHONY: run test test-web test-compose test-frameworks lint format lock clean bench bench-search bench-recheck chaos chaos-long api-fuzz
+.PHONY: run test test-web test-compose test-frameworks lint format lock clean bench bench-search bench-recheck bench-pages screenshots chaos chaos-long api-fuzz
 
 run: $(READY)
 	@$(BIN)/caviar run examples/digits/study.yaml
@@ -20,6 +20,11 @@ test: $(READY)
 test-web: $(READY)
 	@tests/web/browser.sh
 	@$(BIN)/python -m pytest tests/web -m web
+
+# The pictures of the pages in the documentation.
+screenshots: $(READY)
+	@tests/web/browser.sh
+	@CAVIAR_SCREENSHOTS=docs/pictures/pages $(BIN)/python -m pytest tests/web/test_looks.py -m web
 
 # The deployment on the Docker engine that DOCKER_HOST or the usual socket names, from nothing: some 15 minutes. It needs to
 # be this machine's engine, and root: processes of containers are killed. CAVIAR_ENGINE_RESTART is the command that restarts
@@ -57,6 +62,12 @@ bench-recheck: $(READY)
 	@$(BIN)/python benchmarks/recheck/drifts.py
 	@$(BIN)/python benchmarks/recheck/real.py
 	@$(BIN)/python benchmarks/recheck/retune.py
+
+# The pages of a study of 50,000 trials, some 5 minutes. PEER compares with Optuna's dashboard.
+PEER ?=
+bench-pages: $(READY)
+	@tests/web/browser.sh
+	@$(BIN)/python -m benchmarks.pages.first_paint $(if $(PEER),--peer $(PEER))
 
 # Python 3.13 down to 3.11 have a wheel with a Redis-compatible server; a later one works where redis-server is installed.
 $(READY): pyproject.toml $(LOCK)

@@ -202,6 +202,7 @@ CHANGES: dict[tuple[str, str], tuple[str, Prepared]] = {
         "webhook.again",
         on_webhook("/deliveries/1/again"),
     ),
+    ("POST", "/login/pass"): ("login.pass", lambda _house: ("/login/pass", None)),
     ("POST", "/workers/trust"): ("host.trust", aside),
     ("POST", "/workers/drain"): ("host.drain", calling),
     ("POST", "/workers/resume"): ("host.resume", drained),
@@ -210,6 +211,8 @@ CHANGES: dict[tuple[str, str], tuple[str, Prepared]] = {
 """Every route that changes something: its line's action, and how to have it change something."""
 
 
+EVERYBODYS = {("POST", "/login/pass")}
+"""Whoever has a token may have it: it concerns nobody else."""
 SIGNED = {("POST", "/hooks/mlflow/{study_id}")}
 """No caller of this service: MLflow has a signature in place of a token. What it changes: see below."""
 
@@ -233,9 +236,10 @@ def test_a_change_leaves_one_line(house: House, method: str, path: str) -> None:
     action, prepare = CHANGES[method, path]
     where, body = prepare(house)
     known = len(house.actions())
-    refused = house.call(method, where, "beta/viewer", body)
-    assert refused.status_code >= 400
-    assert len(house.actions()) == known
+    if (method, path) not in EVERYBODYS:
+        refused = house.call(method, where, "beta/viewer", body)
+        assert refused.status_code >= 400
+        assert len(house.actions()) == known
     answer = house.call(method, where, "operator", body)
     assert answer.status_code < 300, answer.text
     lines = house.teams.audit(after=known, limit=1000)

@@ -27,7 +27,7 @@ def log_in(house: House, who: str, next: str = "", **headers: str) -> httpx2.Res
 def test_a_token_is_shown_once_and_the_cookie_stands_for_it(house: House) -> None:
     """The caller is the same; the cookie is closed to scripts and does not hold the token."""
     answer = log_in(house, "alpha/viewer")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
     cookie = answer.headers["set-cookie"]
     assert cookie.startswith(f"{COOKIE}=v1.{house.ids['alpha/viewer']}.")
     assert "HttpOnly" in cookie
@@ -208,7 +208,7 @@ def test_the_way_back_leads_nowhere_else(house: House, given: str) -> None:
     """What is no path of this service is left out, on the page and after the login."""
     assert safe_return(given, "/login") == "/login"
     answer = log_in(house, "alpha/viewer", next=given)
-    assert answer.headers["location"] == "/login"
+    assert answer.headers["location"] == "/"
     shown = house.client.get("/login", params={"next": given}, follow_redirects=False)
     assert shown.status_code == 200
     assert "evil" not in shown.text
@@ -237,3 +237,57 @@ def test_who_came_and_went_is_in_the_audit_log_without_the_token(house: House) -
     told = " ".join(line.model_dump_json() for line in lines)
     assert house.tokens["alpha/submitter"] not in told
     assert SERVICE not in told
+
+
+def way_in(house: House, who: str) -> str:
+    """The pass in the address that the owner of a token is given."""
+    answer = house.call("POST", "/login/pass", who)
+    assert answer.status_code == 201
+    assert answer.headers["cache-control"] == "no-store"
+    path = str(answer.json()["path"])
+    page = house.client.get(path)
+    assert page.status_code == 200
+    given = path.partition("pass=")[2]
+    assert given in page.text
+    return given
+
+
+def enter(house: House, given: str, **headers: str) -> httpx2.Response:
+    house.client.cookies.clear()
+    form = {"pass": given, "next": "/queue"}
+    return house.client.post(
+        "/login", data=form, headers={**OWN, **headers}, follow_redirects=False
+    )
+
+
+def test_a_pass_opens_one_session_of_its_owner(house: House) -> None:
+    """What is left in the browser's history opens nothing."""
+    given = way_in(house, "alpha/viewer")
+    answer = enter(house, given)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/queue")
+    me = house.client.get("/api/v1/whoami").json()
+    assert (me["name"], me["role"]) == ("viewer of alpha", "viewer")
+    again = enter(house, given)
+    assert again.status_code == 401
+    assert "used already" in again.text
+
+
+def test_a_pass_of_a_token_that_was_revoked_opens_nothing(house: House) -> None:
+    given = way_in(house, "alpha/viewer")
+    house.call("POST", f"/tokens/{house.ids['alpha/viewer']}/revoke", "alpha/admin")
+    assert enter(house, given).status_code == 401
+
+
+def test_a_pass_is_taken_from_our_own_page_alone(house: House) -> None:
+    """A page elsewhere cannot log somebody in as somebody else; and the pass is not used up by that."""
+    given = way_in(house, "alpha/viewer")
+    assert enter(house, given, Origin="https://evil.example").status_code == 403
+    assert enter(house, given).status_code == 303
+
+
+def test_guessed_passes_count_as_wrong_tokens(tmp_path: Path) -> None:
+    with open_house(tmp_path, Rates(wrong_per_minute=3)) as house:
+        codes = [enter(house, f"guess-{n}").status_code for n in range(5)]
+        assert codes[0] == 401
+        assert codes[-1] == 429
+        assert enter(house, way_in(house, "alpha/viewer")).status_code == 303

@@ -191,7 +191,11 @@ def test_a_member_acts_for_no_other_team_and_under_no_other_name(house: House) -
 def test_a_viewer_changes_nothing(house: House, victim: dict[str, str]) -> None:
     """Every changing route of the application, with the ids of the viewer's own team."""
     before = everything_of(house, victim)
-    changing = [(m, p) for m, p, _ in routes_of(house.app) if m not in ("GET", "HEAD")]
+    changing = [
+        (m, p)
+        for m, p, _ in routes_of(house.app)
+        if m not in ("GET", "HEAD") and (m, p) != ("POST", "/api/v1/login/pass")  # one's own way in
+    ]
     assert len(changing) >= 12
     for method, path in changing:
         where = filled(path, victim).removeprefix("/api/v1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +61,8 @@ class Serving:
     tickets: list[Ticket] = field(default_factory=list)
     lines: Lines | None = None
     """Of workers, where there is a broker."""
+    stop: Callable[[], None] = lambda: None
+    """Ends it before the end of the block."""
 
     def client(self, token: str = TOKEN) -> httpx2.Client:
         headers = {"Authorization": f"Bearer {token}"}
@@ -172,12 +174,16 @@ def serving(
     thread.start()
     loop = Loop(scheduler, app.state.metrics.ticks.observe)
     loop.start()
-    try:
-        wait_until(lambda: api.started, why="the API answers")
-        url = f"http{'s' if listens else ''}://127.0.0.1:{port}"
-        yield Serving(url, app, store, scheduler, access, tickets, lines)
-    finally:
+
+    def stop() -> None:
         api.should_exit = True
         thread.join()
         loop.stop()
+
+    try:
+        wait_until(lambda: api.started, why="the API answers")
+        url = f"http{'s' if listens else ''}://127.0.0.1:{port}"
+        yield Serving(url, app, store, scheduler, access, tickets, lines, stop)
+    finally:
+        stop()
         engine.dispose()

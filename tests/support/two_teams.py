@@ -165,6 +165,17 @@ def routes_of(app: FastAPI) -> list[tuple[str, str, Route]]:
     return found
 
 
+def pages_of(app: FastAPI) -> list[tuple[str, Route]]:
+    """(method, route) of every page for people, and of their sections and files."""
+    return [
+        (method, route)
+        for route in _flat(app.routes)
+        if not route.path.startswith(("/api/", "/gate", "/metrics", "/health"))
+        for method in sorted(route.methods or ())
+        if method != "HEAD"
+    ]
+
+
 def sockets_of(app: FastAPI) -> list[str]:
     """The paths of the WebSockets that it has, in whichever router."""
     return [route.path for route in _every(app.routes) if isinstance(route, WebSocketRoute)]

@@ -17,6 +17,7 @@ from starlette.requests import HTTPConnection
 
 from caviar.adapters.sql import Store, StudyRecord, Teams, TokenRow
 from caviar.api.origin import address_of, neighbourhood
+from caviar.api.passes import Passes
 from caviar.api.rates import Limits, Rates
 from caviar.api.sessions import READS, Origin
 from caviar.contract.access import Role
@@ -39,6 +40,7 @@ GUESSABLE = 32
 """Tokens that are shorter may be a person's invention."""
 UNKNOWN = "No token, or none of this service: `caviar token create` makes one."
 NO_SESSION = "Nobody is logged in with this cookie any more: /login takes a token."
+USED_UP = "This way in was used already, or is more than a minute old: `caviar open` makes another."
 OTHER_ORIGIN = "A page of another origin asked for this with your session."
 
 
@@ -66,6 +68,7 @@ class Access:
         self.limits = Limits(rates or Rates())
         self.origin = origin or Origin(None)
         self.signer = Signer(token)
+        self.passes = Passes()
         self._token = token
         self._worker_token = worker_token
         self._lock = threading.Lock()
@@ -103,14 +106,24 @@ class Access:
         """A session for the owner of a token, and its length in seconds. Raises HTTPException as ``caller``."""
         if 0 < len(token) < GUESSABLE:
             self.limits.spent(neighbourhood(address_of(request)))
-        found = await self._of_token(request, token)
-        request.state.caller = found
-        row = self._known.get(found.token)
+        return self._session(request, await self._of_token(request, token))
+
+    def log_in_with(self, request: Request, given: str) -> tuple[str, float]:
+        """The same for whoever was given a pass. Raises HTTPException 401 where it does not hold, or its token."""
+        identifier = self.passes.take(given)
+        if identifier is None:
+            self.limits.wrong(neighbourhood(address_of(request)))
+            raise HTTPException(401, USED_UP)
+        return self._session(request, self._owner_of(identifier))
+
+    def _session(self, request: Request, caller: Caller) -> tuple[str, float]:
+        request.state.caller = caller
+        row = self._known.get(caller.token)
         now = self.teams.clock()
         end = now + SESSION_S
         if row is not None and row.expires is not None:
             end = min(end, row.expires)
-        return self.signer.session(found.token, end), end - now
+        return self.signer.session(caller.token, end), end - now
 
     def session_of(self, request: Request) -> Caller | None:
         """Who is logged in with the cookie; None where nobody is."""
@@ -136,10 +149,13 @@ class Access:
         return Caller(row.name, row.role, row.team, row.id)
 
     def _of_session(self, session: str) -> Caller:
-        now = self.teams.clock()
-        identifier = self.signer.session_token(session, now)
+        return self._owner_of(self.signer.session_token(session, self.teams.clock()))
+
+    def _owner_of(self, identifier: str | None) -> Caller:
+        """Of the token with this id. Raises HTTPException 401 where there is none, or it no longer holds."""
         if identifier == LOCAL.token:
             return LOCAL
+        now = self.teams.clock()
         row = self._known.get(identifier) if identifier else None
         if row is None or row.role not in ROLES_OF_PERSONS:
             raise HTTPException(401, NO_SESSION, {"WWW-Authenticate": "Bearer"})

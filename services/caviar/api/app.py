@@ -16,6 +16,8 @@ from caviar.api.bundles import bundle_routes, worker_bundle_route
 from caviar.api.events import event_routes
 from caviar.api.feed import Feed
 from caviar.api.figures import Figures
+from caviar.api.figures_routes import figure_routes
+from caviar.api.gallery import Gallery
 from caviar.api.gate import gate_route
 from caviar.api.health import AskBroker, Parts, health_routes
 from caviar.api.limits import Limits
@@ -65,6 +67,7 @@ def create_app(
     app.state.access, app.state.store = access, store
     app.state.scheduler, app.state.presenter = scheduler, presenter
     app.state.babysitting, app.state.checks = babysitting, checks
+    app.state.gallery = gallery = Gallery(store, scheduler, checks)
     app.state.answers, app.state.feed, app.state.metrics = Answers(store.engine), feed, metrics
     plain = [
         *worker_routes(scheduler, access, metrics, feed.is_ending),
@@ -75,6 +78,7 @@ def create_app(
     app.include_router(study_routes(access, store, scheduler, presenter))
     app.include_router(panda_routes(store, scheduler, babysitting, presenter))
     app.include_router(recheck_routes(access, store, checks))
+    app.include_router(figure_routes(gallery))
     app.include_router(team_routes(access, scheduler))
     app.include_router(event_routes(feed, store, access))
     app.include_router(bundle_routes(access, store.bundles))

@@ -14,9 +14,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from caviar.api.access import OTHER_ORIGIN, Access
+from caviar.api.access import OTHER_ORIGIN, Access, Viewer
 from caviar.api.audit import note
+from caviar.api.passes import PASS_S
 from caviar.api.sessions import safe_return
+from caviar.contract.access import WayIn
 from caviar.contract.gateway import LOGIN, LOGOUT, MLFLOW
 from caviar.teams import Caller
 
@@ -53,6 +55,12 @@ _FORM: Final = """{error}<form method="post" action="{login}">
 <button>Log in</button>
 </form>
 <p>An admin of your team makes one: <code>caviar token create</code>.</p>"""
+_WAY_IN: Final = """<form method="post" action="{login}">
+<input type="hidden" name="pass" value="{given}">
+<input type="hidden" name="next" value="{next}">
+<button autofocus>Open the pages</button>
+</form>
+<p>You asked for it at the command line: <code>caviar open</code>. If you did not, close this window.</p>"""
 _KNOWN: Final = """<p>Logged in as {name}{team}.</p>
 <p><a href="{home}">The queue</a> · <a href="{mlflow}/">MLflow</a></p>
 <form method="post" action="{logout}"><button>Log out</button></form>"""
@@ -60,14 +68,29 @@ _KNOWN: Final = """<p>Logged in as {name}{team}.</p>
 
 def login_routes(access: Access) -> APIRouter:
     router = APIRouter(include_in_schema=False)
+    told = APIRouter(prefix="/api/v1")
+
+    @told.post("/login/pass", status_code=201, name="login.pass")
+    def way_in(request: Request, response: Response, caller: Viewer) -> WayIn:
+        """A way into the pages for the token's owner: it works once, within a minute."""
+        response.headers["Cache-Control"] = "no-store"
+        note(request, caller.token, caller.team)
+        return WayIn(path=f"{LOGIN}?pass={access.passes.issue(caller.token)}", seconds=PASS_S)
 
     @router.get(LOGIN, name="login.page")
-    def page(request: Request, next: Annotated[str, Query(max_length=8000)] = "") -> Response:
+    def page(
+        request: Request,
+        next: Annotated[str, Query(max_length=8000)] = "",
+        given: Annotated[str, Query(alias="pass", max_length=128)] = "",
+    ) -> Response:
+        """With a pass it asks all the same: a page elsewhere may have led here with a pass of its own."""
         caller = access.session_of(request)
         back = safe_return(next, HOME)
+        if given:
+            return _page(_WAY_IN.format(login=LOGIN, next=escape(back), given=escape(given)))
         if caller is None:
             return _page(_form(back))
-        return _redirect(back) if next else _page(_known(caller))
+        return _page(_known(caller)) if back == HOME else _redirect(back)
 
     @router.post(LOGIN, name="login")
     async def login(request: Request) -> Response:
@@ -76,7 +99,10 @@ def login_routes(access: Access) -> APIRouter:
         if not access.origin.is_own(request):
             return _page(_form(back, OTHER_ORIGIN), 403)
         try:
-            session, seconds = await access.log_in(request, form.get("token", "").strip())
+            if "pass" in form:
+                session, seconds = access.log_in_with(request, form["pass"])
+            else:
+                session, seconds = await access.log_in(request, form.get("token", "").strip())
         except HTTPException as refused:
             return _page(_form(back, str(refused.detail)), refused.status_code, refused.headers)
         note(request, request.state.caller.token, request.state.caller.team)
@@ -97,7 +123,10 @@ def login_routes(access: Access) -> APIRouter:
         access.origin.drop(request, answer)
         return answer
 
-    return router
+    whole = APIRouter()
+    whole.include_router(router)
+    whole.include_router(told)
+    return whole
 
 
 async def _form_of(request: Request) -> dict[str, str]:

@@ -108,6 +108,16 @@ def show(study: str, as_json: bool) -> int:
     return reading.show(study, as_json)
 
 
+@app.command("open")
+@click.argument("study", metavar="[STUDY]", required=False)
+@_json_option
+def open_pages(study: str | None, as_json: bool) -> int:
+    """Open the pages in a browser, logged in; of a study, its own."""
+    from caviar.cli.opening import open_in_browser
+
+    return open_in_browser(study, as_json)
+
+
 @app.command()
 @_training
 @_json_option

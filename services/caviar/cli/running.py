@@ -130,6 +130,7 @@ def stay_up(workers: int | None, home: Path | None, bind: str | None) -> int:
             click.echo(f"Service  {service.url}")
             if service.elsewhere:
                 click.echo(f"         {service.elsewhere} from other machines, for who has a token")
+            click.echo("Pages    `caviar open` in another terminal opens them in a browser")
             click.echo(f"MLflow   {service.mlflow_url}")
             click.echo(f"Home     {home}")
             if service.elsewhere:

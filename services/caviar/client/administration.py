@@ -14,6 +14,7 @@ from caviar.contract.access import (
     TeamEdit,
     TeamView,
     TokenView,
+    WayIn,
 )
 
 
@@ -39,6 +40,10 @@ class Administration(Client):
 
     def revoke_token(self, token_id: str) -> TokenView:
         return self._call("POST", f"/tokens/{token_id}/revoke", TokenView)
+
+    def way_in(self) -> WayIn:
+        """Sent once, as a token's creation is."""
+        return self._call("POST", "/login/pass", WayIn)
 
     def audit(self, query: Mapping[str, int | str]) -> list[AuditEntry]:
         return self._call("GET", "/audit", list[AuditEntry], query=query)

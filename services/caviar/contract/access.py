@@ -101,6 +101,13 @@ class WhoAmI(View):
     """The token's id."""
 
 
+class WayIn(View):
+    """Opens the pages in a browser, once, within ``seconds``."""
+
+    path: str
+    seconds: float
+
+
 class AuditEntry(View):
     """Who did what, when, from where: append-only."""
 

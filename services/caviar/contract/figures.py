@@ -1,4 +1,4 @@
-"""What the pictures of a study show, as data: pages, SVG and PNG files, MLflow, notebooks and the report draw these.
+"""What the pictures of a study show, as data, which pages, files, MLflow, notebooks and the report draw.
 
 A position is a value on its parameter's own scale: 0 at the low end of the study's range, 1 at the high end. A rank is
 a place among the trials of the same picture: 0 the worst, 1 the best. Lists in one object are columns of equal length.
@@ -7,8 +7,6 @@ a place among the trials of the same picture: 0 the worst, 1 the best. Lists in 
 from __future__ import annotations
 
 from typing import Literal
-
-from pydantic import Field
 
 from caviar.contract.messages import ParameterValue
 from caviar.contract.recheck import RecheckView
@@ -39,16 +37,18 @@ class DotsView(View):
     """Trials, by number."""
 
     of: int
-    """So many there are; fewer are shown where they are more than ``MOST_DOTS``."""
+    """So many have ended, but for those that were cancelled; fewer are shown where they are many."""
     number: list[int]
     round: list[int]
     state: list[TrialState]
     kind: list[TrialKind]
     value: list[float | None]
     rank: list[float | None]
+    """None where the trial has no value: it failed."""
     positions: dict[str, list[float | None]]
     """By parameter; None where it is not active."""
     values: dict[str, list[ParameterValue | None]]
+    """To four digits."""
 
 
 class BoxView(View):
@@ -65,9 +65,10 @@ class BoxView(View):
     """By parameter, the positions of its sides; of categories, the span that the kept ones take."""
     sides: dict[str, str]
     """The same in words: "0.001 to 0.03", "sgd, adam"."""
-    changes: dict[str, str] = Field(default={})
-    edges: dict[str, str] = Field(default={})
-    support: list[int] = Field(default=[])
+    changes: dict[str, str]
+    """By parameter, where it was not kept."""
+    edges: dict[str, str]
+    support: list[int]
 
 
 class ZoomView(View):
@@ -89,7 +90,7 @@ class StepsView(View):
     seconds: list[float]
     """Since the study began."""
     slot_hours: list[float]
-    """Spent by all trials that had ended by then."""
+    """Spent by all trials that had ended by then: of each the last attempt, what was lost before it left out."""
     value: list[float]
 
 
@@ -102,14 +103,15 @@ class ProgressView(View):
     goal: Literal["minimize", "maximize"]
     best: StepsView
     trials: StepsView
-    """In the order in which they ended."""
+    """Those with a value, in the order in which they ended."""
     state: list[TrialState]
     kind: list[TrialKind]
     """Of ``trials``."""
     of: int
+    """Trials with a value."""
     seconds: float
     slot_hours: float
-    """How far the study is."""
+    """How far the study is: to its end, or to that of the last trial."""
 
 
 class ImportanceView(View):
@@ -126,6 +128,7 @@ class LineView(View):
     number: int
     state: TrialState
     rank: float | None
+    """Of its value, at its end."""
     steps: list[int]
     values: list[float]
     ended: str = ""
@@ -139,7 +142,7 @@ class CurvesView(View):
     goal: Literal["minimize", "maximize"]
     lines: list[LineView]
     of: int
-    """Trials that have a curve."""
+    """Trials that trained, whole or not; a line has only who reported meanwhile."""
 
 
 class RunsView(View):
@@ -149,6 +152,8 @@ class RunsView(View):
     first: float
     """What made it a leader; not among ``again``."""
     again: list[float]
+    failed: int = 0
+    """New runs without a value, or beyond the study's bounds; they are not among ``again``."""
     confirmed: Confirmed | None = None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from caviar.adapters.sql import TrialRow
 from caviar.contract.views import ParameterView
+from caviar.figures.boxes import extents, spans
 from caviar.search import Round
 from caviar.space import Space
 from caviar.studies.spec import Study
@@ -18,29 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, MUTED, ACCENT, BOX = "#1b1f24", "#8a929c", "#d1495b", "#9ec9e2"
-
-
-def extents(space: Space, round_: Round) -> dict[str, tuple[float, float]]:
-    """By parameter: the box's side on its own scale, 0 to 1; for categories the span that the kept ones occupy."""
-    found = {}
-    for name, side in round_.box.to_json().items():
-        if isinstance(side, dict):
-            parameter = space[name]
-            units = [parameter.to_unit(choice) for choice in side["choices"]]
-            half = 0.5 / len(parameter.to_view().choices or units)
-            found[name] = (min(units) - half, max(units) + half)
-        else:
-            found[name] = (side[0], side[1])
-    return found
-
-
-def widths(space: Space, round_: Round) -> dict[str, float]:
-    """By parameter: the share of its range that the box keeps, in [0, 1]."""
-    shares = {name: high - low for name, (low, high) in extents(space, round_).items()}
-    for name, side in round_.box.to_json().items():
-        if isinstance(side, dict):
-            shares[name] = len(side["choices"]) / len(space[name].to_view().choices or ())
-    return shares
 
 
 def figure_of(width: float, height: float) -> Figure:
@@ -70,18 +48,6 @@ def _ticks(space: Space, view: ParameterView) -> tuple[list[float], list[str]]:
     values = [view.low, middle, view.high]
     labels = [f"{v:.4g}" for v in values]
     return [parameter.to_unit(v) for v in values if v is not None], labels
-
-
-def spans(rounds: Sequence[Round], trials: Sequence[TrialRow]) -> list[tuple[int, int]]:
-    """For each round the numbers of its first trial and of the next round's; one place for a round without a trial
-    at the end. Trials that began before a round was known are not its own, though their results are behind it."""
-    end = max((row.number for row in trials), default=0) + 1
-    starts = [
-        min((row.number for row in trials if row.round >= round_.index), default=end)
-        for round_ in rounds[1:]
-    ]
-    last = max(end, starts[-1] + 1) if starts else end
-    return list(zip([0, *starts], [*starts, last], strict=True))
 
 
 def zoom(study: Study, rounds: Sequence[Round], trials: Sequence[TrialRow]) -> bytes:

@@ -15,6 +15,7 @@ from caviar.adapters.sql import RoundRow, Standing, StudyRecord, TrialRow
 from caviar.contract import names
 from caviar.contract.record import ROUND
 from caviar.contract.views import TrialState
+from caviar.figures.boxes import widths
 from caviar.refinement import entries, notes, pictures
 from caviar.search import Round
 from caviar.studies.spec import Study
@@ -99,9 +100,7 @@ def publish_round(
     run_id = mlflow.run(record.experiment_id, names.round_run_name(row.index), tags, row.created)
     ledger = view.model_dump(exclude_none=True, exclude={"run_id", "undone"})
     ledger["computed_from"] = computed_from
-    metrics = {
-        f"width/{name}": width for name, width in pictures.widths(study.space, round_).items()
-    }
+    metrics = {f"width/{name}": width for name, width in widths(study.space, round_).items()}
     if round_.best is not None and math.isfinite(round_.best):
         metrics["best"] = round_.best
     mlflow.write(

@@ -67,6 +67,10 @@ class Rungs:
         for reached in self._reached.values():
             reached.pop(row.number, None)
 
+    def open(self) -> dict[int, Curve]:
+        """What the open trials have reported, by number. A copy, which is made at once: others may look."""
+        return dict(self._open)
+
     def rule(self, running_there: Iterable[int] = ()) -> StopRule | None:
         """The rule for a worker that runs the trials ``running_there``; None where the study stops nothing early."""
         stopping = self._stopping

@@ -508,6 +508,19 @@ class Scheduler:
         running = list(desk.by_state["running"].values()) if desk else []
         return [(row.id, self._fleet.progress.get(row.id)) for row in running]
 
+    def curves(self, study_id: str) -> dict[int, Sequence[tuple[int, float | None]]]:
+        """What the study's running trials have reported, by number: every report where it is babysat, otherwise those
+        at which trials are compared."""
+        desk = self._desks.find(study_id)
+        if desk is None:
+            return {}
+        found: dict[int, Sequence[tuple[int, float | None]]] = dict(desk.rungs.open())
+        for row in list(desk.by_state["running"].values()):
+            ward = self.changing.wards.find(row.id)
+            if ward is not None and ward.steps:
+                found[row.number] = ward.points
+        return found
+
     def counts(self, study_ids: Sequence[str]) -> dict[str, dict[TrialState, int]]:
         """Trials by state, zeros included, of each of these studies; of those that go on without counting them."""
         desks = {study_id: self._desks.find(study_id) for study_id in study_ids}

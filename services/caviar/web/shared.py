@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from caviar.adapters.sql import Store
 from caviar.api.access import Access
+from caviar.api.gallery import Gallery
 from caviar.api.present import Presenter
 from caviar.panda import Babysitting
 from caviar.recheck import Checks
@@ -22,6 +23,7 @@ class Shared:
     presenter: Presenter
     babysitting: Babysitting
     checks: Checks
+    gallery: Gallery
 
 
 def shared_of(app: FastAPI) -> Shared:
@@ -34,4 +36,5 @@ def shared_of(app: FastAPI) -> Shared:
         state.presenter,
         state.babysitting,
         state.checks,
+        state.gallery,
     )

@@ -9,6 +9,7 @@ import pytest
 
 from caviar.adapters.sql import Standing, TrialRow
 from caviar.contract.views import TrialState
+from caviar.figures.boxes import spans, widths
 from caviar.refinement import notes, pictures
 from caviar.search import Result, Round, first_round, refine
 from caviar.search.confirming import Confirmation
@@ -75,9 +76,7 @@ def some_rounds(study: Study, trials: list[TrialRow]) -> list[Round]:
 def test_the_first_box_is_the_whole_range(study: Study) -> None:
     """Widths are shares of each parameter's own scale: all of it before the first zoom."""
     whole = first_round(study.space, study.search_settings)
-    assert pictures.widths(study.space, whole) == pytest.approx(
-        dict.fromkeys(study.space.names, 1.0)
-    )
+    assert widths(study.space, whole) == pytest.approx(dict.fromkeys(study.space.names, 1.0))
 
 
 @pytest.mark.parametrize("ended", [0, 1, 20])
@@ -98,8 +97,8 @@ def test_a_box_is_drawn_where_trials_came_from_it(study: Study) -> None:
     trials = [replace(row(n, float(n % 7)), round=int(n >= 12)) for n in range(20)]
     rounds = some_rounds(study, trials)[:2]
     rounds.append(replace(rounds[1], index=2))
-    assert pictures.spans(rounds, trials) == [(0, 12), (12, 20), (20, 21)]
-    assert pictures.spans(rounds[:1], []) == [(0, 1)]
+    assert spans(rounds, trials) == [(0, 12), (12, 20), (20, 21)]
+    assert spans(rounds[:1], []) == [(0, 1)]
 
 
 def test_the_same_study_gives_the_same_picture(study: Study) -> None:

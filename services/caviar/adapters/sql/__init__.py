@@ -6,6 +6,7 @@ from caviar.adapters.sql.changes import Mark
 from caviar.adapters.sql.engine import NewerStore, migrate, open_engine
 from caviar.adapters.sql.interventions import Interventions, changes_of
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
+from caviar.adapters.sql.pictured import Pictured, spread
 from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rechecks import Rechecks
 from caviar.adapters.sql.records import Taken
@@ -41,6 +42,7 @@ __all__ = [
     "Interventions",
     "Mark",
     "NewerStore",
+    "Pictured",
     "PriorRow",
     "Read",
     "RecheckRow",
@@ -63,5 +65,6 @@ __all__ = [
     "changes_of",
     "migrate",
     "open_engine",
+    "spread",
     "standing",
 ]

@@ -23,7 +23,7 @@ BUSY_S = 30.0
 """So long a writer of SQLite waits for another process."""
 MIGRATING = 0x6361_7669_6172
 """The key of PostgreSQL's lock while somebody migrates: ``caviar``."""
-HEAD = "0009"
+HEAD = "0010"
 """The newest migration. A test compares it with the scripts in ``migrations/versions``."""
 
 

@@ -21,7 +21,9 @@ from caviar.adapters.sql.bundles import Bundles
 from caviar.adapters.sql.changes import Mark
 from caviar.adapters.sql.engine import reading, reading_together
 from caviar.adapters.sql.interventions import Interventions
+from caviar.adapters.sql.listed import Listing, listed
 from caviar.adapters.sql.looks import TrialMark, WaitingRuns
+from caviar.adapters.sql.pictured import Pictured
 from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rechecks import Rechecks
 from caviar.adapters.sql.records import Taken
@@ -30,8 +32,10 @@ from caviar.adapters.sql.usage import SlotTime, Spent
 from caviar.contract.messages import Finish, Origin, ParameterValue
 from caviar.contract.names import trial_id
 from caviar.contract.views import StudyState, TrialKind, TrialState
+from caviar.errors import InputError, Problem
 from caviar.studies.life import ENDED, Verdict
 from caviar.studies.mapping import Known
+from caviar.studies.spec import load_study
 from caviar.teams import DEFAULT_TEAM
 
 
@@ -46,6 +50,7 @@ class Store:
         self.bundles = Bundles(engine, clock)
         self.interventions = Interventions(engine, clock)
         self.rechecks = Rechecks(engine, clock)
+        self.pictured = Pictured(engine)
 
     def ask(self) -> None:
         """Raises SQLAlchemyError where the database does not answer."""
@@ -308,6 +313,40 @@ class Store:
             return reads.page(
                 connection, study_id, states, after, limit, newest_first, ended_since, kind
             )
+
+    def listed(
+        self,
+        study_id: str,
+        *,
+        states: Iterable[TrialState] | None = None,
+        kinds: Iterable[TrialKind] | None = None,
+        round: int | None = None,
+        text: str = "",
+        sort: str = "number",
+        descending: bool = False,
+        offset: int = 0,
+        limit: int = 50,
+    ) -> tuple[list[TrialRow], int]:
+        """A page of a table of trials, without outputs, and how many there are on all pages. See ``Listing``.
+
+        Raises InputError where there is no such study, or it has nothing of that name to sort by.
+        """
+        wanted = Listing(
+            states=None if states is None else frozenset(states),
+            kinds=None if kinds is None else frozenset(kinds),
+            round=round,
+            text=text,
+            sort=sort,
+            descending=descending,
+            offset=offset,
+            limit=limit,
+        )
+        with self._snapshot.begin() as connection:
+            record = records.one(connection, study_id)
+            if record is None:
+                raise InputError(Problem(("study",), f"there is no study {study_id}"))
+            space = load_study(record.source, record.filename).space
+            return listed(connection, study_id, space, wanted)
 
     def recent_lengths(self, study_id: str, limit: int) -> list[float]:
         """Seconds of the newest trials that ended by themselves, the newest first."""

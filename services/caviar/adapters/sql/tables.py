@@ -79,6 +79,8 @@ studies = Table(
     Index(None, "team", "created"),
 )
 
+COURSE = ("number", "state", "kind", "value", "violation", "seconds")
+
 trials = Table(
     "trials",
     metadata,
@@ -120,7 +122,9 @@ trials = Table(
     # Counts are read from an index alone; the best, the newest failures and what is not shipped from its first entries.
     Index(None, "study_id", "state", "number"),
     Index("ix_trials_best", "study_id", "value", sqlite_where=DONE, postgresql_where=DONE),
-    Index(None, "study_id", "ended"),
+    # The course of a study is read from this index alone, in the order of its ends.
+    Index("ix_trials_course", "study_id", "ended", *COURSE),
+    Index(None, "study_id", "round", "number"),
     Index(None, "study_id", "shipped", "ended"),
     Index(None, "study_id", "changed"),
 )

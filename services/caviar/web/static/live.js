@@ -50,16 +50,16 @@ function follow(address) {
   });
 }
 
-// Where the stream ended because all was told, the page learns it from its sections.
-function again(address) {
-  fetch(location.href, { headers: { Accept: "text/html" }, method: "HEAD" }).then(
-    () => {
-      say("");
-      news();
-      setTimeout(() => isOver() || follow(address), AGAIN_MS);
-    },
-    () => setTimeout(() => again(address), AGAIN_MS),
-  );
+// Once the service answers, the sections are asked for: where the stream ended because all was told, they say so.
+async function again(address) {
+  const answer = await fetch("/api/v1/health", { cache: "no-store" }).catch(() => null);
+  if (answer?.ok) {
+    say("");
+    news();
+    setTimeout(() => isOver() || follow(address), AGAIN_MS);
+  } else {
+    setTimeout(() => again(address), AGAIN_MS);
+  }
 }
 
 for (const address of (document.body.dataset.events ?? "").split(" ").filter(Boolean)) {
