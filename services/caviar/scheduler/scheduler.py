@@ -60,7 +60,7 @@ from caviar.scheduler.starting import start_of
 from caviar.scheduler.tickets import SendTicket, Tickets
 from caviar.search import Round, first_round
 from caviar.studies.life import ENDED
-from caviar.studies.spec import load_study, refuse_missing
+from caviar.studies.spec import Study, load_study, refuse_missing
 from caviar.teams import DEFAULT_TEAM, Pass
 
 log = logging.getLogger("caviar.scheduler")
@@ -215,6 +215,14 @@ class Scheduler:
         if refusal:
             warnings.append(f"No worker runs it now: {refusal}")
         return Submitted(id=record.id, warnings=warnings)
+
+    def refusal(self, study: Study, bundle: str | None) -> str | None:
+        """Why no worker that is there would run it; None where one would, or where nobody can tell."""
+        trainer, name = study.trainer, study.resources.resource_class
+        if trainer.name is None:
+            trainer = trainer.model_copy(update={"bundle": bundle})
+        with self._lock:
+            return self._fleet.refusal(trainer, name, self._clock())
 
     def _refuse_study(self, team: str, trials: int) -> None:
         """Raises NotAllowed where one more study of the team, of so many trials, is beyond its quota."""

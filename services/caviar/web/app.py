@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import RedirectResponse, Response
 
+from caviar.web.new import new_pages
 from caviar.web.queue import queue_pages
 from caviar.web.shared import shared_of
 from caviar.web.static import static_routes
@@ -17,6 +18,7 @@ def add_pages(app: FastAPI) -> None:
     shared = shared_of(app)
     app.include_router(static_routes())
     app.include_router(_home())
+    app.include_router(new_pages(shared))
     app.include_router(queue_pages(shared))
     app.include_router(studies_pages(shared))
     app.include_router(team_pages(shared))

@@ -103,7 +103,7 @@ def team_pages(shared: Shared) -> APIRouter:
             "teams": [each for each in known if reader.belongs_to(each)],
             "is_admin": is_admin,
             "is_operator": reader.may("operator"),
-            "events": get_args(EventName),
+            "events": [event for event in get_args(EventName) if event != "ping"],
             "before": before,
         }
         if section:
@@ -148,4 +148,6 @@ def _said(name: str, values: Mapping[str, Any]) -> str:
         return ""
     if name in MOMENTS and isinstance(value, float):
         return moment(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
     return value if isinstance(value, str) else json.dumps(value)
