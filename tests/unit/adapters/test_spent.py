@@ -70,7 +70,7 @@ def attempt(store: Store, team: str, ended: float, hours: float, gpus: float = 0
 
 
 def test_months_are_divided_at_midnight(store: Store) -> None:
-    """Two hours in January and one in February of an attempt over the border; a long one fills a month; not another's."""
+    """Two hours in January and one in February over the border; a long one fills a month."""
     study(store, "vision")
     study(store, "speech")
     moments = last_months(at(2026, 3, 15), 3)
