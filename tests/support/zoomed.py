@@ -1,4 +1,4 @@
-"""A study that zooms, in a service of this process: its trials are trained by a formula, its rounds made by the refiner."""
+"""A study that zooms, in a service of this process: a formula trains its trials, the refiner makes its rounds."""
 
 from __future__ import annotations
 

@@ -65,8 +65,8 @@ class Visitor:
     def shows(self) -> None:
         """No picture that is in sight is still to be drawn."""
         # Playwright's own waiting for a function needs `eval` in the page, which its policy forbids.
-        drawn = "f => f.dataset.drawn || f.getBoundingClientRect().top > innerHeight || f.getBoundingClientRect().bottom < 0"
-        every = f"[...document.querySelectorAll('.chart')].every({drawn})"
+        away = "(at => at.top > innerHeight || at.bottom < 0)(f.getBoundingClientRect())"
+        every = f"[...document.querySelectorAll('.chart')].every(f => f.dataset.drawn || {away})"
         wait_until(lambda: self.page.evaluate(every), why="the pictures in sight are drawn")
 
     def was_refused(self, status: int) -> None:

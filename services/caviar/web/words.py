@@ -140,4 +140,5 @@ def _importance(study: StudyView) -> str:
     if not shares:
         return "Measured once enough trials have ended."
     told = ", ".join(f"{entry.name} {percent(entry.share)}" for entry in shares)
-    return f"Share of the variation of {study.metric} that each explains: {told}{' …' if len(study.importance) > 3 else '.'}"
+    end = " …" if len(study.importance) > 3 else "."
+    return f"Share of the variation of {study.metric} that each explains: {told}{end}"
