@@ -15,7 +15,7 @@ from caviar.studies.life import ENDED
 from caviar.teams import Caller
 from caviar.web import words
 from caviar.web.advice import is_over, last_line, what_now
-from caviar.web.mlflow import run_page
+from caviar.web.links import run_address
 from caviar.web.people import PageRoute, Reader
 from caviar.web.rendering import page
 from caviar.web.shared import Shared
@@ -85,7 +85,7 @@ def _of(
         "words": words,
         "said": words.picture_words(study),
         "last_line": last_line,
-        "run_page": run_page,
+        "run": run_address(shared, record, record.run_id),
     }
     return record, study, values
 

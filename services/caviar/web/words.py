@@ -140,5 +140,5 @@ def _importance(study: StudyView) -> str:
     if not shares:
         return "Measured once enough trials have ended."
     told = ", ".join(f"{entry.name} {percent(entry.share)}" for entry in shares)
-    rest = " …" if len(study.importance) > len(shares) else "."
-    return f"Share of the variation of {study.metric} that each explains: {told}{rest}"
+    end = " …" if len(study.importance) > 3 else "."
+    return f"Share of the variation of {study.metric} that each explains: {told}{end}"

@@ -1,6 +1,7 @@
 // Draws each <div class="chart" data-chart="NAME" data-src="ADDRESS"> when it comes into sight, with charts/NAME.js, and
 // again when there is news. A chart module exports draw(chart, data, look, figure): it sets the options of an ECharts
-// instance; draw is called again with new data, and must keep what the reader chose (a zoom, a round).
+// instance; draw is called again with new data, and must keep what the reader chose (a zoom, a round). Data with a
+// pulse_s is asked for again after so many seconds, as long as its picture is in sight.
 import { look } from "./charts/look.js";
 
 const echartsAddress = document.querySelector("script[data-echarts]").dataset.echarts;
@@ -53,11 +54,17 @@ async function show(figure) {
     }
   } finally {
     known.busy = false;
+    clearTimeout(known.pulse);
+    if (known.data?.pulse_s) known.pulse = setTimeout(() => pulse(figure), 1000 * known.data.pulse_s);
     if (known.more) {
       known.more = false;
       show(figure);
     }
   }
+}
+
+function pulse(figure) {
+  if (figure.isConnected && figure.dataset.seen === "now") show(figure);
 }
 
 const seen = new IntersectionObserver(

@@ -62,6 +62,11 @@ async function again(address) {
   }
 }
 
+// What no event tells: a page in which something says data-ask-again asks by itself.
+setInterval(() => {
+  if (document.querySelector("[data-ask-again]") && !document.hidden) news();
+}, AGAIN_MS);
+
 for (const address of (document.body.dataset.events ?? "").split(" ").filter(Boolean)) {
   if (!isOver()) follow(address);
 }
