@@ -14,4 +14,4 @@ def run_address(shared: Shared, record: StudyRecord | None, run_id: str | None) 
         return ""
     if not uri.startswith(("http://", "https://")):
         return ""
-    return run_page(uri.rstrip("/"), record.experiment_id, run_id)
+    return run_page(uri, record.experiment_id, run_id)
