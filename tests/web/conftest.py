@@ -65,7 +65,8 @@ class Visitor:
     def shows(self) -> None:
         """No picture that is in sight is still to be drawn."""
         # Playwright's own waiting for a function needs `eval` in the page, which its policy forbids.
-        drawn = "f => f.dataset.drawn || f.getBoundingClientRect().top > innerHeight || f.getBoundingClientRect().bottom < 0"
+        place = "f.getBoundingClientRect()"
+        drawn = f"f => f.dataset.drawn || {place}.top > innerHeight || {place}.bottom < 0"
         every = f"[...document.querySelectorAll('.chart')].every({drawn})"
         wait_until(lambda: self.page.evaluate(every), why="the pictures in sight are drawn")
 

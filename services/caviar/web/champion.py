@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from caviar.adapters.sql import StudyRecord
@@ -29,7 +29,7 @@ from caviar.web.links import run_address
 from caviar.web.meanings import meaning_of
 from caviar.web.people import PageRoute, Reader
 from caviar.web.places import places
-from caviar.web.rendering import page
+from caviar.web.rendering import data, page
 from caviar.web.shared import Shared
 
 Section = Literal["", "now", "proposed", "history", "champions", "ask", "policy"]
@@ -57,11 +57,11 @@ def champion_pages(shared: Shared) -> APIRouter:
         return page(request, f"champion/{section or 'page'}.html", reader, values)
 
     @router.get("/studies/{study_id}/champion/picture", name="champion.picture")
-    def picture(reader: Reader, study_id: str) -> Picture:
+    def picture(request: Request, reader: Reader, study_id: str) -> Response:
         """The data of the picture over time, for charts/champions.js."""
         record = seen(shared.store.study(study_id), reader, study_id)
         found = shared.checks.view(record)
-        return Picture(**dict(found), words=_words(found))
+        return data(request, Picture(**dict(found), words=_words(found)))
 
     return router
 
