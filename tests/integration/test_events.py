@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from caviar.contract.messages import Hello
+from caviar.contract.queue import StudyEdit
 from tests.support import wait_until
 from tests.support.real_api import Serving, serving
 
@@ -137,22 +139,43 @@ def test_a_teams_listener_is_told_of_its_own_studies_alone(service: Serving) -> 
     stranger = service.token("viewer", "vision")
     study = service.submit("first", trials=1)
     listener = Listener(service, "/events")
-    wait_until(lambda: listener.events, why="the study that goes on")
+    wait_until(lambda: told(listener), why="the study that goes on")
     service.train(study, 1)
-    wait_until(lambda: listener.events[-1].data["state"] == "done", why="its end")
+    wait_until(lambda: told(listener)[-1].data["state"] == "done", why="its end")
     other = service.submit("second")
-    wait_until(lambda: listener.events[-1].data["id"] == other, why="the new one")
+    wait_until(lambda: told(listener)[-1].data["id"] == other, why="the new one")
     with service.client(stranger) as client:
         assert client.get(f"/studies/{study}/events").status_code == 404
         with client.stream("GET", "/events") as answer:
             lines = answer.iter_lines()
             assert next(lines).startswith("retry")
     back = Listener(service, "/events", listener.events[0].id)
-    wait_until(lambda: len(back.events) == 2, why="the end and the one that goes on")
-    assert {event.data["id"]: event.data["state"] for event in back.events} == {
+    wait_until(lambda: len(told(back)) == 2, why="the end and the one that goes on")
+    assert {event.data["id"]: event.data["state"] for event in told(back)} == {
         study: "done",
         other: "running",
     }
+
+
+def told(listener: Listener) -> list[Event]:
+    return [event for event in listener.events if event.name == "study"]
+
+
+def test_a_teams_listener_is_told_when_the_queue_or_the_workers_change(service: Serving) -> None:
+    """Everybody, whoever changed it: slots are everybody's. How many there are is told with it."""
+    study = service.submit()
+    listener = Listener(service, "/events")
+
+    def news() -> list[Event]:
+        return [event for event in listener.events if event.name == "queue"]
+
+    wait_until(news, why="where the slots stand")
+    service.scheduler.hello(Hello(host="host", incarnation="one", slots=2))
+    wait_until(lambda: news()[-1].data["slots"] == {"cpu": 2}, why="the worker")
+    before = len(news())
+    service.scheduler.edit(study, StudyEdit(priority=3))
+    wait_until(lambda: len(news()) > before, why="the new order")
+    assert news()[-1].data == {"slots": {"cpu": 2}, "free": {"cpu": 2}}
 
 
 def test_a_token_has_a_bounded_number_of_streams(

@@ -30,7 +30,7 @@ def pages(house: House) -> list[tuple[str, Route]]:
 
 @pytest.fixture
 def ids(house: House) -> dict[str, str]:
-    study = house.submit("alpha/submitter", name="secret")
+    study = house.submit("alpha/submitter", name="hushed")
     house.run_one()
     return {"study_id": study, "number": "0", "section": "head", "name": "head"}
 
@@ -62,7 +62,7 @@ def test_no_page_tells_anything_of_another_team(house: House, ids: dict[str, str
         if "{study_id}" in route.path:
             assert answer.status_code == 404, f"{method} {path}: {answer.status_code}"
             walked += 1
-        assert "secret" not in answer.text, path
+        assert "hushed" not in answer.text, path
         if "{study_id}" not in route.path:
             assert ids["study_id"] not in answer.text, path
     assert walked >= 3

@@ -152,8 +152,9 @@ def serving(
     store = Store(engine)
     tickets: list[Ticket] = []
     send = ticket_sender(broker) if broker else lambda ticket, _queue: tickets.append(ticket)
-    scheduler = Scheduler(store, send, lease_s=lease_s, claim_s=60, local=True)
-    access = Access(Teams(engine), TOKEN, WORKER_TOKEN, rates, Origin(public_url))
+    teams = Teams(engine)
+    scheduler = Scheduler(store, send, lease_s=lease_s, claim_s=60, teams=teams.all, local=True)
+    access = Access(teams, TOKEN, WORKER_TOKEN, rates, Origin(public_url))
     app = create_app(store, scheduler, access, mlflow_uri="")
     app.include_router(webhook_routes(Webhooks(engine), Allowed.parse("")))
     add_pages(app)

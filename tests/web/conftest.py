@@ -65,9 +65,8 @@ class Visitor:
     def shows(self) -> None:
         """No picture that is in sight is still to be drawn."""
         # Playwright's own waiting for a function needs `eval` in the page, which its policy forbids.
-        place = "f.getBoundingClientRect()"
-        drawn = f"f => f.dataset.drawn || {place}.top > innerHeight || {place}.bottom < 0"
-        every = f"[...document.querySelectorAll('.chart')].every({drawn})"
+        away = "(at => at.top > innerHeight || at.bottom < 0)(f.getBoundingClientRect())"
+        every = f"[...document.querySelectorAll('.chart')].every(f => f.dataset.drawn || {away})"
         wait_until(lambda: self.page.evaluate(every), why="the pictures in sight are drawn")
 
     def was_refused(self, status: int) -> None:

@@ -63,7 +63,7 @@ def create_app(
     )
     presenter = Presenter(store, scheduler, mlflow_uri)
     babysitting, checks = Babysitting(store, scheduler), Checks(store)
-    feed, metrics = Feed(store, presenter), Metrics()
+    feed, metrics = Feed(store, presenter, scheduler.pulse), Metrics()
     app.state.access, app.state.store = access, store
     app.state.scheduler, app.state.presenter = scheduler, presenter
     app.state.babysitting, app.state.checks = babysitting, checks
@@ -108,7 +108,7 @@ def _service_routes(scheduler: Scheduler) -> APIRouter:
 
     @router.get("/workers")
     def workers(caller: Viewer) -> list[WorkerView]:
-        return worker_views(scheduler, named=caller.team is None)
+        return worker_views(scheduler, caller.team)
 
     @router.post("/workers/trust", name="host.trust")
     def trust(request: Request, _caller: Operator, trusted: TrustedHost) -> list[WorkerView]:

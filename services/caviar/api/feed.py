@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -26,13 +26,15 @@ from caviar.adapters.sql import Mark, Store, StudyRecord
 from caviar.api.positions import Position
 from caviar.api.present import Presenter
 from caviar.api.problems import Refused
+from caviar.scheduler.pulse import Pulse
 from caviar.studies.life import ENDED, OPEN
 
 log = logging.getLogger("caviar.api")
 
 LOOK_S: Final = 0.25
 """How often the studies that are listened to are looked at."""
-TEAM_LOOK_S: Final = 2.0
+TEAM_LOOK_S: Final = 0.5
+"""How often the studies that go on, the slots and the workers are looked at for those who listen to a team."""
 BEAT_S: Final = 15.0
 """A line that says nothing, for whoever would think that nobody is there; the token is looked at again with it."""
 PAGE: Final = 500
@@ -67,15 +69,23 @@ Holds = Callable[[], Awaitable[bool]]
 class Feed:
     """Looks at what is listened to and wakes its listeners. All of it runs in the event loop but for the queries."""
 
-    def __init__(self, store: Store, presenter: Presenter) -> None:
+    def __init__(self, store: Store, presenter: Presenter, pulse: Callable[[], Pulse]) -> None:
         self._store = store
         self._presenter = presenter
+        self._read_pulse = pulse
         self._bells: dict[str | None, set[asyncio.Event]] = {}
         """By study; None: those of whole teams."""
         self._marks: dict[str, Mark] = {}
         """The studies that are listened to, as of the last look."""
         self._open: dict[str, Mark] = {}
         """The studies that go on or ended of late, as of the last look for teams."""
+        self._looks = 0
+        """Looks for teams that found something."""
+        self._moved: frozenset[str] = frozenset()
+        """The studies in which the last of them found it."""
+        self._pulse: Pulse | None = None
+        self._slots = b""
+        """The pulse's event."""
         self._looked_for_teams = 0.0
         self._reading: dict[str, dict[Position | None, asyncio.Task[News]]] = {}
         """By study and position: what was read since the study's mark last moved."""
@@ -122,34 +132,48 @@ class Feed:
     async def of_team(
         self, team: str | None, since: float | None, token: str, holds: Holds
     ) -> AsyncIterator[bytes]:
-        """The line of each of the team's studies that goes on, again whenever it changes; None: of all teams.
+        """The line of each of the team's studies that goes on, again whenever it changes; None: of all teams. And
+        ``queue`` whenever anything in the queue or at the workers changed.
 
         ``since``: and of those that ended then or later, in seconds since the epoch.
         """
         told: dict[str, Mark] = {}
         with self._listening(None, token) as bell:
             yield RETRY
-            self._open = await run_in_threadpool(self._store.open_marks, time.time() - OVERLAP_S)
-            seen_before = self._open
-            if since is not None:
+            await self._look_for_teams()
+            now: Mapping[str, Mark] = self._open
+            look = self._looks
+            if since is None:
+                told = {s: mark for s, mark in now.items() if mark.state in ENDED}
+            else:
                 long_ago = max(since, time.time() - LONGEST_S) - OVERLAP_S
-                seen_before = await run_in_threadpool(self._store.open_marks, long_ago)
-            for study_id, mark in self._open.items():
-                if since is None and mark.state in ENDED:
-                    told[study_id] = mark
-            now = seen_before | self._open
+                now = await run_in_threadpool(self._store.open_marks, long_ago) | now
+            heard, pulse = -1, None
             while not self._ending():
                 bell.clear()
-                mine = {s: m for s, m in now.items() if team is None or m.team == team}
-                news = [study_id for study_id, mark in mine.items() if told.get(study_id) != mark]
-                told = mine
-                for event in await self._lines(news, mine):
+                # Who heard of the look before needs no more than what this one found.
+                ids = (
+                    self._moved
+                    if heard == look - 1 == self._looks - 1
+                    else now.keys() | told.keys()
+                )
+                heard = look
+                news = [s for s in ids if s in now and told.get(s) is not now[s]]
+                news = [s for s in news if team is None or now[s].team == team]
+                marks = {s: now[s] for s in news}
+                told.update(marks)
+                for gone in ids - now.keys():
+                    told.pop(gone, None)
+                for event in await self._lines(news, marks):
                     yield event
+                if pulse is not self._pulse:
+                    pulse = self._pulse
+                    yield self._slots
                 if not await _rung(bell):
                     if not await holds():
                         return
                     yield BEAT
-                now = self._open
+                now, look = self._open, self._looks
 
     async def news(self, study_id: str, position: Position | None) -> News:
         """What lies behind ``position``, read once for all that are there."""
@@ -206,12 +230,28 @@ class Feed:
                     self._reading.pop(study_id, None)
                     self._ring(study_id)
         if None in self._bells and time.monotonic() - self._looked_for_teams >= TEAM_LOOK_S:
-            self._looked_for_teams = time.monotonic()
-            marks = await run_in_threadpool(self._store.open_marks, time.time() - OVERLAP_S)
-            if marks != self._open:
-                self._open = marks
-                self._rows = {s: row for s, row in self._rows.items() if s in marks}
-                self._ring(None)
+            await self._look_for_teams()
+
+    async def _look_for_teams(self) -> None:
+        self._looked_for_teams = time.monotonic()
+        found, pulse = await run_in_threadpool(self._read_for_teams)
+        before = self._open
+        # A mark that stays is the same object, so that each listener compares no more than that.
+        marks = {s: old if (old := before.get(s)) == mark else mark for s, mark in found.items()}
+        moved = {s for s, mark in marks.items() if before.get(s) is not mark}
+        moved |= before.keys() - marks.keys()
+        if self._pulse is None or pulse.mark != self._pulse.mark:
+            self._pulse = pulse
+            self._slots = _event("queue", pulse.slots, int(time.time()))
+        elif not moved:
+            return
+        self._open, self._moved = marks, frozenset(moved)
+        self._looks += 1
+        self._rows = {s: row for s, row in self._rows.items() if s in marks}
+        self._ring(None)
+
+    def _read_for_teams(self) -> tuple[dict[str, Mark], Pulse]:
+        return self._store.open_marks(time.time() - OVERLAP_S), self._read_pulse()
 
     def _ring(self, *study_ids: str | None) -> None:
         for study_id in study_ids:
@@ -249,8 +289,8 @@ class Feed:
             events.append(_event("study", now, position))
         return News(tuple(events), position, over=_is_over(record, now.counts))
 
-    async def _lines(self, study_ids: list[str], marks: dict[str, Mark]) -> list[bytes]:
-        unknown = [s for s in study_ids if self._rows.get(s, (None,))[0] != marks[s]]
+    async def _lines(self, study_ids: list[str], marks: Mapping[str, Mark]) -> list[bytes]:
+        unknown = [s for s in study_ids if self._rows.get(s, (None,))[0] is not marks[s]]
         if unknown:
             made = await run_in_threadpool(self._read_rows, unknown)
             for study_id, line in made.items():

@@ -17,6 +17,7 @@ from caviar.contract.views import (
     MlflowView,
     Note,
     RoundView,
+    SlotUse,
     StudyNow,
     StudyRow,
     StudyView,
@@ -291,9 +292,12 @@ def edited_of(record: StudyRecord) -> tuple[object, ...]:
 SET_ASIDE = "trials failed there that succeed on other hosts"
 
 
-def worker_views(scheduler: Scheduler, *, named: bool = True) -> list[WorkerView]:
-    """The workers that called within the lease. Unless ``named``, no study is: it may be another team's."""
-    views = []
+def worker_views(scheduler: Scheduler, team: str | None = None) -> list[WorkerView]:
+    """The workers that called within the lease, as ``team`` sees them; None: an operator.
+
+    Why a host is set aside names studies: an operator's to see.
+    """
+    views, training = [], scheduler.training()
     for worker, free, running, seen_s in scheduler.workers():
         aside = scheduler.aside(worker.host)
         drained = scheduler.drained(worker.host)
@@ -305,15 +309,27 @@ def worker_views(scheduler: Scheduler, *, named: bool = True) -> list[WorkerView
                 free=free,
                 seen_s=seen_s,
                 gpus=worker.gpus,
-                aside="" if aside is None else aside.reason if named else SET_ASIDE,
+                aside="" if aside is None else aside.reason if team is None else SET_ASIDE,
                 aside_since=aside.since if aside else None,
                 running=running,
                 drained_since=drained.since if drained else None,
                 unshipped=scheduler.unshipped(worker.host) if drained else 0,
                 warnings=list(worker.warnings),
+                uses=[
+                    _slot_use(record, row, team)
+                    for record, row in training.get(worker.incarnation, ())
+                ],
             )
         )
     return views
+
+
+def _slot_use(record: StudyRecord, row: TrialRow, team: str | None) -> SlotUse:
+    slot = SlotUse(slot=row.slot or 0, team=record.team, gpu=row.gpu)
+    if team not in (None, record.team) and not record.shared:
+        return slot
+    about = {"study": record.id, "name": record.name, "trial": row.number}
+    return slot.model_copy(update=about)
 
 
 def _best(stands: Standing) -> Best | None:

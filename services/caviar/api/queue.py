@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, HTTPException
 
 from caviar.adapters.sql import Store
@@ -12,6 +14,7 @@ from caviar.contract.queue import QueueRow, QueueView, QuotaUse, Quote
 from caviar.contract.views import Submission
 from caviar.scheduler.outlook.outlook import Outlook
 from caviar.scheduler.outlook.prospects import Prospect, shares
+from caviar.scheduler.outlook.snapshot import Snapshot
 from caviar.studies.life import ENDED
 from caviar.teams import Caller
 
@@ -27,13 +30,7 @@ def queue_routes(access: Access, store: Store, outlook: Outlook) -> APIRouter:
 
         Of other teams everybody sees how many slots they hold and what share is theirs, and nothing of their studies.
         """
-        snapshot, found = outlook.queue()
-        return QueueView(
-            studies=[_row(each, caller) for each in found],
-            teams=shares(snapshot),
-            slots={name: at.slots for name, at in snapshot.classes.items()},
-            free={name: at.free for name, at in snapshot.classes.items()},
-        )
+        return queue_view(*outlook.queue(), caller)
 
     @router.post("/quote")
     @changes_nothing
@@ -46,27 +43,41 @@ def queue_routes(access: Access, store: Store, outlook: Outlook) -> APIRouter:
         """What a team has of its quota: a member's to see."""
         if not caller.belongs_to(team) or team not in access.teams.all():
             raise HTTPException(404, f"There is no team {team}.")
-        snapshot = outlook.look(team)
-        now = snapshot.teams[team]
-        own = [
-            each
-            for each in snapshot.studies
-            if each.record.team == team and each.record.state not in ENDED
-        ]
-        left = sum(max(0, each.study.planned_trials - each.created) for each in own)
-        quota = now.quota
-        return [
-            QuotaUse(name="slots", used=now.running, limit=quota.slots),
-            QuotaUse(name="slot_hours", used=now.month_hours, limit=quota.slot_hours),
-            QuotaUse(name="studies", used=len(own), limit=quota.studies),
-            QuotaUse(name="trials", used=left, limit=quota.trials),
-            QuotaUse(name="storage", used=store.bundle_bytes(team), limit=quota.storage),
-        ]
+        return quota_use(outlook.look(team), team, store.bundle_bytes(team))
 
     return router
 
 
-def _row(each: Prospect, caller: Caller) -> QueueRow:
+def queue_view(snapshot: Snapshot, found: Sequence[Prospect], caller: Caller) -> QueueView:
+    """The queue as the caller may see it."""
+    return QueueView(
+        studies=[queue_row(each, caller) for each in found],
+        teams=shares(snapshot),
+        slots={name: at.slots for name, at in snapshot.classes.items()},
+        free={name: at.free for name, at in snapshot.classes.items()},
+    )
+
+
+def quota_use(snapshot: Snapshot, team: str, storage: int) -> list[QuotaUse]:
+    """``snapshot`` has the team in it. ``storage``: bytes of the code that is kept for it."""
+    now = snapshot.teams[team]
+    own = [
+        each
+        for each in snapshot.studies
+        if each.record.team == team and each.record.state not in ENDED
+    ]
+    left = sum(max(0, each.study.planned_trials - each.created) for each in own)
+    quota = now.quota
+    return [
+        QuotaUse(name="slots", used=now.running, limit=quota.slots),
+        QuotaUse(name="slot_hours", used=now.month_hours, limit=quota.slot_hours),
+        QuotaUse(name="studies", used=len(own), limit=quota.studies),
+        QuotaUse(name="trials", used=left, limit=quota.trials),
+        QuotaUse(name="storage", used=storage, limit=quota.storage),
+    ]
+
+
+def queue_row(each: Prospect, caller: Caller) -> QueueRow:
     now, record = each.now, each.now.record
     mine = record.shared or caller.belongs_to(record.team)
     return QueueRow(

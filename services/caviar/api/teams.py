@@ -44,7 +44,7 @@ def team_routes(access: Access, scheduler: Scheduler) -> APIRouter:
     @router.get("/teams")
     def all_teams(caller: Viewer) -> list[TeamView]:
         """The caller's own; an operator sees all."""
-        return [_team(row) for row in teams.all().values() if caller.belongs_to(row.name)]
+        return [team_view(row) for row in teams.all().values() if caller.belongs_to(row.name)]
 
     @router.post("/teams", status_code=201, name="team.add")
     def add(request: Request, new: NewTeam, _caller: Operator) -> TeamView:
@@ -53,7 +53,7 @@ def team_routes(access: Access, scheduler: Scheduler) -> APIRouter:
             raise HTTPException(409, f"There is a team {new.name} already.")
         note(request, row.name, row.name, after=_shown(row))
         scheduler.teams_changed()
-        return _team(row)
+        return team_view(row)
 
     @router.patch("/teams/{team}", name="team.edit")
     def edit(request: Request, team: str, new: TeamEdit, _caller: Operator) -> TeamView:
@@ -63,12 +63,12 @@ def team_routes(access: Access, scheduler: Scheduler) -> APIRouter:
         before, after = found
         note(request, team, team, before=_shown(before), after=_shown(after))
         scheduler.teams_changed()
-        return _team(after)
+        return team_view(after)
 
     @router.get("/tokens")
     def tokens(caller: Admin) -> list[TokenView]:
         """Of the admin's team; an operator sees all. The secrets are nowhere."""
-        return [_token(row) for row in teams.tokens() if _governs(caller, row)]
+        return [token_view(row) for row in teams.tokens() if governs(caller, row)]
 
     @router.post("/tokens", status_code=201, name="token.create")
     def create(request: Request, response: Response, new: NewToken, caller: Admin) -> IssuedToken:
@@ -79,14 +79,14 @@ def team_routes(access: Access, scheduler: Scheduler) -> APIRouter:
         access.changed(row)
         note(request, row.id, team, after={"name": row.name, "role": row.role, "expires": expires})
         response.headers["Cache-Control"] = "no-store"
-        return IssuedToken(**_token(row).model_dump(), token=fresh.text)
+        return IssuedToken(**token_view(row).model_dump(), token=fresh.text)
 
     @router.post("/tokens/{token_id}/revoke", name="token.revoke")
     def revoke(request: Request, token_id: str, caller: Viewer) -> TokenView:
         """An admin's: the team's tokens. Everybody's: one's own."""
         row = teams.token(token_id)
         own = token_id == caller.token
-        if row is None or not (own or (caller.may("admin") and _governs(caller, row))):
+        if row is None or not (own or (caller.may("admin") and governs(caller, row))):
             raise HTTPException(
                 404, f"There is no token {token_id}. `caviar token list` lists them."
             )
@@ -99,7 +99,7 @@ def team_routes(access: Access, scheduler: Scheduler) -> APIRouter:
             before={"revoked": row.revoked},
             after={"revoked": new.revoked},
         )
-        return _token(new)
+        return token_view(new)
 
     @router.get("/audit")
     def audit(
@@ -133,7 +133,7 @@ def team_routes(access: Access, scheduler: Scheduler) -> APIRouter:
     return router
 
 
-def _governs(caller: Caller, row: TokenRow) -> bool:
+def governs(caller: Caller, row: TokenRow) -> bool:
     """Whether the token is the caller's to keep. An operator's and a worker's have no team: they are an operator's."""
     return caller.team is None or row.team == caller.team
 
@@ -158,7 +158,7 @@ def _team_of_new(access: Access, caller: Caller, new: NewToken) -> str | None:
     return team
 
 
-def _team(row: TeamRow) -> TeamView:
+def team_view(row: TeamRow) -> TeamView:
     return TeamView(name=row.name, weight=row.weight, quota=row.quota, created=row.created)
 
 
@@ -166,7 +166,7 @@ def _shown(row: TeamRow) -> Mapping[str, Any]:
     return {"weight": row.weight, "quota": row.quota.model_dump(exclude_none=True)}
 
 
-def _token(row: TokenRow) -> TokenView:
+def token_view(row: TokenRow) -> TokenView:
     return TokenView(
         id=row.id,
         name=row.name,

@@ -32,18 +32,6 @@ def webhook_routes(webhooks: Webhooks, allowed: Allowed) -> APIRouter:
             )
         return row
 
-    def view(row: WebhookRow) -> WebhookView:
-        waiting, error = webhooks.standing([row.id])[row.id]
-        return WebhookView(
-            id=row.id,
-            team=row.team,
-            url=row.url,
-            events=row.events,
-            created=row.created,
-            waiting=waiting,
-            error=error,
-        )
-
     @router.post("", status_code=201, name="webhook.add")
     def add(request: Request, caller: Admin, new: NewWebhook) -> IssuedWebhook:
         team = team_of(request.app.state.access, caller, new.team)
@@ -55,11 +43,11 @@ def webhook_routes(webhooks: Webhooks, allowed: Allowed) -> APIRouter:
         )
         webhooks.add(row)
         note(request, row.id, team, after={"url": row.url, "events": list(row.events)})
-        return IssuedWebhook(**view(row).model_dump(), secret=row.secret)
+        return IssuedWebhook(**webhook_view(webhooks, row).model_dump(), secret=row.secret)
 
     @router.get("")
     def listed(caller: Admin) -> list[WebhookView]:
-        return [view(row) for row in webhooks.all(caller.team)]
+        return [webhook_view(webhooks, row) for row in webhooks.all(caller.team)]
 
     @router.delete("/{webhook_id}", status_code=204, name="webhook.remove")
     def remove(request: Request, webhook_id: str, caller: Admin) -> None:
@@ -74,7 +62,7 @@ def webhook_routes(webhooks: Webhooks, allowed: Allowed) -> APIRouter:
         body = json.dumps({"type": "ping", "data": {"by": caller.name, "team": row.team}})
         webhooks.enqueue(row.id, "ping", secrets.token_hex(8), body)
         note(request, row.id, row.team)
-        return view(row)
+        return webhook_view(webhooks, row)
 
     @router.get("/{webhook_id}/deliveries")
     def deliveries(
@@ -88,6 +76,19 @@ def webhook_routes(webhooks: Webhooks, allowed: Allowed) -> APIRouter:
         if not 0 < number < 2**31 or not webhooks.again(row.id, number):
             raise HTTPException(404, f"Webhook {row.id} has no delivery {number}.")
         note(request, row.id, row.team, after={"delivery": number})
-        return view(row)
+        return webhook_view(webhooks, row)
 
     return router
+
+
+def webhook_view(webhooks: Webhooks, row: WebhookRow) -> WebhookView:
+    waiting, error = webhooks.standing([row.id])[row.id]
+    return WebhookView(
+        id=row.id,
+        team=row.team,
+        url=row.url,
+        events=row.events,
+        created=row.created,
+        waiting=waiting,
+        error=error,
+    )

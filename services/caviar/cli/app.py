@@ -463,14 +463,28 @@ def import_(
 @click.option("--csv", type=_FILE, metavar="FILE", help="Write a CSV file.")
 @click.option("--parquet", type=_FILE, metavar="FILE", help="Write a Parquet file.")
 @click.option("--optuna", metavar="URL", help="Write a new Optuna storage: sqlite:///FILE.db.")
+@click.option(
+    "--html",
+    metavar="[FILE]",
+    is_flag=False,
+    flag_value="",
+    help="Write a report: one file for mail. [default: the study's name]",
+)
+@click.option("--figures", type=_FOLDER, metavar="FOLDER", help="Write each figure as SVG and PNG.")
 @_json_option
 def export(
-    study: str, csv: Path | None, parquet: Path | None, optuna: str | None, as_json: bool
+    study: str,
+    csv: Path | None,
+    parquet: Path | None,
+    optuna: str | None,
+    html: str | None,
+    figures: Path | None,
+    as_json: bool,
 ) -> int:
-    """Write all trials of a study to files that other tools read."""
-    from caviar.cli.moving import export_study
+    """Write all trials of a study to files that other tools read, its figures, or a report."""
+    from caviar.cli.moving import Wanted, export_study
 
-    return export_study(study, csv, parquet, optuna, as_json)
+    return export_study(study, Wanted(csv, parquet, optuna, html, figures), as_json)
 
 
 @app.command()

@@ -37,6 +37,8 @@ Finder = Callable[[], Address]
 
 LOOK_S = 1.0
 """Between two looks of the live picture."""
+CURVE_LOOKS = 2
+"""In one of so many looks a curve is asked for."""
 REDRAWN = 2.0
 """How often a second: a terminal whose size changed is filled again, also while the service is away."""
 
@@ -48,7 +50,7 @@ class Screen(Protocol):
 class LiveScreen:
     """One picture on a screen of its own, as large as the terminal is at the moment. A context manager.
 
-    Beside the look itself it asks for one thing a look at most: the curve of a running trial.
+    Beside the look itself it asks for the curve of a running trial at times, and else draws what each look says.
     """
 
     def __init__(self, console: Console, client: Client, find: Finder | None) -> None:
@@ -58,8 +60,6 @@ class LiveScreen:
         self._course = Course()
         self._asked: dict[int, int] = {}
         """By running trial, the look in which its curve was asked for."""
-        self._untold: set[int] = set()
-        """Trials whose host tells no curve, only where they are."""
         self._looks = 0
         self._live = Live(
             console=console,
@@ -90,14 +90,11 @@ class LiveScreen:
             self._study = study
             course = course_of(self.client, study.id)
             best = [] if course is None else pairs_of(course)
-        elif due := self._due(study):
+        elif self._looks % CURVE_LOOKS == 0 and (due := self._due(study)) is not None:
             self._asked[due] = self._looks
             with suppress(CaviarError):  # it ended meanwhile; the study itself is asked for again
                 points = BabysatTrial(self.client, study.id, due).curve().points
-                if points:
-                    curves[due] = points
-                else:
-                    self._untold.add(due)
+                curves[due] = points or curves[due]
         self._study, self._course = study, Course(curves, _grown(best, study))
 
     def _reported(self, study: StudyView) -> dict[int, Sequence[Point]]:
@@ -114,7 +111,6 @@ class LiveScreen:
     def _due(self, study: StudyView) -> int | None:
         """Of the running trials that are shown, the one whose curve was asked for longest ago."""
         shown = [t.number for t in study.running[:MAX_RUNNING_SHOWN] if t.step is not None]
-        shown = [number for number in shown if number not in self._untold]
         return min(shown, key=lambda number: self._asked.get(number, 0), default=None)
 
     def _picture(self) -> RenderableType:

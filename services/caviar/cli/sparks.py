@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from caviar.cli.plot import Axis, Point
 
 BARS = "▁▂▃▄▅▆▇█"
+EARLY = 10
+"""Of the trials, the first of so many parts."""
 
 
 def spark(points: Sequence[Point], width: int) -> str:
@@ -22,8 +24,15 @@ def spark(points: Sequence[Point], width: int) -> str:
 
 
 def step_spark(changes: Sequence[tuple[int, float]], last: int, width: int) -> str:
-    """What stays at each value until the next, from the first change up to ``last``, in ``width`` characters."""
-    return _drawn(_stretches(changes, last, width)) if changes else ""
+    """What stays at each value until the next, from the first change up to ``last``, in ``width`` characters.
+
+    The first few values are mostly far from all others: they end where the axis ends, which is that of the others.
+    """
+    if not changes:
+        return ""
+    values = _stretches(changes, last, width)
+    later = values[len(values) // EARLY :]
+    return _drawn(values, later if len(set(later)) > 1 else values)
 
 
 def _stretches(points: Sequence[Point], last: int, width: int) -> list[float | None]:
@@ -40,8 +49,9 @@ def _stretches(points: Sequence[Point], last: int, width: int) -> list[float | N
     return columns
 
 
-def _drawn(values: Sequence[float | None]) -> str:
-    finite = [value for value in values if value is not None and math.isfinite(value)]
+def _drawn(values: Sequence[float | None], fitting: Sequence[float | None] = ()) -> str:
+    known = fitting or values
+    finite = [value for value in known if value is not None and math.isfinite(value)]
     if not finite:
         return ""
     axis = Axis.of(finite)
@@ -51,7 +61,8 @@ def _drawn(values: Sequence[float | None]) -> str:
 def _bar(value: float | None, axis: Axis) -> str:
     if value is None or not math.isfinite(value):
         return " "
-    return BARS[round(axis.place(value) * (len(BARS) - 1))]
+    place = min(max(axis.place(value), 0.0), 1.0)
+    return BARS[round(place * (len(BARS) - 1))]
 
 
 def as_steps(changes: Sequence[tuple[int, float]], last: int) -> list[Point]:

@@ -40,6 +40,7 @@ from caviar.contract.views import (
     NewTrial,
     ProblemView,
     RoundView,
+    StudyFile,
     StudyRow,
     StudyView,
     Submission,
@@ -214,6 +215,10 @@ class Client:
     def rounds(self, study_id: str) -> list[RoundView]:
         return self._call("GET", f"/studies/{study_id}/rounds", list[RoundView])
 
+    def study_file(self, study_id: str) -> StudyFile:
+        """As it was submitted."""
+        return self.read(f"/studies/{study_id}/file", StudyFile)
+
     def undo(self, study_id: str, number: int, request: Undo) -> RoundView:
         path = f"/studies/{study_id}/rounds/{number}/undo"
         return self._call("POST", path, RoundView, body=request.model_dump(mode="json"))
@@ -353,6 +358,10 @@ class Client:
     def read(self, path: str, answer: type[T]) -> T:
         return self._call("GET", path, answer)
 
+    def download(self, path: str) -> bytes:
+        """A file, whole."""
+        return _again(lambda: self._content(self._answer("GET", path)))
+
     def _call(
         self,
         method: str,
@@ -404,18 +413,21 @@ class Client:
         key: str | None = None,
     ) -> T:
         headers = None if key is None else {"Idempotency-Key": key}
-        response = self._answer(method, path, body, query, timeout_s, headers)
+        content = self._content(self._answer(method, path, body, query, timeout_s, headers))
+        try:
+            return TypeAdapter(answer).validate_json(content or b"null")
+        except ValidationError:
+            raise ServiceError(
+                f"{self.url}{path} did not answer as a Caviar service of this version"
+            ) from None
+
+    def _content(self, response: httpx2.Response) -> bytes:
         if response.status_code in _OF_A_GATEWAY:
             raise _Unanswered(f"The gateway at {self.url} got no answer of the service.")
         if response.status_code >= 300:
             error = error_of(response.status_code, response.text)
             raise _Away(str(error)) if response.status_code == _UNAVAILABLE else error
-        try:
-            return TypeAdapter(answer).validate_json(response.content or b"null")
-        except ValidationError:
-            raise ServiceError(
-                f"{self.url}{path} did not answer as a Caviar service of this version"
-            ) from None
+        return response.content
 
     def _answer(
         self,

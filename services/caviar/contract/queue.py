@@ -70,6 +70,14 @@ class QueueView(View):
     free: dict[str, int]
 
 
+class SlotsNow(View):
+    """What the stream of a team's events tells of the slots, by resource class."""
+
+    slots: dict[str, int]
+    """That can train now."""
+    free: dict[str, int]
+
+
 class QuotaUse(View):
     """One line of a team's quota."""
 

@@ -234,6 +234,13 @@ class StudyView(View):
     mlflow: MlflowView = MlflowView()
 
 
+class StudyFile(View):
+    """A study as it was submitted."""
+
+    name: str
+    text: str
+
+
 class StudyNow(View):
     """Where a study stands, as its stream of events tells it first, and again when its state changes."""
 
@@ -264,6 +271,20 @@ class StudyRow(View):
     """Whether the caller may change it; others are shared."""
 
 
+class SlotUse(View):
+    """A slot that trains. Of another team's study that is not shared there is no more than whose it is."""
+
+    slot: int
+    team: str
+    study: str | None = None
+    """None: it is not the caller's to see."""
+    name: str = ""
+    trial: int | None = None
+    """Its number."""
+    gpu: str | None = None
+    """The GPU that it is pinned to, by its UUID."""
+
+
 class WorkerView(View):
     host: str
     resource_class: str
@@ -284,6 +305,8 @@ class WorkerView(View):
     """Of a drained host: trials that ended there and are not complete in MLflow. What they logged is on its disk."""
     warnings: list[str] = []
     """What it said of itself with its last heartbeat: its disk is nearly full, say."""
+    uses: list[SlotUse] = []
+    """Slots that train, in their order."""
 
 
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{0,255}$")]

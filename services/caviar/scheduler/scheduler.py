@@ -54,12 +54,13 @@ from caviar.scheduler.hosts import Hosts
 from caviar.scheduler.outlook.snapshot import Snapshot, StudyNow, study_now, take
 from caviar.scheduler.places import Places
 from caviar.scheduler.preempting import Preempting
+from caviar.scheduler.pulse import Pulse, take_pulse
 from caviar.scheduler.rechecking import Opening
 from caviar.scheduler.starting import start_of
 from caviar.scheduler.tickets import SendTicket, Tickets
 from caviar.search import Round, first_round
 from caviar.studies.life import ENDED
-from caviar.studies.spec import load_study, refuse_missing
+from caviar.studies.spec import Study, load_study, refuse_missing
 from caviar.teams import DEFAULT_TEAM, Pass
 
 log = logging.getLogger("caviar.scheduler")
@@ -88,12 +89,14 @@ class Scheduler:
         claim_s: float,
         teams: ReadTeams = dict,
         local: bool = False,
+        pages: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._lease_s = lease_s
         self._local = local
+        self._pages = pages
         self._clock = clock
         self._wall = wall
         self._lock = threading.RLock()
@@ -214,6 +217,14 @@ class Scheduler:
         if refusal:
             warnings.append(f"No worker runs it now: {refusal}")
         return Submitted(id=record.id, warnings=warnings)
+
+    def refusal(self, study: Study, bundle: str | None) -> str | None:
+        """Why no worker that is there would run it; None where one would, or where nobody can tell."""
+        trainer, name = study.trainer, study.resources.resource_class
+        if trainer.name is None:
+            trainer = trainer.model_copy(update={"bundle": bundle})
+        with self._lock:
+            return self._fleet.refusal(trainer, name, self._clock())
 
     def _refuse_study(self, team: str, trials: int) -> None:
         """Raises NotAllowed where one more study of the team, of so many trials, is beyond its quota."""
@@ -492,6 +503,7 @@ class Scheduler:
             experiment_id=record.experiment_id,
             parent_run_id=record.run_id,
             rebuilt=record.rebuilt,
+            service=self._pages,
         )
 
     # What the API shows beside the store. Where a single look at the memory will do, without the lock: a turn holds it
@@ -578,6 +590,17 @@ class Scheduler:
                 for worker in self._fleet.workers(now)
             ]
 
+    def training(self) -> dict[str, list[tuple[StudyRecord, TrialRow]]]:
+        """What trains, by the incarnation of its worker, in the order of its slots."""
+        found: dict[str, list[tuple[StudyRecord, TrialRow]]] = {}
+        with self._lock:
+            for desk in self._desks:
+                for row in desk.by_state["running"].values():
+                    found.setdefault(row.incarnation or "", []).append((desk.record, row))
+        for rows in found.values():
+            rows.sort(key=lambda entry: entry[1].slot or 0)
+        return found
+
     def leases(self) -> frozenset[str]:
         """The trials whose workers have called within the lease."""
         with self._lock:
@@ -611,6 +634,11 @@ class Scheduler:
                 self._wall(),
                 team,
             )
+
+    def pulse(self) -> Pulse:
+        """Whether the queue, or what works on it, is as it was."""
+        with self._lock:
+            return take_pulse(self._desks, self._fleet, self._hosts, self._accounts, self._clock())
 
     def look_at(self, study_id: str) -> StudyNow | None:
         """One study as it stands; None where it is over."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from caviar.adapters.sql import StudyRecord
@@ -29,17 +29,12 @@ from caviar.web.links import run_address
 from caviar.web.meanings import meaning_of
 from caviar.web.people import PageRoute, Reader
 from caviar.web.places import places
-from caviar.web.rendering import data, page
+from caviar.web.rendering import page
 from caviar.web.shared import Shared
 
 Section = Literal["", "now", "proposed", "history", "champions", "ask", "policy"]
 EVERY_S = (3600, 12 * 3600, 86_400, 7 * 86_400, 30 * 86_400)
 """What the form offers; another one that is in force is offered too."""
-
-
-class Picture(RecheckView):
-    words: str
-    """What it shows, for who cannot see it."""
 
 
 def champion_pages(shared: Shared) -> APIRouter:
@@ -55,13 +50,6 @@ def champion_pages(shared: Shared) -> APIRouter:
         record = seen(shared.store.study(study_id), reader, study_id)
         values = _values(shared, record, reader)
         return page(request, f"champion/{section or 'page'}.html", reader, values)
-
-    @router.get("/studies/{study_id}/champion/picture", name="champion.picture")
-    def picture(request: Request, reader: Reader, study_id: str) -> Response:
-        """The data of the picture over time, for charts/champions.js."""
-        record = seen(shared.store.study(study_id), reader, study_id)
-        found = shared.checks.view(record)
-        return data(request, Picture(**dict(found), words=_words(found)))
 
     return router
 

@@ -47,8 +47,9 @@ def environment() -> Environment:
         count=numbers.count,
         duration=numbers.duration,
         percent=numbers.percent,
-        moment=_moment,
+        moment=moment,
         iso=_iso,
+        hours=_hours,
     )
     return made
 
@@ -75,7 +76,7 @@ def data(request: Request, view: BaseModel) -> Response:
     return Response(body, media_type="application/json", headers=headers)
 
 
-def _moment(seconds: float) -> str:
+def moment(seconds: float) -> str:
     """When it was, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
 
@@ -83,3 +84,8 @@ def _moment(seconds: float) -> str:
 def _iso(seconds: float) -> str:
     """For a ``<time>``: the browser shows it in its own zone."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _hours(value: float) -> str:
+    """Hours, short: ``0``, ``0.25``, ``3.2``, ``1,204``."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

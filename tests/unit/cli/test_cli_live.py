@@ -88,6 +88,13 @@ def test_the_best_so_far_is_a_line_over_the_trials() -> None:
     assert "so far ▁▁▁▁▁▁▁▁▁▁▁█████████████  0.5 to 0.98" in shown
 
 
+def test_a_study_that_waits_for_mlflow_says_so() -> None:
+    """It is done, and yet the command has not returned."""
+    study = digits_study(state="done", ended=1061.0)
+    assert "done" in (first := text_of(progress(study, 110)).splitlines()[0])
+    assert first.endswith("its run in MLflow is being completed")
+
+
 def test_the_confirmation_has_a_name() -> None:
     """Where the leaders train again, one sees why the study goes on."""
     again = [trial(61, state="running", kind="confirm", repeats=17)]
@@ -152,7 +159,7 @@ def shown_by(screen: LiveScreen) -> str:
     return text_of(picture, 100)
 
 
-def test_a_look_asks_for_one_thing_more_at_most(service: Service, screen: LiveScreen) -> None:
+def test_looks_ask_for_little_more_than_the_study(service: Service, screen: LiveScreen) -> None:
     """First how it came there; then the curves of the trials that run, in turn."""
     figure, curve = f"/studies/{STUDY.id}/figures/progress", f"/studies/{STUDY.id}/trials/24/curve"
     points = {"trial": 24, "metric": "val_accuracy", "points": [[0, 0.1], [7, 0.96]]}
@@ -164,19 +171,21 @@ def test_a_look_asks_for_one_thing_more_at_most(service: Service, screen: LiveSc
     screen.show(STUDY)
     assert [path for _, path, *_ in service.requests[1:]] == [f"/api/v1{curve}"]
     assert "▁█  0.9611" in shown_by(screen)
+    for _ in range(10):
+        screen.show(STUDY)
+    assert len(service.requests) == 2 + 10 // 2
 
 
 def test_where_no_curve_is_told_it_grows_from_look_to_look(
     service: Service, screen: LiveScreen
 ) -> None:
-    """The service is asked once for it, and then only where the trial is."""
+    """With where the trial is at each."""
     path = f"/studies/{STUDY.id}/trials/24/curve"
     service.answers[f"GET {path}"] = (200, {"trial": 24, "metric": "m", "points": []})
     for step in range(5):
         running = [trial(24, state="running", value=None, step=step, last=0.1 * step)]
         screen.show(digits_study(running=running))
     assert "▁▃▅▆█  0.4" in shown_by(screen)
-    assert sum(asked.endswith(path) for _, asked, *_ in service.requests) == 1
 
 
 def test_a_trial_that_ended_meanwhile_ends_nothing(service: Service, screen: LiveScreen) -> None:

@@ -65,7 +65,7 @@ def test_a_result_says_what_to_use_and_why() -> None:
     assert "learning_rate  0.003123" in shown
     assert "Reported beside it" in shown
     assert "test_accuracy  0.9722" in shown
-    assert "r1  shrink  best 0.95  The best 6 of 16 trials lie in here." in shown
+    assert "r1  shrink  The best 6 of 16 trials lie in here." in shown
     first = "62%  declared tier 1, measured first of three"
     assert shown.index(first) < shown.index("21%  declared tier 2, measured second of three")
     assert "open        `caviar up`" in shown

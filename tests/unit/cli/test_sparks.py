@@ -44,6 +44,12 @@ def test_the_best_so_far_stays_until_the_next() -> None:
     assert step_spark([], 10, 10) == ""
 
 
+def test_a_first_value_far_off_does_not_flatten_the_rest() -> None:
+    """A first trial that learned nothing: one still sees what came of the others."""
+    changes = [(0, 0.1), (3, 0.90), (50, 0.95), (80, 0.98)]
+    assert step_spark(changes, 100, 10) == "▁▁▁▁▅▅▅███"
+
+
 def test_corners_of_steps() -> None:
     """For a plot, which joins its points."""
     assert as_steps([(0, 0.1), (4, 0.5)], 9) == [(0, 0.1), (4, 0.1), (4, 0.5), (9, 0.5)]

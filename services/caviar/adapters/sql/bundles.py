@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from sqlalchemy import Engine, delete, func, insert, select
 
@@ -13,6 +14,18 @@ from caviar.contract.access import Quota
 
 KEPT_S = 3600.0
 """A bundle that no study has named yet is kept so long: its study may be on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCode:
+    """A bundle that is kept, and the newest study that brought or used it."""
+
+    digest: str
+    size: int
+    study: str
+    name: str
+    created: float
+    """Of the study."""
 
 
 class Bundles:
@@ -67,6 +80,28 @@ class Bundles:
                 )
             )
             return None
+
+    def kept(self, team: str, limit: int) -> list[KeptCode]:
+        """Code of the team that another study may use again, the newest studies first."""
+        newest = (
+            select(studies.c.bundle, func.max(studies.c.created).label("created"))
+            .where(studies.c.team == team, studies.c.bundle.is_not(None))
+            .group_by(studies.c.bundle)
+            .subquery()
+        )
+        same = (studies.c.bundle == newest.c.bundle) & (studies.c.created == newest.c.created)
+        query = (
+            select(
+                bundles.c.digest, bundles.c.size, studies.c.id, studies.c.name, studies.c.created
+            )
+            .join(newest, newest.c.bundle == bundles.c.digest)
+            .join(studies, same & (studies.c.team == team))
+            .where(bundles.c.team == team)
+            .order_by(studies.c.created.desc())
+            .limit(limit)
+        )
+        with self._reader.connect() as connection:
+            return [KeptCode(*row) for row in connection.execute(query)]
 
     def of_study(self, study: str) -> bytes | None:
         """The archive that the study brought along; None where it brought none, or it is gone."""

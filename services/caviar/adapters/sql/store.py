@@ -28,7 +28,7 @@ from caviar.adapters.sql.priors import NOTHING, Read, Start
 from caviar.adapters.sql.rechecks import Rechecks
 from caviar.adapters.sql.records import Taken
 from caviar.adapters.sql.rows import Aside, Drained, PriorRow, RoundRow, StudyRecord, TrialRow
-from caviar.adapters.sql.usage import SlotTime
+from caviar.adapters.sql.usage import SlotTime, Spent
 from caviar.contract.messages import Finish, Origin, ParameterValue
 from caviar.contract.names import trial_id
 from caviar.contract.views import StudyState, TrialKind, TrialState
@@ -510,6 +510,12 @@ class Store:
         """Slot-seconds by team after ``since``, of the attempts that have ended."""
         with self._reader.connect() as connection:
             return usage.team_seconds_since(connection, since)
+
+    def spent_between(self, team: str, moments: Sequence[float]) -> list[Spent]:
+        """What attempts of the team that have ended took in each span between two of the ``moments``: midnights in UTC,
+        rising."""
+        with self._reader.connect() as connection:
+            return usage.spent_between(connection, team, moments)
 
     def bundle_bytes(self, team: str) -> int:
         """Of the code that is kept for the team."""

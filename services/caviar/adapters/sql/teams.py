@@ -138,13 +138,17 @@ class Teams:
         newest: bool = False,
         since: float | None = None,
         until: float | None = None,
+        before: int | None = None,
     ) -> list[AuditEntry]:
         """By id. ``words``: only lines with these values in ``team``, ``actor``, ``action``, ``target``.
 
-        ``after`` is the last line that is known already. ``since`` and ``until`` are seconds since the epoch.
+        ``after`` is the last line that is known already, ``before`` the first one.
+        ``since`` and ``until`` are seconds since the epoch.
         """
         query = select(audit).where(audit.c.id > after)
         query = query.where(*(audit.c[name] == word for name, word in (words or {}).items()))
+        if before is not None:
+            query = query.where(audit.c.id < before)
         if since is not None:
             query = query.where(audit.c.at >= since)
         if until is not None:

@@ -58,19 +58,16 @@ def _more(study: StudyView, left_out: int) -> str:
     return f"{left_out:,} more are told by `caviar rounds {study.id} | cat`. {numbers}"
 
 
-def reasons(rounds: Sequence[RoundView]) -> RenderableType:
-    """A line a round; one that was taken back says so."""
-    table = grid("left", "left", "left", "left")
-    table.columns[3].no_wrap = False
+def reasons(rounds: Sequence[RoundView], values: bool = True) -> RenderableType:
+    """A line a round; one that was taken back says so. With ``values`` the best by then."""
+    table = grid("left", "left", *["left"] * values, "left")
+    table.columns[-1].no_wrap = False
     for each in rounds:
         reason = Text("taken back: " if each.undone else "", style="yellow")
         reason.append(clean(each.reason).replace("\n", " "), style="dim" if each.undone else "")
-        table.add_row(
-            Text(f"r{each.round}"),
-            Text(clean(each.kind), style="dim"),
-            Text("" if each.best is None else f"best {number(each.best)}", style="dim"),
-            reason,
-        )
+        value = Text("" if each.best is None else f"best {number(each.best)}", style="dim")
+        kind = Text(clean(each.kind), style="dim")
+        table.add_row(Text(f"r{each.round}"), kind, *[value] * values, reason)
     return table
 
 

@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from caviar.cli.plot import Line, Point, plot
-from caviar.cli.sparks import as_steps, spark, step_spark
+from caviar.cli.sparks import EARLY, as_steps, spark, step_spark
 from caviar.cli.views.parts import (
     KIND_WORDS,
     box_table,
@@ -104,6 +104,8 @@ def _title(study: StudyView) -> Text:
     text.append(f"  {study.strategy}, {study.goal} {clean(study.metric)}", style="dim")
     if study.reason:
         text.append(f"  {clean(study.reason)}", style="dim")
+    if study.ended is not None and not study.mlflow.closed:
+        text.append("  its run in MLflow is being completed", style="dim")
     return text
 
 
@@ -195,12 +197,15 @@ def _running(study: StudyView, course: Course, width: int, most: int) -> list[Re
 
 
 def best_chart(course: ProgressView | None, width: int) -> list[RenderableType]:
-    """The best so far, over all trials by number."""
+    """The best so far, over all trials by number; the first few are cut off where they are far from all others."""
     if course is None or len(course.best.value) < 2:
         return []
     last = max((*course.best.number, *course.trials.number))
     corners = as_steps(list(zip(course.best.number, course.best.value, strict=True)), last)
-    drawn = plot([Line(corners, "green")], [], min(width - 2, CHART_WIDTH), CHART_ROWS)
+    later = [corner for corner in corners if corner[0] * EARLY >= last]
+    fits = len({value for _, value in later}) < 2
+    lines = [Line(corners, "green", fits), Line(later, "green")]
+    drawn = plot(lines, [], min(width - 2, CHART_WIDTH), CHART_ROWS)
     return [heading("Best so far", "by trial"), indented(drawn), Text()]
 
 

@@ -123,7 +123,11 @@ def _rounds(study: StudyView, width: int) -> list[RenderableType]:
     note = ""
     if len(study.rounds) > REASONS:
         note = f"the last {REASONS} of {len(study.rounds)}; `caviar rounds {study.id}` has all"
-    parts: list[RenderableType] = [heading("Rounds", note), indented(reasons(newest)), Text()]
+    parts: list[RenderableType] = [
+        heading("Rounds", note),
+        indented(reasons(newest, values=False)),
+        Text(),
+    ]
     if len(study.rounds) > 1:
         parts += [zoom_table(study, columns(study, study.rounds, width)), Text()]
     return parts

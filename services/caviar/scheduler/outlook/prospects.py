@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from statistics import fmean, median
 
+from caviar.contract.messages import Trainer
 from caviar.contract.queue import TeamShare
 from caviar.scheduler.outlook.forecast import Waiting, forecast, left_of
 from caviar.scheduler.outlook.reasons import why
@@ -40,7 +41,7 @@ def prospects(snapshot: Snapshot, lengths: LengthsOf) -> list[Prospect]:
 def _of_class(snapshot: Snapshot, resource_class: str, lengths: LengthsOf) -> list[Prospect]:
     at = snapshot.at(resource_class)
     line = order(snapshot, resource_class)
-    typical = {each.record.id: _lengths(each, line, lengths) for each in line}
+    typical = _typical(line, lengths)
     waiting = [
         Waiting(
             each.record.id,
@@ -61,13 +62,14 @@ def _of_class(snapshot: Snapshot, resource_class: str, lengths: LengthsOf) -> li
     holds = Counter(
         each.record.id for each in islice(turns(snapshot, resource_class, fresh=True), at.slots)
     )
-    found = []
-    for index, each in enumerate(line):
+    found, ahead = [], list[StudyNow]()
+    for each in line:
         study = each.record.id
         start = starts.get(study)
         ends = _ends(each, holds[study], start, typical[study])
-        reason = why(each, snapshot, [other for other in line[:index] if other.waits])
-        found.append(Prospect(each, reason, start, ends))
+        found.append(Prospect(each, why(each, snapshot, ahead), start, ends))
+        if each.waits:
+            ahead.append(each)
     return found
 
 
@@ -76,17 +78,17 @@ def _may(each: StudyNow, snapshot: Snapshot) -> bool:
     return each.record.state == "running" and snapshot.teams[each.record.team].room > 0
 
 
-def _lengths(each: StudyNow, line: Sequence[StudyNow], lengths: LengthsOf) -> Sequence[float]:
-    """Its own where one has ended, else those of other studies of the same trainer and team."""
-    own = lengths.get(each.record.id, ())
-    if own:
-        return own
-    return [
-        length
-        for other in line
-        if other.study.trainer == each.study.trainer and other.record.team == each.record.team
-        for length in lengths.get(other.record.id, ())
-    ]
+def _typical(line: Sequence[StudyNow], lengths: LengthsOf) -> dict[str, Sequence[float]]:
+    """By study its own where one has ended, else those of other studies of the same trainer and team."""
+    of_trainer: dict[tuple[str, Trainer], list[float]] = {}
+    for each in line:
+        if own := lengths.get(each.record.id):
+            of_trainer.setdefault((each.record.team, each.study.trainer), []).extend(own)
+    return {
+        each.record.id: lengths.get(each.record.id)
+        or of_trainer.get((each.record.team, each.study.trainer), ())
+        for each in line
+    }
 
 
 def _when_held_back(

@@ -79,12 +79,8 @@ def _stuck(each: StudyNow, at: ClassNow, snapshot: Snapshot) -> str:
 def _taken(each: StudyNow, at: ClassNow, snapshot: Snapshot) -> str:
     """Who has the slots."""
     team = each.record.team
-    holders: dict[str, int] = {}
-    for other in snapshot.of_class(each.resource_class):
-        if other.running and other is not each:
-            name = other.record.team
-            holders[name] = holders.get(name, 0) + len(other.running)
-    own, mine = holders.pop(team, 0), len(each.running)
+    holders, mine = dict(snapshot.held(each.resource_class)), len(each.running)
+    own = holders.pop(team, 0) - mine
     parts = [f"{mine} by it"] if mine else []
     parts += [f"{own} by other studies of its team"] if own else []
     parts += [f"{count} by team {name}" for name, count in sorted(holders.items(), key=_most)]
@@ -129,7 +125,7 @@ def _turn(each: StudyNow, ahead: Sequence[StudyNow]) -> str:
         parts.append(
             f"team{'' if len(teams) == 1 else 's'} {named}, further below {'its' if len(teams) == 1 else 'their'} share"
         )
-    return f" Before it: {'; '.join(parts)}."
+    return f" Before it: {'; '.join(parts)}." if parts else ""
 
 
 def _runs(each: StudyNow) -> str:

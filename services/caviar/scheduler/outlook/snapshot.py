@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from caviar.adapters.sql import StudyRecord
 from caviar.contract.access import Quota
@@ -90,6 +91,19 @@ class Snapshot:
 
     def of_class(self, resource_class: str) -> list[StudyNow]:
         return [each for each in self.studies if each.resource_class == resource_class]
+
+    def held(self, resource_class: str) -> Mapping[str, int]:
+        """Slots of the class by the team that holds them; teams without one are absent."""
+        return self._held.get(resource_class, {})
+
+    @cached_property
+    def _held(self) -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = {}
+        for each in self.studies:
+            if each.running:
+                here = found.setdefault(each.resource_class, {})
+                here[each.record.team] = here.get(each.record.team, 0) + len(each.running)
+        return found
 
     def at(self, resource_class: str) -> ClassNow:
         return self.classes.get(resource_class, ClassNow(0, 0, 0))

@@ -2,8 +2,9 @@
 //
 // <form data-api="/api/v1/..." data-method="POST" data-body='{"fixed": 1}' data-done="Paused." data-sure="Really?"
 //       data-go="/studies/{id}">
-// Fields with a name are put into the body: data-type number | json | flag | lines; an empty one is left out. A name
-// with a dot is a field of an object: params.learning_rate. data-reset: afterwards the form is as it came. A <p role="alert"> in the form shows a refusal.
+// Fields with a name are put into the body: data-type number | json | flag | list (of the boxes of that name that are
+// ticked); an empty one is left out. A name with a dot is a field of an object: params.learning_rate. data-reset:
+// afterwards the form is as it came. A <p role="alert"> in the form shows a refusal.
 import { news } from "./live.js";
 
 const told = document.getElementById("told");
@@ -27,7 +28,9 @@ export function bodyOf(form) {
   for (const field of form.elements) {
     if (!field.name || field.disabled) continue;
     if (field.dataset.type === "flag") put(body, field.name, field.checked);
-    else if ((field.type === "radio" || field.type === "checkbox") && !field.checked) continue;
+    else if (field.dataset.type === "list") {
+      if (field.checked) (body[field.name] ??= []).push(field.value);
+    } else if ((field.type === "radio" || field.type === "checkbox") && !field.checked) continue;
     else if (field.value === "") continue;
     else if (field.dataset.type === "number") put(body, field.name, Number(field.value));
     else if (field.dataset.type === "json") put(body, field.name, JSON.parse(field.value));
@@ -64,7 +67,8 @@ document.addEventListener("submit", async (event) => {
   if (!form.dataset.api) return;
   event.preventDefault();
   if (form.dataset.sure && !confirm(form.dataset.sure)) return;
-  const buttons = [...form.querySelectorAll("button")];
+  const pressed = event.submitter;
+  const buttons = [...form.querySelectorAll("button:enabled")];
   const alert = form.querySelector("[role=alert]");
   if (alert) alert.hidden = true;
   for (const button of buttons) button.disabled = true;
@@ -82,5 +86,7 @@ document.addEventListener("submit", async (event) => {
     refuse(form, wrong instanceof TypeError ? "The service does not answer. Nothing was changed that you know of: try again." : wrong.message);
   } finally {
     for (const button of buttons) button.disabled = false;
+    // A button that is disabled loses the focus, and the keyboard its place.
+    if (document.activeElement === document.body) pressed?.focus({ preventScroll: true });
   }
 });

@@ -2,6 +2,8 @@
 import "./live.js";
 import "./act.js";
 import "./charts.js";
+import "./new.js";
+import "./secret.js";
 
 // Times in the reader's own zone.
 export function localTimes(within) {

@@ -70,3 +70,8 @@ setInterval(() => {
 for (const address of (document.body.dataset.events ?? "").split(" ").filter(Boolean)) {
   if (!isOver()) follow(address);
 }
+
+// What a reader opened stays open when its section is asked for again.
+document.addEventListener("htmx:before:morph:attr", (event) => {
+  if (event.detail.attrName === "open" && event.target.localName === "details") event.preventDefault();
+});

@@ -167,8 +167,7 @@ export function draw(chart, data, look, figure) {
     },
     { replaceMerge: ["series"] },
   );
-  figure.querySelector(".canvas").setAttribute("aria-label", data.words);
-  figure.querySelector(".said").textContent = data.words;
+  document.getElementById("said-curve").textContent = data.words;
   for (const place of document.querySelectorAll("[data-now]")) place.textContent = data.now;
   tell(data, figure);
 }
