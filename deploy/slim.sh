@@ -28,7 +28,7 @@ cd lib/python*/site-packages
 rm -rf scipy/{cluster,datasets,fftpack,io,odr,signal} sqlalchemy/testing databricks/sdk/service
 rm -f numpy/_core/{_simd,_*_tests}.*.so
 find boto3/data -mindepth 1 -maxdepth 1 -type d ! -name s3 -exec rm -rf {} +
-# Pictures are SVG.
+# Pictures are SVG and PNG.
 rm -f PIL/_{webp,imagingft,imagingcms}.*.so pillow.libs/lib{webp,sharpyuv,harfbuzz,freetype,brotli,lcms2}*
 rm -f matplotlib/mpl-data/fonts/ttf/{DejaVuSerif,cm}* matplotlib/_{qhull,tri}.*.so
 rm -rf matplotlib/backends/{web_backend,qt_editor,{,_}backend_{gtk,qt,tk,wx,mac,cairo,nbagg,webagg,pdf,pgf,ps}*}

@@ -144,6 +144,7 @@ def run_scheduler() -> None:
         lease_s=settings.lease_s,
         claim_s=settings.claim_s,
         local=settings.local,
+        pages=settings.pages,
     )
     drop_tickets(settings.broker_url, scheduler.queues())
     if settings.start_paused:
@@ -391,4 +392,5 @@ def _keep(
             recording = Recording(store, Record(settings.mlflow_uri), grants.see_to_model)
         # Beside the books: a check's picture waits for no study's, nor they for it.
         threading.Thread(target=recording.run, args=(stop,), name="champions", daemon=True).start()
-        Keeper(store, Record(settings.mlflow_uri), recorded, granting).run(stop)
+        keeper = Keeper(store, Record(settings.mlflow_uri), recorded, granting, settings.pages)
+        keeper.run(stop)

@@ -141,6 +141,13 @@ class Settings(ReadOnce):
         description="Pause all unfinished studies at start (caviar run: one at a time).",
     )
 
+    @property
+    def pages(self) -> str | None:
+        """Where people reach the service; None where nobody said. The embedded service's are on the same machine."""
+        if self.public_url is not None:
+            return self.public_url
+        return f"http://127.0.0.1:{self.port}" if self.drawn else None
+
     @field_validator("sockets", "hosts", "proxies", mode="before")
     @classmethod
     def _by_commas(cls, value: object) -> object:

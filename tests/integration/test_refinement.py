@@ -23,6 +23,7 @@ from tests.support.servers import MlflowServer
 pytestmark = pytest.mark.real
 
 TRIALS = 16
+SERVICE = "http://caviar.example.org"
 STUDY = f"""
 name: parabola
 project: refinement-tests
@@ -51,7 +52,7 @@ class World:
             clock=lambda: 0.0,  # no turn takes long
         )
         self.recorded: dict[str, Recorded] = {}
-        self.keeper = Keeper(self.store, Record(mlflow_uri), self.recorded)
+        self.keeper = Keeper(self.store, Record(mlflow_uri), self.recorded, service=SERVICE)
         self.refiner = Refiner(self.store, self.recorded.get)
         self.study = self.scheduler.submit(Submission(text=STUDY, user="ada")).id
 
@@ -132,12 +133,64 @@ def test_a_study_reads_naturally_in_mlflow(world: World, client: MlflowClient) -
         f"tags.`{names.TAG_KIND}` = 'round' and tags.`{names.TAG_PARENT}` = '{record.run_id}'",
     )
     rounds = world.store.rounds(world.study)
-    assert {run.info.run_name for run in nested} == {f"r{row.index}" for row in rounds}
+    assert {run.info.run_name for run in nested} == {f"round {row.index:02d}" for row in rounds}
     last = next(run for run in nested if run.info.run_id == rounds[-1].run_id)
     assert last.data.tags[names.TAG_REASON] == rounds[-1].data["reason"]
     box = json.loads(Path(client.download_artifacts(last.info.run_id, "box.json")).read_text())
     assert box["reason"] == rounds[-1].data["reason"]
     assert set(box["box"]) == {"x", "batch_size"}
+
+
+def test_a_study_that_runs_says_so_in_mlflow(world: World, client: MlflowClient) -> None:
+    """Before the first result, at each round, and when somebody pauses it: state, best so far, pictures, curves."""
+    world.keeper.turn()
+    world.keeper.turn()
+    record = world.store.study(world.study)
+    assert record is not None
+    assert record.run_id is not None
+
+    def note() -> str:
+        return str(client.get_run(record.run_id).data.tags[names.TAG_NOTE])
+
+    assert note().startswith(f"**running**, 0 of {TRIALS} trials: minimize loss")
+    assert f"[The study in Caviar]({SERVICE}/studies/{world.study})" in note()
+    assert "![" not in note()
+
+    tickets = []
+    while len(world.store.rounds(world.study)) < 3:
+        tickets += world.train(1)
+        world.refiner.turn()
+    best = min(tickets, key=lambda ticket: abs(float(ticket.params["x"])))
+    run_id = world.ship(client, best, float(best.params["x"]) ** 2)
+    world.keeper.turn()
+    assert f"{len(tickets)} of {TRIALS} trials ({len(tickets)} done)" in note()
+    assert (
+        f" in [trial {best.number}](#/experiments/{record.experiment_id}/runs/{run_id}?" in note()
+    )
+    assert f"![zoom.svg](get-artifact?path=zoom.svg&run_uuid={record.run_id})" in note()
+    files = {file.path for file in client.list_artifacts(record.run_id)}
+    assert {"zoom.svg", "progress.svg"} <= files
+    widths = client.get_metric_history(record.run_id, "width/x")
+    assert [point.step for point in widths] == [0, 1, 2]
+    bests = client.get_metric_history(record.run_id, "best/loss")
+    assert [point.step for point in bests] == [1, 2]
+
+    world.scheduler.pause(world.study)
+    world.keeper.turn()
+    assert note().startswith("**paused**")
+
+
+def test_an_experiment_offers_a_view_of_its_newest_study(
+    world: World, client: MlflowClient
+) -> None:
+    """MLflow shows no metric and no parameter by itself; it takes the experiment for one of model training."""
+    world.keeper.turn()
+    record = world.store.study(world.study)
+    assert record is not None
+    tags = client.get_experiment(record.experiment_id).tags
+    view = json.loads(tags["mlflow.sharedViewState.caviar-trials"])
+    assert f"'{world.study}'" in json.loads(view["state"])["searchFilter"]
+    assert tags["mlflow.experimentKind"] == "custom_model_development"
 
 
 def test_an_undo_and_a_branch_read_in_mlflow(world: World, client: MlflowClient) -> None:
@@ -168,6 +221,7 @@ def test_an_undo_and_a_branch_read_in_mlflow(world: World, client: MlflowClient)
     note = client.get_run(second.run_id).data.tags[names.TAG_NOTE]
     assert "| parameter | before | box | change | best trial |" in note
     assert f"It rests on trials {second.data['support'][0]}, " in note
+    assert f"![The boxes until here](get-artifact?path=zoom.svg&run_uuid={second.run_id})" in note
     record = world.store.study(branch)
     assert record is not None
     assert record.run_id is not None

@@ -98,7 +98,7 @@ def test_a_trial_reads_well_in_mlflow(host: Host, code: Path) -> None:
     host.train("broken", trainer(code, "broken"))
 
     run = shipped(host, client, experiment, "quick")
-    assert run.info.run_name == "r1-t017"
+    assert run.info.run_name == "trial 0017"
     assert run.info.status == "FINISHED"
     assert 0 < run.info.start_time <= run.info.end_time
     assert run.data.params == {"learning_rate": "0.001", "units": "64", "solver": "adam"}

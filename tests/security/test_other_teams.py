@@ -53,6 +53,7 @@ def victim(house: House) -> dict[str, str]:
         "token_id": house.ids["alpha/submitter"],
         "webhook_id": hook["id"],
         "digest": digest,
+        "name": "zoom",
     }
 
 

@@ -89,8 +89,8 @@ class Serving:
         answer.raise_for_status()
         return str(answer.json()["id"])
 
-    def train(self, study: str, count: int) -> None:
-        """As a worker with one slot: claim and finish so many of the study's trials."""
+    def train(self, study: str, count: int, **ending: Any) -> None:
+        """As a worker with one slot: claim and finish so many of the study's trials; ``ending``: how they end."""
         self.scheduler.hello(Hello(host="host", incarnation="one", slots=1))
         for _ in range(count):
             ticket = wait_until(lambda: self._ticket_of(study), why=f"a ticket of {study}")
@@ -104,17 +104,9 @@ class Serving:
                 slot=0,
             )
             assert self.scheduler.claim(claim).granted
-            value = float(ticket.params["x"])
-            self.scheduler.finish(
-                Finish(
-                    trial=ticket.trial,
-                    attempt=ticket.attempt,
-                    nonce=nonce,
-                    outcome="done",
-                    value=value,
-                    seconds=0.1,
-                )
-            )
+            told: dict[str, Any] = {"outcome": "done", "value": ticket.params["x"], "seconds": 0.1}
+            told |= {"trial": ticket.trial, "attempt": ticket.attempt, "nonce": nonce} | ending
+            self.scheduler.finish(Finish(**told))
 
     def work(self, study: str, count: int) -> None:
         """The same over HTTP."""

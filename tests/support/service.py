@@ -18,6 +18,7 @@ from caviar.api.access import Access
 from caviar.panda.duty import Duty
 from caviar.scheduler import Scheduler
 from caviar.scheduler.loop import Loop
+from caviar.web import add_pages
 from tests.support import wait_until
 from tests.support.desk import TOKEN
 from tests.support.servers import RedisServer, free_port
@@ -50,6 +51,7 @@ def service(folder: Path, redis: RedisServer, *, lease_s: float) -> Iterator[Ser
     send = ticket_sender(redis.url)
     scheduler = Scheduler(store, send, lease_s=lease_s, claim_s=lease_s, local=True)
     app = create_app(store, scheduler, Access(Teams(engine), TOKEN, TOKEN), mlflow_uri="")
+    add_pages(app)
     port = free_port()
     server = uvicorn.Server(
         uvicorn.Config(app, port=port, log_config=None, access_log=False, lifespan="off")

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caviar import __version__
-from caviar.contract import names
+from caviar.contract import names, pages
 from caviar.contract.ending import TrialChange, in_pieces
+from caviar.contract.markdown import link
 from caviar.contract.messages import Assignment, ShipTarget
 from caviar_worker import ship_state, spool
 from caviar_worker.files import read_json, read_tail
@@ -179,7 +180,7 @@ def run_of(
         ship_state.save(path, state)
         found = runs.create(
             target.experiment_id,
-            names.trial_run_name(assignment.round, assignment.number),
+            names.trial_run_name(assignment.number),
             int(claim["started_ms"]),
             {**_tags(assignment, claim, target), **(told or {})},
         )
@@ -212,8 +213,25 @@ def _tags(assignment: Assignment, claim: Mapping[str, Any], target: ShipTarget) 
             names.TAG_PARENT: target.parent_run_id,
             names.TAG_USER: getpass.getuser(),
             names.TAG_SOURCE: trainer.function or " ".join(trainer.command or ()),
+            names.TAG_NOTE: _note(assignment, target),
         }
     )
+
+
+def _note(assignment: Assignment, target: ShipTarget) -> str:
+    """What it is, in Markdown, and the ways to its study and to the service's page of it."""
+    study = pages.run_page("", target.experiment_id, target.parent_run_id)
+    about = f"Trial {assignment.number}, round {assignment.round}, of {link(assignment.study_name, study)}"
+    if assignment.repeats is not None:
+        about += f": trial {assignment.repeats} again, on a new seed"
+    elif assignment.origin is not None:
+        about += ": a fork"
+    elif assignment.added:
+        about += ": a point that a person chose"
+    if target.service is None:
+        return f"{about}."
+    page = pages.trial_page(target.service, assignment.study, assignment.number)
+    return f"{about}. [The trial in Caviar]({page})"
 
 
 def _opening(

@@ -18,6 +18,8 @@ from caviar.errors import ServiceError
 
 PAGE = 1000
 PAGE_OF_RUNS = 200
+EXPERIMENT_KIND, TRAINING = "mlflow.experimentKind", "custom_model_development"
+"""What MLflow's pages ask a person about otherwise."""
 
 with without(HEAVY):
     from mlflow.entities import Metric, Param, RunTag
@@ -46,7 +48,9 @@ class Record:
             found = self._client.get_experiment_by_name(name)
             if found is None:
                 try:
-                    return str(self._client.create_experiment(name))
+                    return str(
+                        self._client.create_experiment(name, tags={EXPERIMENT_KIND: TRAINING})
+                    )
                 except MlflowException:  # another process made it in between
                     found = self._client.get_experiment_by_name(name)
             if found is None or found.lifecycle_stage != "active":
@@ -54,6 +58,11 @@ class Record:
                     f"the MLflow experiment {name!r} is deleted; restore it or give the study another project"
                 )
             return str(found.experiment_id)
+
+    def tag_experiment(self, experiment_id: str, tags: Mapping[str, str]) -> None:
+        with _reachable():
+            for key, value in tags.items():
+                self._client.set_experiment_tag(experiment_id, key, value)
 
     def run(
         self,

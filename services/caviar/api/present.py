@@ -52,7 +52,7 @@ class Presenter:
     def __init__(self, store: Store, scheduler: Scheduler, mlflow_uri: str) -> None:
         self._store = store
         self._scheduler = scheduler
-        self._mlflow_uri = mlflow_uri
+        self.mlflow_uri = mlflow_uri
         self.outlook = Outlook(store, scheduler.look, scheduler.look_at)
         self._lock = threading.Lock()
         self._bounds: dict[str, tuple[Constraint, ...]] = {}
@@ -201,7 +201,7 @@ class Presenter:
             branched_from=record.branched_from,
             branched_round=record.branched_round,
             mlflow=MlflowView(
-                uri=self._mlflow_uri,
+                uri=self.mlflow_uri,
                 experiment_id=record.experiment_id,
                 run_id=record.run_id,
                 pending=self._store.unshipped(record.id),

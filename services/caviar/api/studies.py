@@ -22,6 +22,7 @@ from caviar.contract.views import (
     Branch,
     NewTrial,
     RoundView,
+    StudyFile,
     StudyRow,
     StudyView,
     Submission,
@@ -103,6 +104,10 @@ def study_routes(
         edited = scheduler.edit(record.id, new, lambda now: refuse_stale(request, edited_of(now)))
         response.headers["ETag"] = presenter.tag(edited)
         return presenter.study(edited)
+
+    @router.get("/studies/{study_id}/file")
+    def file(record: LookedAt) -> StudyFile:
+        return StudyFile(name=record.filename, text=record.source)
 
     @router.get("/studies/{study_id}/rounds")
     def rounds(record: LookedAt) -> list[RoundView]:

@@ -140,25 +140,33 @@ def best(study: str, as_json: bool) -> int:
 
 @app.command()
 @_study
+@click.option(
+    "--round", "number", type=int, metavar="N", help="Only round N, with its box in numbers."
+)
 @click.option("--undo", type=int, metavar="N", help="Take back round N and all after it.")
 @click.option("--branch", type=int, metavar="N", help="Start another study from round N.")
 @click.option("--name", help="The branch's name. [default: the study's, with the round]")
 @_json_option
 def rounds(
-    study: str, undo: int | None, branch: int | None, name: str | None, as_json: bool
+    study: str,
+    number: int | None,
+    undo: int | None,
+    branch: int | None,
+    name: str | None,
+    as_json: bool,
 ) -> int:
-    """Print every round: its box before and after, and why; or undo one, or branch from it."""
+    """Print how the box became smaller round by round, and why; or undo a round, or branch from it."""
     from caviar.cli import reading
 
-    if undo is not None and branch is not None:
-        raise click.UsageError("--undo and --branch exclude each other.")
+    if sum(each is not None for each in (number, undo, branch)) > 1:
+        raise click.UsageError("--round, --undo and --branch exclude each other.")
     if name is not None and branch is None:
         raise click.UsageError("--name belongs to --branch.")
     if undo is not None:
         return reading.undo_round(study, undo, as_json)
     if branch is not None:
         return reading.branch_off(study, branch, name, as_json)
-    return reading.rounds(study, as_json)
+    return reading.rounds(study, number, as_json)
 
 
 @app.group()
@@ -455,14 +463,28 @@ def import_(
 @click.option("--csv", type=_FILE, metavar="FILE", help="Write a CSV file.")
 @click.option("--parquet", type=_FILE, metavar="FILE", help="Write a Parquet file.")
 @click.option("--optuna", metavar="URL", help="Write a new Optuna storage: sqlite:///FILE.db.")
+@click.option(
+    "--html",
+    metavar="[FILE]",
+    is_flag=False,
+    flag_value="",
+    help="Write a report: one file for mail. [default: the study's name]",
+)
+@click.option("--figures", type=_FOLDER, metavar="FOLDER", help="Write each figure as SVG and PNG.")
 @_json_option
 def export(
-    study: str, csv: Path | None, parquet: Path | None, optuna: str | None, as_json: bool
+    study: str,
+    csv: Path | None,
+    parquet: Path | None,
+    optuna: str | None,
+    html: str | None,
+    figures: Path | None,
+    as_json: bool,
 ) -> int:
-    """Write all trials of a study to files that other tools read."""
-    from caviar.cli.moving import export_study
+    """Write all trials of a study to files that other tools read, its figures, or a report."""
+    from caviar.cli.moving import Wanted, export_study
 
-    return export_study(study, csv, parquet, optuna, as_json)
+    return export_study(study, Wanted(csv, parquet, optuna, html, figures), as_json)
 
 
 @app.command()

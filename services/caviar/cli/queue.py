@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from caviar.cli.reading import console, print_json
+from caviar.cli.reading import console, print_json, width_of
 from caviar.cli.running import read_study, submission_of
 from caviar.cli.views.queue import queue_view, quota_view, quote_view
 from caviar.client.connection import Client, find_service
@@ -17,7 +17,8 @@ def show_queue(as_json: bool) -> int:
     if as_json:
         print_json(queue)
     else:
-        console().print(queue_view(queue, console().width))
+        screen = console()
+        screen.print(queue_view(queue, width_of(screen)))
     return 0
 
 

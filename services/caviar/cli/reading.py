@@ -2,30 +2,55 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import click
 from pydantic import BaseModel, TypeAdapter
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from caviar.cli.follow import course_of
 from caviar.cli.views import tables
-from caviar.cli.views.ledger import rounds_view
-from caviar.cli.views.parts import clean
-from caviar.cli.views.progress import progress, round_line
-from caviar.cli.views.result import result
+from caviar.cli.views.ledger import MOST, round_view, rounds_view
+from caviar.cli.views.parts import clean, stacked
+from caviar.cli.views.progress import best_chart, progress, round_line
+from caviar.cli.views.result import importance_bars, result
 from caviar.client.connection import Client, find_service
 from caviar.client.home import user_name
 from caviar.client.study import ENDED
 from caviar.contract.views import Branch, RoundView, TrustedHost, Undo
 from caviar.errors import InputError, Problem
 
+UNCUT = 100_000
+PAGE = 100
+"""Characters of a line."""
+
 Answer = BaseModel | Sequence[BaseModel]
 
 
+class Plain(Console):
+    """For files and pipes: a line is neither cut nor wrapped, and not filled up with spaces."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        for line in captured.get().splitlines():
+            self.file.write(f"{line.rstrip()}\n")
+        self.file.flush()
+
+
 def console(stderr: bool = False) -> Console:
-    return Console(stderr=stderr, highlight=False)
+    screen = Console(stderr=stderr, highlight=False)
+    return screen if screen.is_terminal else Plain(stderr=stderr, highlight=False, width=UNCUT)
+
+
+def width_of(console: Console) -> int:
+    """For pictures, in characters. That of a page where there is no terminal, or what COLUMNS says."""
+    if isinstance(console, Plain):
+        return shutil.get_terminal_size((PAGE, 0)).columns
+    return console.width
 
 
 def print_json(value: object) -> None:
@@ -50,8 +75,19 @@ def studies(limit: int, as_json: bool) -> int:
 def show(given: str, as_json: bool) -> int:
     with Client(find_service()) as client:
         study = client.study(client.resolve(given))
-    width = console().width
-    picture = result(study, width) if study.state in ENDED else progress(study, width)
+        if as_json:
+            print_json(study)
+            return 0
+        course = course_of(client, study.id)
+    width = width_of(console())
+    if study.state in ENDED:
+        return _print(as_json, study, result(study, width, course=course))
+    picture = stacked(
+        progress(study, width),
+        Text(),
+        *best_chart(course, width),
+        *importance_bars(study, width),
+    )
     return _print(as_json, study, picture)
 
 
@@ -61,11 +97,19 @@ def best(given: str, as_json: bool) -> int:
     return _print(as_json, study.best, tables.best_view(study))
 
 
-def rounds(given: str, as_json: bool) -> int:
+def rounds(given: str, number: int | None, as_json: bool) -> int:
     with Client(find_service()) as client:
         study = client.study(client.resolve(given))
         ledger: list[RoundView] = client.rounds(study.id)
-    return _print(as_json, ledger, rounds_view(study, ledger))
+    if number is not None:
+        one = next((each for each in ledger if each.round == number), None)
+        if one is None:
+            last = f"The newest is {ledger[-1].round}." if ledger else "There is none yet."
+            raise InputError(Problem(("--round",), f"there is no round {number}", last))
+        return _print(as_json, one, round_view(study, one))
+    screen = console()
+    most = len(ledger) if isinstance(screen, Plain) else MOST
+    return _print(as_json, ledger, rounds_view(study, ledger, width_of(screen), most))
 
 
 def undo_round(given: str, number: int, as_json: bool) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from caviar.cli.reading import console, print_json
+from caviar.cli.reading import console, print_json, width_of
 from caviar.cli.running import load_file
 from caviar.cli.views.parts import clean, scale_of
 from caviar.cli.views.recheck import (
@@ -138,7 +138,7 @@ def history(given: str, as_json: bool) -> int:
         print_json(found)
     else:
         screen = console()
-        screen.print(history_view(study, found, screen.width))
+        screen.print(history_view(study, found, width_of(screen)))
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +37,10 @@ def run_study(file: Path, workers: int | None, home: Path | None, as_json: bool)
     refuse_missing(study, text)
     from caviar import embedded
 
+    said: list[str] = []
+
     def notice(line: str) -> None:
+        said.append(line)
         click.secho(line, dim=True, err=as_json)
 
     home = default_home() if home is None else home
@@ -47,7 +50,7 @@ def run_study(file: Path, workers: int | None, home: Path | None, as_json: bool)
             if not service.owned:
                 stopping = f"The study goes on in the service at {service.url}."
             try:
-                ended = _followed(service, file, text, study, as_json)
+                ended = _followed(service, file, text, study, as_json, said)
             except KeyboardInterrupt:
                 # Told before the service is taken down, which takes a moment.
                 click.echo(stopping, err=True)
@@ -55,7 +58,7 @@ def run_study(file: Path, workers: int | None, home: Path | None, as_json: bool)
     except KeyboardInterrupt:
         click.echo(stopping, err=True)
         return INTERRUPTED
-    from caviar.cli.reading import console, print_json
+    from caviar.cli.reading import console, print_json, width_of
     from caviar.cli.views.result import exit_code, result, result_object
 
     if as_json:
@@ -63,7 +66,7 @@ def run_study(file: Path, workers: int | None, home: Path | None, as_json: bool)
     else:
         look = "`caviar up` starts it and prints its address" if service.owned else None
         screen = console()
-        screen.print(result(ended, screen.width, look))
+        screen.print(result(ended, width_of(screen), look))
     return exit_code(ended)
 
 
@@ -73,8 +76,12 @@ def _followed(
     text: str,
     study: Study,
     as_json: bool,
+    said: Sequence[str],
 ) -> StudyView:
-    """Submit the study to ``service`` and follow it to its end. InputError where the trainer does not import."""
+    """Submit the study to ``service`` and follow it to its end. InputError where the trainer does not import.
+
+    What is ``said`` while a picture has the whole screen is said again after it.
+    """
     trainer = study.trainer.model_copy(update={"folder": str(_folder(file))})
     checked = _in_background(lambda: service.check_trainer(trainer))
     submission = submission_of(file, text, local=True)
@@ -89,7 +96,7 @@ def _followed(
             line = read_source(text).line(place)
             raise InputError(Problem(place, f"it does not import: {clean(wrong)}", line=line))
         submitted = client.submit(submission)
-        from caviar.cli.follow import follow
+        from caviar.cli.follow import follow, is_live
         from caviar.cli.reading import console
         from caviar.cli.views.progress import started_line
         from caviar.cli.watching import follow_by_hand
@@ -98,7 +105,13 @@ def _followed(
             started_line(client.study(submitted.id), submitted.resumed), dim=True, err=as_json
         )
         follows = follow_by_hand if study.mode == "panda" else follow
-        return follows(client, submitted.id, console(stderr=as_json))
+        screen, before = console(stderr=as_json), len(said)
+        try:
+            return follows(client, submitted.id, screen)
+        finally:
+            if is_live(screen):
+                for told in said[before:]:
+                    click.secho(told, dim=True, err=as_json)
 
 
 def _in_background(work: Callable[[], str | None]) -> Future[str | None]:

@@ -18,6 +18,7 @@ from typing import Any
 import click
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from caviar.cli.babysitting import training
 from caviar.cli.reading import print_json
@@ -142,7 +143,12 @@ def _value(fields: Fields, key: str) -> ParameterValue:
 
 
 def _flow(values: Mapping[str, object]) -> CommentedMap:
-    inline = CommentedMap(values)
+    inline = CommentedMap(
+        (name, DoubleQuotedScalarString(value))
+        if isinstance(value, str) and value.startswith("?")  # left bare, it is read as a key
+        else (name, value)
+        for name, value in values.items()
+    )
     inline.fa.set_flow_style()
     return inline
 

@@ -62,6 +62,7 @@ def _categories(choices: list[ParameterValue], side: SideView, best: ParameterVa
     text = Text()
     for index, choice in enumerate(choices):
         word = str(choice).lower() if isinstance(choice, bool) else str(choice)
+        word = "".join(letter if letter.isprintable() else " " for letter in word)
         inside = any(choice == other and type(choice) is type(other) for other in left)
         chosen = best is not None and choice == best and type(choice) is type(best)
         text.append("  " if index else "")

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+import click
 from rich.console import Console
 from rich.live import Live
 
-from caviar.cli import reading
-from caviar.cli.follow import follow
+from caviar.cli import INTERRUPTED, reading
+from caviar.cli.follow import Finder, follow, is_live
 from caviar.cli.views.curve import Relative, Scene, curve_view
 from caviar.cli.views.interventions import sentence, who_and_why
 from caviar.cli.views.parts import clean, last_line, scale_of
@@ -36,21 +37,33 @@ def watch(given: str, as_json: bool) -> int:
             name, which = reading.trial_name(given)
             study_id = client.resolve(name)
             client.trial(study_id, which)  # told before anything is drawn, where there is none
-            return _watch_trial(client, study_id, which, as_json)
+            try:
+                return _watch_trial(client, study_id, which, as_json)
+            except KeyboardInterrupt:
+                return _left(client.study(study_id))
         study = client.study(client.resolve(given))
         console = reading.console(stderr=as_json)
         follows = follow_by_hand if study.mode == "panda" else follow
-        ended = follows(client, study.id, console)
+        try:
+            ended = follows(client, study.id, console, find_service)
+        except KeyboardInterrupt:
+            return _left(study)
     if as_json:
         reading.print_json(result_object(ended))
     else:
-        console.print(result(ended, console.width))
+        console.print(result(ended, reading.width_of(console)))
     return exit_code(ended)
+
+
+def _left(study: StudyView) -> int:
+    again = f"`caviar watch {study.id}` follows it, `caviar stop {study.id}` ends it."
+    click.echo(f"{clean(study.name)} goes on. {again}", err=True)
+    return INTERRUPTED
 
 
 def _watch_trial(client: Client, study_id: str, which: int, as_json: bool) -> int:
     """Until it has ended, and what goes on in its place."""
-    with _Watching(client, study_id, reading.console(stderr=as_json)) as watching:
+    with _Watching(client, study_id, reading.console(stderr=as_json), find_service) as watching:
         while True:
             scene = watching.look(which)
             if scene.trial.state not in FINAL_TRIALS:
@@ -66,11 +79,13 @@ def _watch_trial(client: Client, study_id: str, which: int, as_json: bool) -> in
     return 0 if scene.trial.state in ("done", "stopped") else 1
 
 
-def follow_by_hand(client: Client, study_id: str, console: Console) -> StudyView:
+def follow_by_hand(
+    client: Client, study_id: str, console: Console, find: Finder | None = None
+) -> StudyView:
     """Show the curve of the trial that runs, and of the next one after it, until the study has ended and its MLflow
     run is complete. A service that goes away meanwhile is waited for."""
     which: int | None = None
-    with _Watching(client, study_id, console) as watching:
+    with _Watching(client, study_id, console, find) as watching:
         while True:
             study = watching.study()
             others = [trial.number for trial in study.running if trial.number != which]
@@ -107,16 +122,18 @@ class _Screen(Protocol):
 class _Watching:
     """Looks at trainings and shows them. What has ended is asked for once. A context manager."""
 
-    def __init__(self, client: Client, study_id: str, console: Console) -> None:
+    def __init__(
+        self, client: Client, study_id: str, console: Console, find: Finder | None
+    ) -> None:
         def write(line: str) -> None:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-        self._client = client.patient(write)
+        self._client = client.patient(write, find=find)
         self._study_id = study_id
         self._ended: set[int] = set()
         self._over: dict[int, tuple[TrialView, CurveView]] = {}
         """Those that had ended a look before: their last points are told a moment after their end."""
-        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        self._live = Live(console=console, auto_refresh=False) if is_live(console) else None
         self._screen: _Screen = _Picture(self._live) if self._live else Lines(write)
 
     def __enter__(self) -> _Watching:

@@ -40,6 +40,7 @@ from caviar.contract.views import (
     NewTrial,
     ProblemView,
     RoundView,
+    StudyFile,
     StudyRow,
     StudyView,
     Submission,
@@ -123,17 +124,23 @@ class Client:
 
     def __init__(self, address: Address, timeout_s: float = TIMEOUT_S) -> None:
         """``timeout_s``: how long an answer may take."""
-        self.url = address.url
         self._timeout_s = timeout_s
         self._patience_s = 0.0
         self._told: Callable[[str], None] = _log.warning
+        self._find: Callable[[], Address] | None = None
+        self._opened: list[httpx2.Client] = []
+        """All that this one, or a patient one of it, ever opened."""
+        self._connect(address)
+
+    def _connect(self, address: Address) -> None:
+        self.url = address.url
         headers = {"Authorization": f"Bearer {address.token}"} if address.token else {}
         try:
             # No proxy from the environment for a service on this machine.
             self._http = httpx2.Client(
                 base_url=address.url,
                 headers=headers,
-                timeout=timeout_s,
+                timeout=self._timeout_s,
                 trust_env=not self.local,
                 verify=address.url.startswith("https://"),  # loading certificates costs 0.1 s
             )
@@ -141,6 +148,7 @@ class Client:
             raise InputError(
                 Problem((ENV_API,), f"{address.url!r} is no address: {error}")
             ) from None
+        self._opened.append(self._http)
 
     @property
     def local(self) -> bool:
@@ -157,17 +165,22 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        self._http.close()
+        for opened in self._opened:
+            opened.close()
 
     def patient(
-        self, told: Callable[[str], None] = _log.warning, patience_s: float = PATIENCE_S
+        self,
+        told: Callable[[str], None] = _log.warning,
+        patience_s: float = PATIENCE_S,
+        find: Callable[[], Address] | None = None,
     ) -> Client:
         """The same connection for who follows something for hours: it reads on when a service that went away is back.
 
-        ``told`` gets a line for each time that it waits, and no wait is longer than ``patience_s``.
+        ``told`` gets a line for each time that it waits, and no wait is longer than ``patience_s``. ``find`` says
+        where it may be meanwhile: an embedded service has another port after a restart.
         """
         patient = copy.copy(self)
-        patient._patience_s, patient._told = patience_s, told
+        patient._patience_s, patient._told, patient._find = patience_s, told, find
         return patient
 
     def whoami(self) -> WhoAmI:
@@ -201,6 +214,10 @@ class Client:
 
     def rounds(self, study_id: str) -> list[RoundView]:
         return self._call("GET", f"/studies/{study_id}/rounds", list[RoundView])
+
+    def study_file(self, study_id: str) -> StudyFile:
+        """As it was submitted."""
+        return self.read(f"/studies/{study_id}/file", StudyFile)
 
     def undo(self, study_id: str, number: int, request: Undo) -> RoundView:
         path = f"/studies/{study_id}/rounds/{number}/undo"
@@ -341,6 +358,10 @@ class Client:
     def read(self, path: str, answer: type[T]) -> T:
         return self._call("GET", path, answer)
 
+    def download(self, path: str) -> bytes:
+        """A file, whole."""
+        return _again(lambda: self._content(self._answer("GET", path)))
+
     def _call(
         self,
         method: str,
@@ -370,6 +391,16 @@ class Client:
                     said = True
                     self._told(f"{error.args[0]} Waiting for it.")
                 time.sleep(PATIENT_WAIT_S)
+                self._follow()
+
+    def _follow(self) -> None:
+        """To where the service is now, if it is said to be elsewhere."""
+        if self._find is None:
+            return
+        with suppress(CaviarError):  # it is not there again yet
+            address = self._find()
+            if address.url != self.url:
+                self._connect(address)
 
     def _call_once(
         self,
@@ -382,18 +413,21 @@ class Client:
         key: str | None = None,
     ) -> T:
         headers = None if key is None else {"Idempotency-Key": key}
-        response = self._answer(method, path, body, query, timeout_s, headers)
+        content = self._content(self._answer(method, path, body, query, timeout_s, headers))
+        try:
+            return TypeAdapter(answer).validate_json(content or b"null")
+        except ValidationError:
+            raise ServiceError(
+                f"{self.url}{path} did not answer as a Caviar service of this version"
+            ) from None
+
+    def _content(self, response: httpx2.Response) -> bytes:
         if response.status_code in _OF_A_GATEWAY:
             raise _Unanswered(f"The gateway at {self.url} got no answer of the service.")
         if response.status_code >= 300:
             error = error_of(response.status_code, response.text)
             raise _Away(str(error)) if response.status_code == _UNAVAILABLE else error
-        try:
-            return TypeAdapter(answer).validate_json(response.content or b"null")
-        except ValidationError:
-            raise ServiceError(
-                f"{self.url}{path} did not answer as a Caviar service of this version"
-            ) from None
+        return response.content
 
     def _answer(
         self,

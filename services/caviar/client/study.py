@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from caviar.client.babysitting import BabysatTrial, request_of
 from caviar.client.connection import PATIENCE_S, Client, finished_after
+from caviar.client.figures import Figures
 from caviar.client.screen import notebook_or_lines, study_html
 from caviar.contract.messages import Change, ParameterValue
 from caviar.contract.panda import NurseView
@@ -65,6 +66,11 @@ class Study:
     def rounds(self) -> list[RoundView]:
         """Every box of the search and why it moved, the oldest first."""
         return self._client.rounds(self.id)
+
+    @property
+    def figures(self) -> Figures:
+        """Its pictures: ``study.figures.zoom`` shows itself in a notebook, and has ``data`` and ``save(path)``."""
+        return Figures(self._client, self.id)
 
     def each_trial(self) -> Iterator[TrialView]:
         """All trials by number, page by page."""

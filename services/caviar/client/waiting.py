@@ -11,6 +11,7 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from caviar.client.babysitting import BabysatTrial
+from caviar.client.figures import Figures
 from caviar.client.service import Service, StudySource, connect
 from caviar.client.study import Study
 from caviar.contract.access import WhoAmI
@@ -102,6 +103,17 @@ class AsyncStudy:
 
     async def rounds(self) -> list[RoundView]:
         return await asyncio.to_thread(lambda: self._study.rounds)
+
+    async def figures(self) -> Figures:
+        """Its pictures, all of them read: what is done with them asks for nothing more."""
+
+        def read() -> Figures:
+            figures = self._study.figures
+            for figure in figures:
+                figure.load()
+            return figures
+
+        return await asyncio.to_thread(read)
 
     async def trials(self) -> pd.DataFrame:
         return await asyncio.to_thread(self._study.trials)

@@ -408,3 +408,5 @@ class ShipTarget(Message):
     rebuilt: int = Field(default=0, ge=0)
     """How many times the study came back, from MLflow or a backup. Attempts of before it whose trials have no run there
     are void: they were not known any more, and others took their numbers."""
+    service: str | None = None
+    """The address at which people reach the service, for links to it."""

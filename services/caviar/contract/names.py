@@ -55,12 +55,13 @@ def study_run_name(study_name: str, study_id: str) -> str:
 
 
 def round_run_name(round_index: int) -> str:
-    return f"r{round_index}"
+    """For instance ``round 02``: a table that is sorted by name has them in order."""
+    return f"round {round_index:02d}"
 
 
-def trial_run_name(round_index: int, number: int) -> str:
-    """For instance ``r2-t017``."""
-    return f"r{round_index}-t{number:03d}"
+def trial_run_name(number: int) -> str:
+    """For instance ``trial 0017``. Which round proposed it, a tag says."""
+    return f"trial {number:04d}"
 
 
 # MLflow tag keys. ``mlflow.*`` are MLflow's own.

@@ -234,6 +234,13 @@ class StudyView(View):
     mlflow: MlflowView = MlflowView()
 
 
+class StudyFile(View):
+    """A study as it was submitted."""
+
+    name: str
+    text: str
+
+
 class StudyNow(View):
     """Where a study stands, as its stream of events tells it first, and again when its state changes."""
 

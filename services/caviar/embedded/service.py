@@ -244,6 +244,7 @@ class _Embedded:
             "CAVIAR_CLAIM_S": str(CLAIM_S),
             "CAVIAR_LOCAL": "1",
             "CAVIAR_DRAWN": "1",
+            "CAVIAR_PORT": self._url.rpartition(":")[2],
             "MLFLOW_TRACKING_URI": self._mlflow_url,
             "OMP_NUM_THREADS": "1",
         }

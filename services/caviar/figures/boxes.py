@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
-from caviar.adapters.sql import TrialRow
 from caviar.search import Round
 from caviar.space import Interval, Kept, Numeric, Parameter, Side, Space
 
@@ -44,6 +44,12 @@ def words(parameter: Parameter, side: Side) -> str:
     if isinstance(side, Kept):
         return ", ".join(map(parameter.say, side.choices))
     assert isinstance(parameter, Numeric)
+    return _from_to(parameter, side)
+
+
+@lru_cache(maxsize=16_384)
+def _from_to(parameter: Numeric, side: Interval) -> str:
+    """A round never changes, and a study of many trials has hundreds: to say them takes longer than all else."""
     low: float
     high: float
     low, high = parameter.from_unit(side.lo), parameter.from_unit(side.hi)
@@ -67,11 +73,3 @@ def periods(rounds: int, firsts: Mapping[int, int], end: int) -> list[tuple[int,
     starts.reverse()
     last = max(end, starts[-1] + 1) if starts else end
     return list(zip([0, *starts], [*starts, last], strict=True))
-
-
-def spans(rounds: Sequence[Round], trials: Sequence[TrialRow]) -> list[tuple[int, int]]:
-    """The :func:`periods` of ``rounds`` whose trials are all there."""
-    firsts: dict[int, int] = {}
-    for row in trials:
-        firsts[row.round] = min(row.number, firsts.get(row.round, row.number))
-    return periods(len(rounds), firsts, max((row.number for row in trials), default=0) + 1)

@@ -19,12 +19,20 @@ CELLS = 8_000
 """Values in one picture, dots times parameters: what a browser gets stays small where there are many parameters."""
 
 
-def zoom(store: Store, record: StudyRecord, study: Study) -> ZoomView:
+def zoom(store: Store, record: StudyRecord, study: Study, until: int | None = None) -> ZoomView:
+    """``until``: the last round that is shown, with the trials that began before the next; all by default."""
     space, maximize = study.space, study.metric.goal == "maximize"
     most = min(MOST_DOTS, max(BEST + 100, CELLS // len(space)))
     dots = store.pictured.dots(record.id, maximize, most)
     rounds = [Round.from_json(space, row.data) for row in store.rounds(record.id)]
     firsts, end = store.pictured.firsts(record.id)
+    rows, of = dots.rows, dots.of
+    if until is not None:
+        end = min((first for index, first in firsts.items() if index > until), default=end)
+        rounds = rounds[: until + 1]
+        firsts = {index: first for index, first in firsts.items() if index <= until}
+        rows = [row for row in rows if row.round <= until]
+        of -= len(dots.rows) - len(rows)
     return ZoomView(
         study=record.id,
         name=record.name,
@@ -32,7 +40,7 @@ def zoom(store: Store, record: StudyRecord, study: Study) -> ZoomView:
         goal=study.metric.goal,
         axes=axes(space),
         rounds=boxes(space, rounds, periods(len(rounds), firsts, end)),
-        dots=columns(space, dots.rows, dots.of, maximize),
+        dots=columns(space, rows, of, maximize),
     )
 
 

@@ -20,7 +20,7 @@ from caviar.contract.recheck import (
 from caviar.errors import InputError, NotAllowed, Problem
 from caviar.recheck.mlflow_events import delivery_of, event_of
 from caviar.recheck.policies import as_in_a_file
-from caviar.recheck.views import champion_view, check_view, policy_of
+from caviar.recheck.views import champion_view, check_view, policy_of, recheck_view
 from caviar.studies.rechecking import next_due
 from caviar.studies.spec import load_study
 from caviar.teams import model_of
@@ -40,18 +40,8 @@ class Checks:
     def view(self, record: StudyRecord) -> RecheckView:
         study = load_study(record.source, record.filename)
         row = self._rechecks.find(record.id)
-        return RecheckView(
-            study=record.id,
-            name=record.name,
-            metric=study.metric.name,
-            goal=study.metric.goal,
-            policy=policy_of(row),
-            next_due=None if row is None else row.next_due,
-            data_version=None if row is None else row.data_version,
-            code_version=None if row is None else row.code_version,
-            champions=[champion_view(each) for each in self._rechecks.champions(record.id)],
-            checks=[self._check(each) for each in self._rechecks.checks(record.id)],
-        )
+        checks = [self._check(each) for each in self._rechecks.checks(record.id)]
+        return recheck_view(record, study, row, self._rechecks.champions(record.id), checks)
 
     def ask(
         self,

@@ -17,12 +17,13 @@ from caviar.adapters.mlflow import Record
 from caviar.adapters.sql import Store, StudyRecord
 from caviar.adapters.sql.rows import ChampionRow, CheckRow, RecheckRow
 from caviar.contract import names
-from caviar.contract.recheck import Version
+from caviar.contract.recheck import VerdictView, Version
 from caviar.contract.record import RECHECK
 from caviar.errors import ServiceError
+from caviar.figures.drawing import check_svg, draw
 from caviar.recheck.entry import entry_of
-from caviar.recheck.pictures import check_picture, history_picture
-from caviar.recheck.views import champion_view, policy_of
+from caviar.recheck.trainings import trained
+from caviar.recheck.views import champion_view, check_view, policy_of, recheck_view
 from caviar.refinement.setbacks import Setbacks
 from caviar.studies.spec import Study, load_study
 from caviar.teams import experiment_of, model_of, owner_of, owner_of_model
@@ -145,7 +146,9 @@ class Recording:
             tags = {}
         artifacts = {RECHECK: entry_of(row, champions, checks).model_dump_json().encode()}
         if champions:
-            artifacts["history.svg"] = history_picture(study, champions, checks)
+            seen = [check_view(check) for check in checks]
+            shown = recheck_view(record, study, row, champions, seen)
+            artifacts["history.svg"] = draw("champions", shown, "svg")
         self._record.write(record.run_id, record.created, tags=tags, artifacts=artifacts)
         policy = policy_of(row)
         if policy is not None and policy.model is not None:
@@ -167,7 +170,8 @@ class Recording:
         if made.run_id is None:
             return False
         said = check.verdict or {}
-        rows = self._store.trials(made.id)
+        verdict = VerdictView.model_validate(said)
+        points = trained(study.space, self._store.trials(made.id), verdict.challenger)
         self._record.write(
             made.run_id,
             check.ended or made.created,
@@ -177,7 +181,7 @@ class Recording:
                 names.TAG_VERDICT: str(said["word"]),
                 names.TAG_REASON: str(said["reason"])[:5000],
             },
-            artifacts={"check.svg": check_picture(study, rows, said)},
+            artifacts={"check.svg": check_svg(study.metric.name, points, verdict)},
         )
         self._told.add((check.study_id, check.number))
         return True

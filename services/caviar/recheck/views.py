@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from caviar.adapters.sql import StudyRecord
 from caviar.adapters.sql.rows import ChampionRow, CheckRow, RecheckRow
-from caviar.contract.recheck import ChampionView, CheckView, DriftView, Policy, VerdictView
+from caviar.contract.recheck import (
+    ChampionView,
+    CheckView,
+    DriftView,
+    Policy,
+    RecheckView,
+    VerdictView,
+)
 from caviar.search.checking import Verdict
+from caviar.studies.spec import Study
 
 
 def policy_of(row: RecheckRow | None) -> Policy | None:
@@ -52,6 +63,27 @@ def check_view(row: CheckRow, run_id: str | None = None) -> CheckView:
         waits=row.waits,
         verdict=None if row.verdict is None else VerdictView.model_validate(row.verdict),
         retuned=row.retuned,
+    )
+
+
+def recheck_view(
+    record: StudyRecord,
+    study: Study,
+    row: RecheckRow | None,
+    champions: Sequence[ChampionRow],
+    checks: Sequence[CheckView],
+) -> RecheckView:
+    return RecheckView(
+        study=record.id,
+        name=record.name,
+        metric=study.metric.name,
+        goal=study.metric.goal,
+        policy=policy_of(row),
+        next_due=None if row is None else row.next_due,
+        data_version=None if row is None else row.data_version,
+        code_version=None if row is None else row.code_version,
+        champions=[champion_view(each) for each in champions],
+        checks=list(checks),
     )
 
 

@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 
 from caviar.adapters.mlflow import Record
 from caviar.adapters.sql import Store, StudyRecord, standing
+from caviar.contract.figures import FigureName, FigureView
 from caviar.contract.views import TrialState
 from caviar.errors import ServiceError
+from caviar.figures.data import importance
+from caviar.figures.progress import progress
+from caviar.figures.zoom import zoom
 from caviar.refinement import entries, priming, publish
 from caviar.refinement.granting import Granting
-from caviar.refinement.refiner import Recorded, ended_trials
+from caviar.refinement.refiner import Recorded
 from caviar.refinement.setbacks import Setbacks
 from caviar.studies.life import ENDED, OPEN
 from caviar.studies.spec import Study, load_study
@@ -58,8 +62,13 @@ class Keeper:
         record: Record,
         recorded: dict[str, Recorded],
         granting: Granting | None = None,
+        service: str | None = None,
     ) -> None:
-        """``recorded`` takes what is read: trial id -> its result in MLflow. ``granting``: where MLflow authorizes."""
+        """``recorded`` takes what is read: trial id -> its result in MLflow. ``granting``: where MLflow authorizes.
+
+        ``service`` is the address at which people reach the service; None: runs do not link to it.
+        """
+        self._service = service
         self._granting = granting
         self._store = store
         self._record = record
@@ -127,25 +136,30 @@ class Keeper:
                 self._granting.opened(record.team, experiment_id)
             self._store.set_study_run(record.id, experiment_id, run_id)
             return
-        self._write(record, case)
+        changed = self._write(record, case)
         self._read_results(record.id, record.experiment_id, case)
+        newer = False
         for row in self._store.rounds(record.id, after=case.published):
             if row.run_id is None:
                 self._publish(record, case, row.index)
+                newer = True
             case.published = row.index
+        if newer or changed:
+            self._tell_study(record, case, newer)
         if record.state in ENDED and record.importance is not None:
             self._close(record, case)
 
-    def _write(self, record: StudyRecord, case: _Case) -> None:
-        """Write the study's record where it changed."""
+    def _write(self, record: StudyRecord, case: _Case) -> bool:
+        """Write the study's record where it changed. Whether it had."""
         points = self._points.get(record.id, set())
         state = (record.state, record.reason, record.ended, record.importance, len(record.notes))
         queued = (record.priority, record.place, record.shared)
         now = (*state, *queued, record.primed, self._priors.get(record.id, 0))
         if now == case.written and points <= case.points:
-            return
+            return False
         entries.write_study(self._record, self._store, record)
         case.written, case.points = now, points
+        return True
 
     def _tell(self, study_id: str, states: tuple[TrialState, ...], case: _Case) -> None:
         for row in self._store.trials(study_id, states):
@@ -155,10 +169,38 @@ class Keeper:
 
     def _publish(self, record: StudyRecord, case: _Case, index: int) -> None:
         rounds = self._store.rounds(record.id)[: index + 1]
-        trials = ended_trials(self._store, record.id)
+        shown = zoom(self._store, record, case.study, until=index)
         sources = self._store.computed_from(record.id, index)
-        run_id = publish.publish_round(self._record, record, case.study, rounds, trials, sources)
+        support = shown.rounds[-1].support if shown.rounds else []
+        found = (self._store.numbered(record.id, number) for number in support)
+        runs = {row.number: row.run_id for row in found if row is not None}
+        run_id = publish.publish_round(
+            self._record, record, case.study, rounds, shown, runs, sources, self._service
+        )
         self._store.set_round_run(record.id, index, run_id)
+
+    def _tell_study(self, record: StudyRecord, case: _Case, newer: bool) -> None:
+        """How the study goes, in its run: at each new round, and when its state changes."""
+        publish.tell_study(
+            self._record,
+            record,
+            case.study,
+            self._store.rounds(record.id),
+            self._figures(record, case.study) if newer else None,
+            standing(self._store, record, case.study),
+            self._store.counts(record.id),
+            self._service,
+        )
+
+    def _figures(self, record: StudyRecord, study: Study) -> dict[FigureName, FigureView]:
+        """What its run shows of it."""
+        found: dict[FigureName, FigureView] = {
+            "zoom": zoom(self._store, record, study),
+            "progress": progress(self._store, record, study),
+        }
+        if record.importance:
+            found["importance"] = importance(record, study)
+        return found
 
     def _read_results(self, study_id: str, experiment_id: str, case: _Case) -> None:
         shipped = self._store.shipped_count(study_id)
@@ -194,10 +236,11 @@ class Keeper:
             record,
             case.study,
             self._store.rounds(record.id),
-            ended_trials(self._store, record.id),
+            self._figures(record, case.study),
             standing(self._store, record, case.study),
             counts,
             time.time(),
+            self._service,
         )
         self._store.close_study(record.id)
         for row in self._store.trials(record.id):

@@ -6,21 +6,28 @@ import importlib.metadata
 import json
 import math
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from caviar import __version__
 from caviar.adapters.mlflow import Record
-from caviar.adapters.sql import RoundRow, Standing, StudyRecord, TrialRow
-from caviar.contract import names
+from caviar.adapters.sql import RoundRow, Standing, StudyRecord
+from caviar.contract import names, pages
+from caviar.contract.figures import FigureName, FigureView, ZoomView
 from caviar.contract.record import ROUND
 from caviar.contract.views import TrialState
 from caviar.figures.boxes import widths
-from caviar.refinement import entries, notes, pictures
+from caviar.figures.drawing import draw
+from caviar.refinement import entries, notes
+from caviar.refinement.saved_view import view_of
 from caviar.search import Round
 from caviar.studies.spec import Study
 from caviar.teams import experiment_of
 
+ZOOM, PROGRESS, IMPORTANCE = "zoom.svg", "progress.svg", "importance.svg"
+PICTURES: tuple[str, ...] = (PROGRESS, ZOOM)
+"""Of a study that runs."""
 STATUS = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 
 
@@ -48,11 +55,11 @@ def _tags(record: StudyRecord, kind: str) -> dict[str, str]:
 
 
 def open_study(mlflow: Record, record: StudyRecord, study: Study) -> tuple[str, str]:
-    """Make the study's run: what was asked, as parameters, note and files. Returns (experiment id, run id)."""
+    """Make the study's run: what was asked, as parameters and files. Returns (experiment id, run id)."""
     experiment_id = mlflow.experiment(experiment_of(record.team, study.project))
+    mlflow.tag_experiment(experiment_id, view_of(record, study))
     tags = _tags(record, "study") | {
         names.TAG_SEED: str(study.seed),
-        names.TAG_NOTE: notes.study_note(study),
         "python.version": platform.python_version(),
     }
     params = {
@@ -81,10 +88,16 @@ def publish_round(
     record: StudyRecord,
     study: Study,
     rounds: list[RoundRow],
-    trials: list[TrialRow],
+    zoom: ZoomView,
+    runs: Mapping[int, str | None],
     computed_from: list[list[Any]],
+    service: str | None,
 ) -> str:
-    """Make the run of the last of ``rounds``: its box as JSON, as picture and as widths, and the reason."""
+    """Make the run of the last of ``rounds``: its box as JSON, as picture and as widths, and the reason.
+
+    Its numbers are also the next point of the curves in the study's run. ``runs``: of the trials that the box rests on,
+    by number. ``service`` is the address at which people reach the service.
+    """
     assert record.experiment_id is not None
     assert record.run_id is not None
     row = rounds[-1]
@@ -95,27 +108,64 @@ def publish_round(
         names.TAG_ROUND: str(row.index),
         names.TAG_PARENT: record.run_id,
         names.TAG_REASON: round_.reason[:5000],
-        names.TAG_NOTE: notes.round_note(view),
     }
     run_id = mlflow.run(record.experiment_id, names.round_run_name(row.index), tags, row.created)
     ledger = view.model_dump(exclude_none=True, exclude={"run_id", "undone"})
     ledger["computed_from"] = computed_from
-    metrics = {f"width/{name}": width for name, width in widths(study.space, round_).items()}
-    if round_.best is not None and math.isfinite(round_.best):
-        metrics["best"] = round_.best
+    picture = pages.artifact_file(run_id, ZOOM)
+    note = notes.round_note(record, view, runs, service=service, picture=picture)
+    metrics = _of_round(study, round_)
+    mlflow.write(record.run_id, row.created, metrics=metrics, step=row.index)
     mlflow.write(
         run_id,
         row.created,
         metrics=metrics,
         step=row.index,
+        tags={names.TAG_NOTE: note},
         artifacts={
             "box.json": json.dumps(ledger, indent=2).encode(),
             ROUND: entries.round_file(row, computed_from),
-            "zoom.svg": pictures.zoom(study, boxes, trials),
+            ZOOM: draw("zoom", zoom, "svg"),
         },
     )
     mlflow.end(run_id, "FINISHED", row.created)
     return run_id
+
+
+def _of_round(study: Study, round_: Round) -> dict[str, float]:
+    """The best so far and the box's widths: in a study's run a curve by rounds, in a round's the point on it."""
+    metrics = {f"width/{name}": width for name, width in widths(study.space, round_).items()}
+    if round_.best is not None and math.isfinite(round_.best):
+        metrics[f"best/{study.metric.name}"] = round_.best
+    return metrics
+
+
+def tell_study(
+    mlflow: Record,
+    record: StudyRecord,
+    study: Study,
+    rounds: list[RoundRow],
+    figures: Mapping[FigureName, FigureView] | None,
+    stands: Standing,
+    counts: dict[TrialState, int],
+    service: str | None,
+) -> None:
+    """Bring the study's run up to date while it goes on.
+
+    Args:
+        figures: what is drawn anew; None: no round is new, so pictures stay as they are.
+        service: the address at which people reach the service.
+    """
+    assert record.run_id is not None
+    artifacts = None if figures is None else _pictures(figures)
+    shown = PICTURES if len(rounds) > 1 else ()
+    note = notes.study_note(record, study, rounds, stands, counts, service=service, pictures=shown)
+    tags = {names.TAG_NOTE: note}
+    mlflow.write(record.run_id, rounds[-1].created, tags=tags, artifacts=artifacts)
+
+
+def _pictures(figures: Mapping[FigureName, FigureView]) -> dict[str, bytes]:
+    return {f"{name}.svg": draw(name, view, "svg") for name, view in figures.items()}
 
 
 def close_study(
@@ -123,20 +173,22 @@ def close_study(
     record: StudyRecord,
     study: Study,
     rounds: list[RoundRow],
-    trials: list[TrialRow],
+    figures: Mapping[FigureName, FigureView],
     stands: Standing,
     counts: dict[TrialState, int],
     now_s: float,
+    service: str | None,
 ) -> None:
     """Write the result into the study's run and end it."""
     assert record.run_id is not None
-    boxes = [Round.from_json(study.space, each.data) for each in rounds]
     best, confirmation = stands.best, stands.confirmation
-    metrics = {f"trials/{kind}": float(count) for kind, count in counts.items()}
+    metrics = {f"trials/{kind}": float(count) for kind, count in counts.items() if count}
     tags: dict[str, str] = {names.TAG_STATE: record.state}
     if best is not None and best.value is not None:
-        metrics[f"best/{study.metric.name}"] = best.value
-        metrics |= {f"best/{name}": number for name, number in best.metrics.items()}
+        last = {f"best/{study.metric.name}": best.value}
+        mlflow.write(record.run_id, now_s, metrics=last, step=rounds[-1].index + 1)
+        others = best.metrics.keys() - {study.metric.name}
+        metrics |= {f"best/{name}": best.metrics[name] for name in others}
         tags["caviar.best_trial"] = str(best.number)
         tags["caviar.best_run"] = best.run_id or ""
     if confirmation is not None:
@@ -147,8 +199,11 @@ def close_study(
             if found[name] is not None
         }
     importance = record.importance or []
-    tags[names.TAG_NOTE] = notes.study_note(study, boxes, stands, importance, counts["stopped"])
-    tags[names.TAG_NOTE] += notes.known_before(record)
+    artifacts = _pictures(figures)
+    shown = (PROGRESS, IMPORTANCE, ZOOM) if importance else PICTURES
+    tags[names.TAG_NOTE] = notes.study_note(
+        record, study, rounds, stands, counts, service=service, pictures=shown
+    )
     summary = {
         "state": record.state,
         "reason": record.reason,
@@ -163,12 +218,6 @@ def close_study(
         "trials": counts,
         "importance": importance,
     }
-    artifacts = {
-        "summary.json": json.dumps(summary, indent=2).encode(),
-        "zoom.svg": pictures.zoom(study, boxes, trials),
-        "progress.svg": pictures.progress(study, trials),
-    }
-    if importance:
-        artifacts["importance.svg"] = pictures.importance(importance)
+    artifacts["summary.json"] = json.dumps(summary, indent=2).encode()
     mlflow.write(record.run_id, now_s, metrics=metrics, tags=tags, artifacts=artifacts)
     mlflow.end(record.run_id, STATUS[record.state], record.ended or now_s)

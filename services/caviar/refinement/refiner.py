@@ -208,8 +208,3 @@ class Refiner:
             log.exception("study %s ends without importances", record.id)
             shares = []
         self._store.set_importance(record.id, [share.model_dump() for share in shares])
-
-
-def ended_trials(store: Store, study_id: str) -> list[TrialRow]:
-    """The trials that the search learns from."""
-    return store.trials(study_id, LEARNT_FROM)

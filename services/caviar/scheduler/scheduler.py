@@ -89,12 +89,14 @@ class Scheduler:
         claim_s: float,
         teams: ReadTeams = dict,
         local: bool = False,
+        pages: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._lease_s = lease_s
         self._local = local
+        self._pages = pages
         self._clock = clock
         self._wall = wall
         self._lock = threading.RLock()
@@ -501,6 +503,7 @@ class Scheduler:
             experiment_id=record.experiment_id,
             parent_run_id=record.run_id,
             rebuilt=record.rebuilt,
+            service=self._pages,
         )
 
     # What the API shows beside the store. Where a single look at the memory will do, without the lock: a turn holds it
@@ -522,11 +525,13 @@ class Scheduler:
         desk = self._desks.find(study_id)
         if desk is None:
             return {}
-        found: dict[int, Sequence[tuple[int, float | None]]] = dict(desk.rungs.open())
+        reported = desk.rungs.open()
+        found: dict[int, Sequence[tuple[int, float | None]]] = {}
         for row in list(desk.by_state["running"].values()):
             ward = self.changing.wards.find(row.id)
-            if ward is not None and ward.steps:
-                found[row.number] = ward.points
+            line = ward.points if ward is not None else reported.get(row.number)
+            if line:
+                found[row.number] = line
         return found
 
     def counts(self, study_ids: Sequence[str]) -> dict[str, dict[TrialState, int]]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import RedirectResponse, Response
 
+from caviar.web.champion import champion_pages
 from caviar.web.new import new_pages
 from caviar.web.queue import queue_pages
 from caviar.web.shared import shared_of
 from caviar.web.static import static_routes
 from caviar.web.studies import studies_pages
+from caviar.web.study import study_pages
 from caviar.web.team import team_pages
+from caviar.web.trial import trial_pages
 
 
 def add_pages(app: FastAPI) -> None:
@@ -21,6 +24,9 @@ def add_pages(app: FastAPI) -> None:
     app.include_router(new_pages(shared))
     app.include_router(queue_pages(shared))
     app.include_router(studies_pages(shared))
+    app.include_router(study_pages(shared))
+    app.include_router(trial_pages(shared))
+    app.include_router(champion_pages(shared))
     app.include_router(team_pages(shared))
 
 

@@ -88,3 +88,14 @@ def test_the_services_address_is_checked_as_well() -> None:
     assert Settings.model_validate({**fields, **tokens}).public_url is None
     with pytest.raises(ValueError, match="without a path"):
         Settings.model_validate({**fields, **tokens, "public_url": "https://x/y"})
+
+
+def test_links_lead_to_where_people_reach_the_service() -> None:
+    """The gateway where there is one; the embedded service on the same machine; otherwise nobody said."""
+    needed = {"database_url": "x", "broker_url": "x", "mlflow_uri": "x"}
+    needed |= {"token": "t" * 32, "worker_token": "w" * 32}
+    assert Settings.model_validate(needed).pages is None
+    public = Settings.model_validate({**needed, "public_url": "https://caviar.example.org/"})
+    assert public.pages == "https://caviar.example.org"
+    embedded = Settings.model_validate({**needed, "drawn": "1", "port": "8700"})
+    assert embedded.pages == "http://127.0.0.1:8700"

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from caviar.cli import main
-from caviar.cli.views.ledger import rounds_view
+from caviar.cli.views.ledger import round_view, rounds_view
 from caviar.cli.views.progress import progress
 from caviar.cli.views.result import result
 from caviar.contract.views import RoundView, SideView
@@ -53,7 +53,7 @@ def ledger() -> list[RoundView]:
 
 def test_a_round_says_before_and_after_and_why() -> None:
     """Per parameter on its own scale; the trials behind it; the edge that was hit, and the study's own bounds."""
-    shown = text_of(rounds_view(STUDY, ledger()), 80)
+    shown = text_of(round_view(STUDY, ledger()[1]), 80)
     assert "r1 shrink, from 16 trials  best 0.95" in shown
     assert "  The best 6 of 16 trials lie in here." in shown
     assert "learning_rate  0.0001 … 1  →  0.001 … 0.1  narrowed" in shown
@@ -65,17 +65,42 @@ def test_a_round_says_before_and_after_and_why() -> None:
 
 def test_the_first_round_has_nothing_before_it() -> None:
     """Only the space, without arrows."""
-    first = text_of(rounds_view(STUDY, ledger()[:1]))
+    first = text_of(round_view(STUDY, ledger()[0]))
     assert "learning_rate  0.0001 … 1\n" in first
     assert "→" not in first
 
 
 def test_a_round_that_was_taken_back_says_so() -> None:
     """It stays in the ledger, and so does the undo with what it changed."""
-    shown = text_of(rounds_view(STUDY, ledger()))
-    assert "r2 shrink, from 32 trials  taken back" in shown
-    assert "r3 undo, from 40 trials  best 0.95\n" in shown
-    assert "learning_rate  0.002 … 0.02  →  0.001 … 0.1  widened back" in shown
+    shown = text_of(rounds_view(STUDY, ledger(), 110))
+    assert "r2  shrink             taken back: adam fell behind." in shown
+    assert "r3  undo    best 0.95  Round 2 was taken back by ada" in shown
+    assert "r2" not in shown.splitlines()[2]
+    assert "r2 shrink, from 32 trials  taken back" in text_of(round_view(STUDY, ledger()[2]))
+    undo = text_of(round_view(STUDY, ledger()[3]))
+    assert "learning_rate  0.002 … 0.02  →  0.001 … 0.1  widened back" in undo
+
+
+def test_the_rounds_are_one_picture_with_a_reason_each() -> None:
+    """Parameters down, rounds across, and below why."""
+    shown = text_of(rounds_view(STUDY, rounds(), 80), 80).splitlines()
+    assert shown[0] == "digits-mlp  3 rounds"
+    assert shown[2].split() == ["r0", "r1", "r2"]
+    assert shown[3].split() == ["learning_rate", "━━━●━━━━━━", "··━●━━━━··", "···●━━····"]
+    assert "r1  shrink  best 0.95  The best 6 of 16 trials lie in here." in shown
+
+
+def test_of_very_many_rounds_a_terminal_shows_a_few_and_says_so() -> None:
+    """In a pipe each has its line."""
+    many = [RoundView(round=i, box={}, reason=f"Reason {i}.") for i in range(200)]
+    lines = text_of(rounds_view(STUDY, many, 80), 80).splitlines()
+    told = [line for line in lines if "Reason" in line]
+    assert lines[0].endswith("200 rounds, 5 of them in the picture: where the box moved")
+    assert 5 <= len(told) <= 10
+    left = 200 - len(told)
+    assert f"{left} more are told by `caviar rounds {STUDY.id} | cat`." in lines[-2]
+    whole = text_of(rounds_view(STUDY, many, 80, most=len(many)), 80)
+    assert whole.count("Reason") == 200
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
@@ -87,7 +112,9 @@ def test_the_ledger_fits_into_the_terminal(width: int) -> None:
         r.model_copy(update={"box": r.box | {"solver": SideView(choices=choices)}})
         for r in (first, second)
     ]
-    shown = text_of(rounds_view(STUDY, longer), width)
+    shown = text_of(rounds_view(STUDY, longer, width), width)
+    assert max(map(len, shown.splitlines())) <= width
+    shown = text_of(round_view(STUDY, longer[1]), width)
     assert max(map(len, shown.splitlines())) <= width
     if width >= 80:
         assert all(choice in shown for choice in choices)
@@ -98,9 +125,10 @@ def test_the_ledger_does_not_steer_the_terminal() -> None:
     view = ledger()[1].model_copy(
         update={"reason": "\x1b[2J[bold]x", "edges": {"momentum": "\x1b]0;x"}}
     )
-    shown = text_of(rounds_view(STUDY, [view]))
-    assert "\x1b" not in shown
-    assert "[bold]x" in shown
+    for picture in (rounds_view(STUDY, [view], 80), round_view(STUDY, view)):
+        shown = text_of(picture)
+        assert "\x1b" not in shown
+        assert "[bold]x" in shown
 
 
 def test_a_branch_shows_where_it_comes_from() -> None:
@@ -148,6 +176,16 @@ def test_branch_prints_the_new_study(known: Service, capsys: pytest.CaptureFixtu
     assert posted(known) == {"name": "narrow", "user": "ada"}
 
 
+def test_one_round_in_numbers(known: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its number, as text and as JSON; one that is not there is told."""
+    assert main(["rounds", "digits-mlp", "--round", "1"]) == 0
+    assert "rests on trials 4, 9, 2" in capsys.readouterr().out
+    assert main(["rounds", "digits-mlp", "--round", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["support"] == [4, 9, 2]
+    assert main(["rounds", "digits-mlp", "--round", "9"]) == 2
+    assert "there is no round 9. The newest is 3." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option, key", [("--undo", "kind"), ("--branch", "id")])
 def test_both_print_json(
     option: str, key: str, known: Service, capsys: pytest.CaptureFixture[str]
@@ -172,7 +210,13 @@ def test_what_the_service_refuses_is_told(
 
 @pytest.mark.parametrize(
     "options",
-    [["--undo", "1", "--branch", "1"], ["--name", "x"], ["--undo", "1", "--name", "x"], ["--undo"]],
+    [
+        ["--undo", "1", "--branch", "1"],
+        ["--round", "1", "--undo", "1"],
+        ["--name", "x"],
+        ["--undo", "1", "--name", "x"],
+        ["--undo"],
+    ],
 )
 def test_options_that_do_not_fit(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Refused before the service is asked."""

@@ -9,9 +9,10 @@ from rich.console import Console, RenderableType
 
 from caviar.cli.views import tables
 from caviar.cli.views.progress import progress, round_line, trial_line
-from caviar.cli.views.result import exit_code, result, result_object, thinned
-from caviar.contract.views import Best, RoundView, StudyRow, Use, WorkerView
-from tests.support.studies_made_up import digits_study, importance, rounds, trial
+from caviar.cli.views.result import exit_code, result, result_object
+from caviar.cli.views.zoom import telling
+from caviar.contract.views import Best, RoundView, SideView, StudyRow, Use, WorkerView
+from tests.support.studies_made_up import PARAMETERS, digits_study, importance, rounds, trial
 
 
 def text_of(picture: RenderableType, width: int = 110) -> str:
@@ -94,10 +95,35 @@ def test_the_zoom_is_one_picture_parameters_down_rounds_across() -> None:
 
 
 def test_many_rounds_are_thinned_but_the_first_and_last_stay() -> None:
-    """What does not fit in the width is left out evenly."""
+    """Where nothing moved, what does not fit in the width is left out evenly."""
     many = [RoundView(round=i, box={}, reason="") for i in range(30)]
-    assert [r.round for r in thinned(many, 4)] == [0, 10, 19, 29]
-    assert thinned(many[:3], 4) == many[:3]
+    assert [r.round for r in telling(PARAMETERS, many, 4)] == [0, 10, 19, 29]
+    assert telling(PARAMETERS, many[:3], 4) == many[:3]
+
+
+def test_of_many_rounds_those_are_shown_in_which_the_box_moved() -> None:
+    """Here from 50 to 53; before and after it stood still."""
+
+    def low(number: int) -> float:
+        return 10.0 ** (min(max(number - 50, 0), 3) - 4)
+
+    many = [
+        RoundView(round=i, box={"learning_rate": SideView(low=low(i), high=1.0)}, reason="")
+        for i in range(200)
+    ]
+    shown = [r.round for r in telling(PARAMETERS, many, 6)]
+    assert shown[0] == 0
+    assert shown[-1] == 199
+    assert {low(number) for number in shown} == {low(0), low(51), low(52), low(53)}
+
+
+def test_of_many_rounds_a_result_tells_the_newest_reasons() -> None:
+    """And which command tells all."""
+    many = [RoundView(round=i, box={}, reason=f"Reason {i}.") for i in range(30)]
+    shown = text_of(result(digits_study(state="done", rounds=many), 100))
+    assert "the last 4 of 30; `caviar rounds digits-mlp-abc` has all" in shown
+    assert "Reason 29." in shown
+    assert "Reason 2." not in shown
 
 
 def test_a_result_without_any_value() -> None:

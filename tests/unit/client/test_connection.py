@@ -222,6 +222,26 @@ def test_who_follows_a_study_waits_for_a_service_that_went_away(
         follower.study("a")
 
 
+def test_who_follows_goes_along_when_the_service_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An embedded one has another port after a restart: it is looked for where it says where it is."""
+    monkeypatch.setattr(connection, "PATIENT_WAIT_S", 0.02)
+    view = digits_study()
+    away = [ServiceError("No service is running.")]
+    with answering_service() as new, answering_service() as old:
+        new.answers["GET /studies/a"] = (200, view.model_dump(mode="json"))
+        old.answers["GET /studies/a"] = (0, None)
+
+        def find() -> Address:
+            if away:
+                raise away.pop()
+            return Address(new.url, "other")
+
+        with Client(Address(old.url, "a-token")) as client:
+            assert client.patient(lambda _line: None, find=find).study("a") == view
+            assert client.url == old.url
+        assert [token for _, _, token, _ in new.requests] == ["Bearer other"]
+
+
 def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody listens there any more: it says so in the end."""
     monkeypatch.setattr(connection, "PATIENT_WAIT_S", 0.02)

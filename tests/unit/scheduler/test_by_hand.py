@@ -136,7 +136,9 @@ def test_the_last_points_of_a_training_are_told_by_its_own_host(
     fleet.submit("trials: 1")
     first = taken(fleet, host)
     tell(fleet, host, first, points=((0, 1.0),))
+    assert fleet.scheduler.curves(first.study) == {0: [(0, 1.0)]}
     fleet.end(host, first, "done")
+    assert fleet.scheduler.curves(first.study) == {}
     other.incarnation = "two"
     assert tell(fleet, other, first, points=((0, 9.0),)) is None
     ward = fleet.scheduler.changing.wards.find(first.trial)

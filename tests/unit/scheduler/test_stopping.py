@@ -178,6 +178,18 @@ def test_a_nan_counts_as_the_worst(bench: Bench) -> None:
     assert row.result().curve == ()
 
 
+def test_what_running_trials_have_reported_can_be_looked_at(bench: Bench) -> None:
+    """Of those that run, by number, what heartbeats told so far; nothing of one that ended, or of another study."""
+    first, _ = bench.claim()
+    second, _ = bench.claim("there")
+    bench.beat(first, curve(0.5, last=8))
+    assert bench.scheduler.curves(bench.study) == {0: ((0, 0.5), (2, 0.5), (8, 0.5))}
+    bench.beat(second, curve(0.4, last=2), "there")
+    bench.finish(first, curve(0.5))
+    assert bench.scheduler.curves(bench.study) == {1: ((0, 0.4), (2, 0.4))}
+    assert bench.scheduler.curves("nowhere") == {}
+
+
 def test_a_trial_that_went_on_elsewhere_keeps_its_first_part(bench: Bench) -> None:
     """The second attempt starts from a checkpoint: the rungs below were passed by the first one."""
     trial, _ = bench.claim()

@@ -124,24 +124,24 @@ def test_a_command_that_waits_for_its_run_goes_before_what_is_over(tmp_path: Pat
         attempt(tmp_path, number)
     waits = attempt(tmp_path, 7, None, trainer=Trainer(command=("train",)))
     shipper.pass_once()
-    assert mlflow.created == ["r0-t007", "r0-t000", "r0-t001", "r0-t002"]
-    assert waits.run_id.read_text() == "r0-t007"
-    assert service.told == [{f"t-{number}": f"r0-t00{number}" for number in range(3)}]
+    assert mlflow.created == ["trial 0007", "trial 0000", "trial 0001", "trial 0002"]
+    assert waits.run_id.read_text() == "trial 0007"
+    assert service.told == [{f"t-{number}": f"trial 000{number}" for number in range(3)}]
 
 
 def test_mlflow_away_ends_the_pass_and_what_was_complete_is_told(tmp_path: Path) -> None:
     """The rest keeps its place; nothing of it is tried against a server that does not answer."""
-    mlflow = Mlflow(away="r0-t001")
+    mlflow = Mlflow(away="trial 0001")
     shipper, service = open_shipper(tmp_path, mlflow)
     for number in range(3):
         attempt(tmp_path, number)
     with pytest.raises(MlflowAway):
         shipper.pass_once()
-    assert mlflow.created == ["r0-t000"]
-    assert service.told == [{"t-0": "r0-t000"}]
+    assert mlflow.created == ["trial 0000"]
+    assert service.told == [{"t-0": "trial 0000"}]
     mlflow.away = ""
     shipper.pass_once()
-    assert mlflow.ended == ["r0-t000", "r0-t001", "r0-t002"]
+    assert mlflow.ended == ["trial 0000", "trial 0001", "trial 0002"]
     assert not list((tmp_path / "trials").iterdir())
 
 
@@ -152,17 +152,17 @@ def test_trials_are_shipped_side_by_side(tmp_path: Path) -> None:
     attempt(tmp_path, 0)
     attempt(tmp_path, 1)
     shipper.pass_once()
-    assert sorted(mlflow.ended) == ["r0-t000", "r0-t001"]
+    assert sorted(mlflow.ended) == ["trial 0000", "trial 0001"]
 
 
 def test_attempts_of_one_trial_go_in_their_order(tmp_path: Path) -> None:
     """However many threads there are: what the first did not bring through, the second does not overtake."""
-    mlflow = Mlflow(at_once=4, refused="r0-t000")
+    mlflow = Mlflow(at_once=4, refused="trial 0000")
     shipper, _ = open_shipper(tmp_path, mlflow)
     attempt(tmp_path, 0, "crashed")
     attempt(tmp_path, 0, attempt=2)
     shipper.pass_once()
-    assert (mlflow.created, mlflow.ended) == (["r0-t000"], [])
+    assert (mlflow.created, mlflow.ended) == (["trial 0000"], [])
 
 
 def test_a_long_queue_is_shipped_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +178,7 @@ def test_a_long_queue_is_shipped_in_pieces(tmp_path: Path, monkeypatch: pytest.M
     assert service.told == []
     monkeypatch.setattr(module, "_PASS_LIMIT_S", 60.0)
     shipper.pass_once()
-    assert mlflow.created[0] == "r0-t005"
+    assert mlflow.created[0] == "trial 0005"
     assert len(service.told[0]) == 4
 
 
@@ -195,6 +195,6 @@ def test_what_a_stale_attempt_reported_is_shipped_where_the_next_one_begins_with
         attempt(tmp_path, 0, None, attempt=2)
     shipper.pass_once()
     assert not stale.path.exists()
-    assert mlflow.created == (["r0-t000"] if went_on else [])
+    assert mlflow.created == (["trial 0000"] if went_on else [])
     assert not mlflow.ended, "how it ended is not for it to say"
     assert service.told == []

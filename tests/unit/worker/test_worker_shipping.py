@@ -114,7 +114,7 @@ def test_a_short_trial_costs_three_calls(tmp_path: Path) -> None:
     assert ship(runs, *attempt(tmp_path), TARGET) == ("run-1", True)  # type: ignore[arg-type]
 
     (_, name, tags), (_, points, params, marks), end = runs.calls
-    assert name == "r2-t017"
+    assert name == "trial 0017"
     assert tags["caviar.trial"] == "t-1"
     assert tags["mlflow.parentRunId"] == "parent"
     assert params == {"x": "0.5"}
@@ -124,6 +124,20 @@ def test_a_short_trial_costs_three_calls(tmp_path: Path) -> None:
     ]
     assert (tags["caviar.state"], marks) == ("done", {})
     assert end == ("end", "FINISHED", 900)
+
+
+def test_a_trial_s_run_says_what_it_is_and_where_else_it_is_shown(tmp_path: Path) -> None:
+    """Its study in MLflow and, where the service told its address, the trial's page; a name is only a name."""
+    runs = Recorder()
+    target = TARGET.model_copy(update={"service": "https://caviar.example.org"})
+    folder, claim = attempt(tmp_path)
+    claim["assignment"] |= {"study_name": "[x](y)", "repeats": 4}
+    ship(runs, folder, claim, target)  # type: ignore[arg-type]
+    assert runs.calls[0][2][names.TAG_NOTE] == (
+        "Trial 17, round 2, of [&#91;x&#93;(y)](#/experiments/1/runs/parent?workflowType=machine_learning): "
+        "trial 4 again, on a new seed. "
+        "[The trial in Caviar](https://caviar.example.org/studies/s-1/trials/17)"
+    )
 
 
 def test_a_trial_that_was_stopped_early_says_so(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ _OF_STUDY = trials.c.study_id == bindparam("study")
 _NEWEST_ENDS = select(
     studies.c.id,
     select(func.max(trials.c.ended))
-    .where(trials.c.study_id == studies.c.id)
+    .where(trials.c.study_id == studies.c.id, trials.c.ended.is_not(None))
     .correlate(studies)
     .scalar_subquery(),
 ).where(studies.c.state.in_(one_of(GOING_ON)))
@@ -42,7 +42,12 @@ _ONE = select(*WHOLE).where(trials.c.id == bindparam("trial"))
 _NUMBERED = select(*WHOLE).where(_OF_STUDY, trials.c.number == bindparam("number"))
 _RECENT_LENGTHS = (
     select(trials.c.seconds)
-    .where(_OF_STUDY, trials.c.state.in_(one_of(LEARNT_FROM)), trials.c.seconds.is_not(None))
+    .where(
+        _OF_STUDY,
+        trials.c.ended.is_not(None),
+        trials.c.state.in_(one_of(LEARNT_FROM)),
+        trials.c.seconds.is_not(None),
+    )
     .order_by(trials.c.ended.desc())
     .limit(bindparam("limit"))
 )

@@ -36,6 +36,7 @@ metadata = MetaData(
 DONE = text("state = 'done'")
 """Written out: with a bound value a partial index would not be found."""
 CHAMPION = text("state = 'champion'")
+HAS_ENDED = text("ended IS NOT NULL")
 
 
 def one_of(words: Iterable[str]) -> list[ColumnElement[str]]:
@@ -79,8 +80,6 @@ studies = Table(
     Index(None, "team", "created"),
 )
 
-COURSE = ("number", "state", "kind", "value", "violation", "seconds")
-
 trials = Table(
     "trials",
     metadata,
@@ -122,8 +121,14 @@ trials = Table(
     # Counts are read from an index alone; the best, the newest failures and what is not shipped from its first entries.
     Index(None, "study_id", "state", "number"),
     Index("ix_trials_best", "study_id", "value", sqlite_where=DONE, postgresql_where=DONE),
-    # The course of a study is read from this index alone, in the order of its ends.
-    Index("ix_trials_course", "study_id", "ended", *COURSE),
+    # The course of a study is read from this index alone, in the order of its ends. What a trial goes through before
+    # its end does not touch it, and no other query takes it for one by state.
+    Index(
+        "ix_trials_course",
+        *("study_id", "ended", "number", "state", "kind", "value", "violation", "seconds"),
+        sqlite_where=HAS_ENDED,
+        postgresql_where=HAS_ENDED,
+    ),
     Index(None, "study_id", "round", "number"),
     Index(None, "study_id", "shipped", "ended"),
     Index(None, "study_id", "changed"),

@@ -9,11 +9,12 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from caviar.cli.plot import Line, Mark, plot
-from caviar.cli.views.interventions import SIGNS, done_to_it, origin_words, values_words
+from caviar.cli.views.interventions import done_to_it, values_words
 from caviar.cli.views.parts import clean, grid, indented, last_line, scale_of, stacked, state_text
 from caviar.contract.numbers import number
 from caviar.contract.panda import CurveView, InterventionView
 from caviar.contract.views import StudyView, TrialView
+from caviar.contract.words import SIGNS, origin_words
 
 FOCUS, BESIDE, ABANDONED = "bright_cyan", "yellow", "bright_black"
 """Styles of the curve itself, of a fork or an original that runs beside it, of what was taken back or has ended."""

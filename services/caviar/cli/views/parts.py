@@ -95,11 +95,15 @@ def tally(study: StudyView) -> str:
 def uses_line(study: StudyView) -> Text | None:
     """For instance ``1.5 of 4 slot-hours, 0.8 of 2 hours``; None where the study does not limit them."""
     parts = [
-        f"{use.spent:.3g} of {use.limit:g} {use.name.replace('_', '-')}"
+        f"{_hours(use.spent)} of {use.limit:g} {use.name.replace('_', '-')}"
         for use in study.uses
         if use.limit is not None
     ]
     return Text(f"  {', '.join(parts)}", style="dim") if parts else None
+
+
+def _hours(spent: float) -> str:
+    return f"{spent:,.{2 if spent < 10 else 1 if spent < 100 else 0}f}"
 
 
 def worth(best: Best) -> Text:
@@ -143,8 +147,9 @@ def box_table(
     box: Mapping[str, SideView],
     best: Mapping[str, ParameterValue],
     strip_width: int,
+    scales: bool = True,
 ) -> RenderableType:
-    """The box: each parameter's strip with the interval in numbers."""
+    """The box: each parameter's strip with the interval in numbers; with ``scales`` the scale by name."""
     table = grid("left", "left", "left", "left")
     for parameter in parameters:
         side = box.get(parameter.name, SideView())
@@ -158,7 +163,7 @@ def box_table(
             Text(clean(parameter.name)),
             drawn,
             Text(interval(low, high, parameter.scale)),
-            Text(parameter.scale or "", style="dim"),
+            Text(parameter.scale or "" if scales else "", style="dim"),
         )
     return indented(table)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import pairwise
 
 from rich.console import RenderableType
@@ -10,34 +10,20 @@ from rich.padding import Padding
 from rich.text import Text
 
 from caviar.cli.plot import Line, Mark, plot
-from caviar.cli.views.interventions import Scales, values_words
+from caviar.cli.views.interventions import values_words
 from caviar.cli.views.parts import clean, grid, heading, indented, scale_of, stacked, values_table
 from caviar.cli.views.tables import when
-from caviar.contract.messages import ParameterValue
+from caviar.contract import words
 from caviar.contract.numbers import NOTHING, count, interval, number
 from caviar.contract.recheck import (
     ChampionView,
     CheckView,
-    DriftView,
-    Policy,
     RecheckView,
-    VerdictView,
 )
 from caviar.contract.views import StudyView
+from caviar.contract.words import CAUSES, FOLLOWS, Scales, calls_words, drift_words
 
 STYLES = {"holds": "green", "moved": "yellow", "inconclusive": "dim"}
-CAUSES = {
-    "schedule": "on schedule",
-    "data": "other data",
-    "code": "other code",
-    "signal": "asked",
-    "mlflow": "MLflow",
-}
-FOLLOWS = {
-    "tell": "",
-    "propose": " Where it moved, it is tuned again and the result is proposed.",
-    "promote": " Where it moved, it is tuned again and the result is the champion.",
-}
 VERSION_SHOWN = 20
 """Characters: a hash has 71. `--json` has all."""
 PLOT_WIDTH, PLOT_HEIGHT = 60, 6
@@ -50,28 +36,7 @@ def verdict_line(check: CheckView, checked: ChampionView | None, goal: str, scal
 
     ``checked`` is the champion that was checked, where it is known.
     """
-    verdict = check.verdict
-    if verdict is None:
-        return clean(f"check {check.number} ended without a verdict. {check.waits}".rstrip())
-    towards = 1.0 if goal == "maximize" else -1.0
-    difference = towards * verdict.effect + 0.0  # no -0
-    low, high = sorted((towards * verdict.low + 0.0, towards * verdict.high + 0.0))
-    signed = f"{'+' if difference > 0 else ''}{number(difference)}"
-    by = f"{signed}, 90%: {number(low)} to {number(high)}"
-    now = "" if verdict.champion is None else number(verdict.champion)
-    match verdict.word:
-        case "moved":
-            better = "a better point"
-            if verdict.champion is not None:
-                better = f"{now} -> about {number(verdict.champion + difference)}"
-            said = f"{better}{_instead(verdict, checked, scales)} ({by})"
-        case "holds":
-            said = f"{now or 'the champion'}, and nothing beside it is better ({by})"
-        case "inconclusive":
-            told = clean(verdict.reason).strip().rstrip(".")
-            said = f"{told or 'it cannot be said'} ({by})"
-    line = f"{verdict.word}: {said}, after {count(verdict.trainings, 'training')}."
-    return clean(line)
+    return clean(words.verdict_words(check, checked, goal, scales))
 
 
 def check_line(study: StudyView, check: CheckView) -> str:
@@ -104,9 +69,8 @@ def policy_line(found: RecheckView) -> str:
     policy = found.policy
     if policy is None:
         return clean(f"{found.name} is checked when somebody asks: `caviar recheck {found.study}`.")
-    calls = list(_calls(policy)) or ["when somebody asks"]
     due = "" if found.next_due is None else f", next {when(found.next_due)}"
-    return clean(f"{found.name} is checked {' and '.join(calls)}{due}.{FOLLOWS[policy.when_moved]}")
+    return clean(f"{found.name} is checked {calls_words(policy)}{due}.{FOLLOWS[policy.when_moved]}")
 
 
 def champion_view(study: StudyView, found: RecheckView) -> RenderableType:
@@ -228,60 +192,11 @@ def _checks(study: StudyView, found: RecheckView) -> Iterator[RenderableType]:
         elif check.study is not None:
             lines.append(f"runs as study {check.study}")
         if check.verdict is not None:
-            lines += [_drift(each) for each in check.verdict.drifts]
+            lines += [drift_words(each) for each in check.verdict.drifts]
         if check.retuned is not None:
             lines.append(f"study {check.retuned} tuned again")
         for line in lines:
             yield Padding(Text(clean(line)), _BELOW)
-
-
-def _drift(each: DriftView) -> str:
-    before, after = number(each.before, each.scale), number(each.after, each.scale)
-    if each.scale == "categorical":
-        return f"{each.parameter} {before} -> {after}"
-    far = f"{number(each.distance)} widths of the last box"
-    return (
-        f"{each.parameter} {before} -> {after}: {far}, on its {each.scale.replace('_', '-')} scale"
-    )
-
-
-def _instead(verdict: VerdictView, checked: ChampionView | None, scales: Scales) -> str:
-    """For instance `` with learning_rate 0.004 instead of 0.02``; empty where nothing is known."""
-    moved: dict[str, tuple[ParameterValue | None, ParameterValue, str | None]] = {
-        each.parameter: (each.before, each.after, each.scale) for each in verdict.drifts
-    }
-    if not moved:
-        before: Mapping[str, ParameterValue] = {} if checked is None else checked.params
-        moved = {
-            name: (before.get(name), value, scales.get(name))
-            for name, value in (verdict.challenger or {}).items()
-            if before.get(name) != value
-        }
-    words = [
-        f"{name} {number(after, scale)}"
-        + ("" if before is None else f" instead of {number(before, scale)}")
-        for name, (before, after, scale) in moved.items()
-    ]
-    return f" with {', '.join(words)}" if words else ""
-
-
-def _calls(policy: Policy) -> Iterator[str]:
-    if policy.every_s is not None:
-        yield f"every {_span(policy.every_s)}"
-    if policy.cron is not None:
-        yield f"at `{policy.cron}` (UTC)"
-    if policy.data is not None:
-        yield "when the data changes"
-    if policy.code:
-        yield "when the code changes"
-
-
-def _span(seconds: float) -> str:
-    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length and seconds % length == 0:
-            amount = int(seconds // length)
-            return unit if amount == 1 else f"{amount} {unit}s"
-    return f"{number(seconds)} s"
 
 
 def _shortened(version: str) -> str:

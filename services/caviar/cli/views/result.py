@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from caviar.cli.strips import bar, strip
+from caviar.cli.strips import bar
+from caviar.cli.views.ledger import reasons
 from caviar.cli.views.parts import (
     clean,
     failures_line,
@@ -25,18 +25,29 @@ from caviar.cli.views.parts import (
     values_table,
     worth,
 )
+from caviar.cli.views.progress import best_chart
+from caviar.cli.views.zoom import columns, zoom_table
+from caviar.contract.figures import ProgressView
 from caviar.contract.numbers import duration, number, percent
-from caviar.contract.views import Best, ParameterView, RoundView, SideView, StudyView
+from caviar.contract.views import Best, StudyView
 
 SHARE_NOTE = "share of the variation"
 WIDE = 90
 """Columns from which a verdict fits beside its bar."""
+REASONS = 4
+"""Rounds whose reason is told."""
 
 
-def result(study: StudyView, width: int, mlflow: str | None = None) -> RenderableType:
+def result(
+    study: StudyView,
+    width: int,
+    mlflow: str | None = None,
+    course: ProgressView | None = None,
+) -> RenderableType:
     """Best value, rounds, what mattered, where to look.
 
-    ``width`` is the terminal's, in characters; ``mlflow`` says how to reach MLflow, its address by default.
+    ``width`` is the terminal's, in characters; ``mlflow`` says how to reach MLflow, its address by default; ``course``
+    is drawn as the best so far.
     """
     return stacked(
         _title(study),
@@ -46,8 +57,9 @@ def result(study: StudyView, width: int, mlflow: str | None = None) -> Renderabl
         *notes_block(study.notes),
         Text(),
         *_best(study),
+        *best_chart(course, width),
         *(_rounds(study, width) if study.mode == "caviar" else []),
-        *_importance(study, width),
+        *importance_bars(study, width),
         *_mlflow(study, mlflow or study.mlflow.uri or ""),
     )
 
@@ -104,60 +116,24 @@ def _within(study: StudyView) -> list[RenderableType]:
 
 
 def _rounds(study: StudyView, width: int) -> list[RenderableType]:
+    """The zoom, and why it is where it is: the newest reasons."""
     if not study.rounds:
         return []
-    reasons = grid("left", "left", "right")
-    reasons.columns[2].no_wrap = False
-    reasons.columns[2].justify = "left"
-    for round_view in study.rounds:
-        reasons.add_row(
-            Text(f"r{round_view.round}"),
-            Text(round_view.kind, style="dim"),
-            Text(clean(round_view.reason)),
-        )
-    parts: list[RenderableType] = [heading("Rounds"), indented(reasons), Text()]
+    newest = study.rounds[-REASONS:]
+    note = ""
+    if len(study.rounds) > REASONS:
+        note = f"the last {REASONS} of {len(study.rounds)}; `caviar rounds {study.id}` has all"
+    parts: list[RenderableType] = [
+        heading("Rounds", note),
+        indented(reasons(newest, values=False)),
+        Text(),
+    ]
     if len(study.rounds) > 1:
-        parts += [zoom_table(study, width), Text()]
+        parts += [zoom_table(study, columns(study, study.rounds, width)), Text()]
     return parts
 
 
-def zoom_table(study: StudyView, width: int) -> RenderableType:
-    """Parameters down, rounds across: how the box moved. As many rounds as fit, the first and last among them."""
-    labels = max((len(parameter.name) for parameter in study.parameters), default=0) + 4
-    strip_width = 10
-    shown = thinned(study.rounds, max(2, (width - labels) // (strip_width + 2)))
-    table = grid("left", *("left" for _ in shown))
-    table.add_row(Text(), *(Text(f"r{round_view.round}", style="dim") for round_view in shown))
-    best = study.best.params if study.best else {}
-    for parameter in study.parameters:
-        cells = [
-            _cell(parameter, r.box.get(parameter.name, SideView()), best, strip_width)
-            for r in shown
-        ]
-        table.add_row(Text(clean(parameter.name)), *cells)
-    return indented(table)
-
-
-def _cell(parameter: ParameterView, side: SideView, best: dict[str, Any], width: int) -> Text:
-    if parameter.choices is None:
-        return strip(parameter, side, best.get(parameter.name), width)
-    words = [number(choice) for choice in side.choices or parameter.choices]
-    text = Text(clean(" ".join(words)), style="cyan")
-    if len(text) > width:
-        text = Text(f"{len(words)} of {len(parameter.choices)}", style="cyan")
-    text.truncate(width, overflow="ellipsis")
-    return text
-
-
-def thinned(rounds: Sequence[RoundView], most: int) -> list[RoundView]:
-    """At most ``most`` (two or more) of ``rounds``, evenly spread, with the first and the last."""
-    if len(rounds) <= most:
-        return list(rounds)
-    indices = [round(i * (len(rounds) - 1) / (most - 1)) for i in range(most)]
-    return [rounds[i] for i in indices]
-
-
-def _importance(study: StudyView, width: int) -> list[RenderableType]:
+def importance_bars(study: StudyView, width: int) -> list[RenderableType]:
     """A bar a parameter with the verdict beside it; in a narrow terminal the tier alone. Then what is said plainly."""
     if not study.importance:
         return []

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from caviar.cli.views.interventions import done_to_it, origin_words
+from caviar.cli.views.interventions import done_to_it
 from caviar.cli.views.parts import (
     KIND_WORDS,
     clean,
@@ -25,6 +25,7 @@ from caviar.cli.views.parts import (
 from caviar.contract.numbers import duration, number
 from caviar.contract.panda import InterventionView
 from caviar.contract.views import StudyRow, StudyView, TrialView, WorkerView
+from caviar.contract.words import origin_words
 
 
 def new_table(*columns: str) -> Table:

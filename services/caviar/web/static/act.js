@@ -3,8 +3,8 @@
 // <form data-api="/api/v1/..." data-method="POST" data-body='{"fixed": 1}' data-done="Paused." data-sure="Really?"
 //       data-go="/studies/{id}">
 // Fields with a name are put into the body: data-type number | json | flag | list (of the boxes of that name that are
-// ticked); an empty one is left out. A name
-// with a dot is a field of an object: params.learning_rate. A <p role="alert"> in the form shows a refusal.
+// ticked); an empty one is left out. A name with a dot is a field of an object: params.learning_rate. data-reset:
+// afterwards the form is as it came. A <p role="alert"> in the form shows a refusal.
 import { news } from "./live.js";
 
 const told = document.getElementById("told");
@@ -17,11 +17,10 @@ export function say(words) {
 }
 
 function put(body, name, value) {
-  const parts = name.split(".");
-  const last = parts.pop();
-  let at = body;
-  for (const part of parts) at = at[part] ??= {};
-  at[last] = value;
+  // At the first dot alone: parameters may have dots in their names.
+  const dot = name.indexOf(".");
+  if (dot < 0) body[name] = value;
+  else (body[name.slice(0, dot)] ??= {})[name.slice(dot + 1)] = value;
 }
 
 export function bodyOf(form) {
@@ -75,6 +74,7 @@ document.addEventListener("submit", async (event) => {
   for (const button of buttons) button.disabled = true;
   try {
     const answer = await send(form.dataset.method || "POST", form.dataset.api, bodyOf(form));
+    if (form.dataset.reset !== undefined) form.reset();
     form.dispatchEvent(new CustomEvent("caviar:done", { bubbles: true, detail: answer }));
     if (form.dataset.go) {
       location.assign(form.dataset.go.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name])));

@@ -1,6 +1,7 @@
-// Draws each <figure data-chart="NAME" data-src="ADDRESS"> when it comes into sight, with charts/NAME.js, and again
-// when there is news. A chart module exports draw(chart, data, look, figure): it sets the options of an ECharts
-// instance; draw is called again with new data, and must keep what the reader chose (a zoom, a round).
+// Draws each <div class="chart" data-chart="NAME" data-src="ADDRESS"> when it comes into sight, with charts/NAME.js, and
+// again when there is news. A chart module exports draw(chart, data, look, figure): it sets the options of an ECharts
+// instance; draw is called again with new data, and must keep what the reader chose (a zoom, a round). Data with a
+// pulse_s is asked for again after so many seconds, as long as its picture is in sight.
 import { look } from "./charts/look.js";
 
 const echartsAddress = document.querySelector("script[data-echarts]").dataset.echarts;
@@ -41,17 +42,29 @@ async function show(figure) {
     known.module = module;
     known.chart ??= echarts.init(figure.querySelector(".canvas"), null, { renderer: "canvas" });
     module.draw(known.chart, known.data, look(), figure);
+    const told = figure.querySelector("[role=alert]");
+    if (told) told.hidden = true;
     figure.dataset.drawn = String(Number(figure.dataset.drawn ?? 0) + 1);
   } catch (wrong) {
     // It comes back with the next news; what was drawn stays.
-    if (!known.data) figure.querySelector(".said").textContent = `This picture cannot be drawn now: ${wrong.message}.`;
+    const told = figure.querySelector("[role=alert]");
+    if (!known.data && told) {
+      told.textContent = `This picture cannot be drawn now: ${wrong.message}.`;
+      told.hidden = false;
+    }
   } finally {
     known.busy = false;
+    clearTimeout(known.pulse);
+    if (known.data?.pulse_s) known.pulse = setTimeout(() => pulse(figure), 1000 * known.data.pulse_s);
     if (known.more) {
       known.more = false;
       show(figure);
     }
   }
+}
+
+function pulse(figure) {
+  if (figure.isConnected && figure.dataset.seen === "now") show(figure);
 }
 
 const seen = new IntersectionObserver(
@@ -86,6 +99,12 @@ document.addEventListener("htmx:after:swap", adopt);
 document.body.addEventListener("caviar:news", () => {
   for (const figure of document.querySelectorAll('.chart[data-seen="now"]')) show(figure);
 });
+function again(figure) {
+  const known = drawn.get(figure);
+  if (known?.data) known.module.draw(known.chart, known.data, look(), figure);
+}
+// A picture's own controls ask for it so.
+document.addEventListener("caviar:redraw", (event) => again(event.target));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  for (const [figure, known] of drawn) if (known.data) known.module.draw(known.chart, known.data, look(), figure);
+  for (const figure of drawn.keys()) again(figure);
 });

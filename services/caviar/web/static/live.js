@@ -62,6 +62,16 @@ async function again(address) {
   }
 }
 
+// What no event tells: a page in which something says data-ask-again asks by itself.
+setInterval(() => {
+  if (document.querySelector("[data-ask-again]") && !document.hidden) news();
+}, AGAIN_MS);
+
 for (const address of (document.body.dataset.events ?? "").split(" ").filter(Boolean)) {
   if (!isOver()) follow(address);
 }
+
+// What a reader opened stays open when its section is asked for again.
+document.addEventListener("htmx:before:morph:attr", (event) => {
+  if (event.detail.attrName === "open" && event.target.localName === "details") event.preventDefault();
+});

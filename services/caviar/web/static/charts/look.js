@@ -73,3 +73,63 @@ export function duration(seconds) {
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
   return `${Math.floor(seconds / 3600)} h ${String(Math.floor((seconds % 3600) / 60)).padStart(2, "0")} min`;
 }
+
+// The ramp's colour of a rank between 0, the worst, and 1, the best; grey where there is none.
+export function shade(look, rank) {
+  if (rank === null || rank === undefined) return look.muted;
+  const place = Math.min(Math.max(rank, 0), 1) * (look.ramp.length - 1);
+  const low = Math.min(Math.floor(place), look.ramp.length - 2);
+  const [from, to] = [look.ramp[low], look.ramp[low + 1]].map((text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16)));
+  return `rgb(${from.map((one, at) => Math.round(one + (to[at] - one) * (place - low))).join(",")})`;
+}
+
+// A colour of look() seen through.
+export const faint = (colour, share) => colour.replace(/^rgba?\(([^,]+,[^,]+,[^,)]+).*\)$/, `rgba($1, ${share})`);
+
+// Where the trial has its own page.
+export function toTrial(study, number) {
+  location.assign(`/studies/${encodeURIComponent(study)}/trials/${number}`);
+}
+
+// What is written in a tooltip: rich text has a markup of its own, in braces.
+export const plain = (text) => String(text).replace(/[{}|]/g, " ");
+
+// Lines of at most `most` characters.
+export function wrapped(text, most = 60) {
+  const lines = [""];
+  for (const word of plain(text).split(/\s+/)) {
+    if ((lines[lines.length - 1] + word).length > most && lines[lines.length - 1]) lines.push("");
+    lines[lines.length - 1] += (lines[lines.length - 1] ? " " : "") + word;
+  }
+  return lines.join("\n");
+}
+
+// An axis from 0 to 1 on which a parameter's own ticks are written: both ends, and between them what has `room`.
+export function ticked(look, view, more = {}, room = 0) {
+  const words = new Map(view.ticks.map(([place, text]) => [place.toFixed(4), text]));
+  const end = view.ticks.at(-1)?.[0];
+  const at = [];
+  for (const [place] of view.ticks) {
+    const isFree = at.length === 0 || place - at.at(-1) >= room;
+    if (place === end || (isFree && end - place >= room)) at.push(place);
+  }
+  return axis(look, {
+    type: "value",
+    min: 0,
+    max: 1,
+    ...more,
+    axisLabel: {
+      color: look.muted,
+      fontSize: 11,
+      hideOverlap: true,
+      customValues: at,
+      formatter: (place) => short(words.get(Number(place).toFixed(4)) ?? ""),
+      ...more.axisLabel,
+    },
+  });
+}
+
+export const short = (text, most = 12) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+
+// A symbol that is only its outline: those of ECharts are filled with white, in the dark too.
+export const hollow = (colour, width = 1.5) => ({ color: "transparent", borderColor: colour, borderWidth: width });
