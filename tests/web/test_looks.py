@@ -1,4 +1,4 @@
-"""Every page of a service in use: light, dark, on a phone; nothing that axe finds serious, nothing wider than the screen.
+"""Every page of a service in use: light, dark, on a phone; axe finds nothing serious, nothing is wider than the screen.
 
 With CAVIAR_SCREENSHOTS=FOLDER these tests also take the pictures of the documentation: `make screenshots`.
 """
@@ -94,11 +94,12 @@ def test_a_page(browser: Browser, world: World, page: str, look: str) -> None:
     phone = look == "phone"
     with visitor(browser, world.service.url, look=look, phone=phone) as visit:
         visit.go(world.pages()[page])
+        if page == "new":
+            visit.page.get_by_role("button", name="Start from an example").click()
+            expect(visit.page.get_by_text("learning_rate").last).to_be_visible()
         visit.shows()
         visit.fits()
         visit.check()
-        if page == "new":
-            expect(visit.page.get_by_text("slot-hours").first).to_be_visible()
         snap(visit, f"{page}-{look}")
 
 
