@@ -103,6 +103,16 @@ class Zoomed:
             self._end(self.held.pop())
             self.refiner.turn()
 
+    def close(self, study: str) -> None:
+        """Wait until the study has ended, and let the refiner say what mattered."""
+
+        def has_ended() -> bool:
+            record = self.service.store.study(study)
+            return record is not None and record.state == "done"
+
+        wait_until(has_ended, why=f"the end of {study}")
+        self.refiner.turn()
+
     def _claim(self, study: str) -> Ticket:
         ticket = wait_until(lambda: self._ticket_of(study), why=f"a ticket of {study}")
         claim = ClaimRequest(

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from caviar.contract.access import Quota
 from tests.support.real_api import Serving
 from tests.support.zoomed import Zoomed
 from tests.web.conftest import LOOKS, Visitor, visitor
@@ -37,6 +38,7 @@ def ended(zoomed: Zoomed) -> str:
     """A study of 60 trials with 14 rounds, confirmed."""
     study = zoomed.submit(trials=60, confirm=2)
     zoomed.train(study, 60)
+    zoomed.close(study)
     return study
 
 
@@ -99,6 +101,18 @@ def test_the_zoom_follows_the_newest_round_unless_one_was_chosen(
     zoomed.train(study, 12)
     expect(slider).not_to_have_attribute("max", str(seen), timeout=SOON_MS)
     expect(zoom).to_have_attribute("data-round", "0")
+
+
+def test_the_end_is_followed_to_what_mattered(visit: Visitor, zoomed: Zoomed) -> None:
+    """It is worked out after the study has ended and told all; the page gets it without being loaded again."""
+    study = zoomed.submit(trials=15)
+    zoomed.train(study, 14)
+    page = visit.go(f"/studies/{study}")
+    zoomed.train(study, 1)
+    expect(page.locator("#head .state.done")).to_be_visible(timeout=SOON_MS)
+    expect(page.locator("#now")).to_contain_text(f"caviar recheck {study}")
+    zoomed.close(study)
+    expect(page.get_by_role("heading", name="What mattered")).to_be_visible(timeout=SOON_MS)
 
 
 def test_progress_is_shown_over_trials_time_and_cost(visit: Visitor, ended: str) -> None:
@@ -225,7 +239,7 @@ def test_a_trial_is_added_by_hand(visit: Visitor, zoomed: Zoomed) -> None:
     form.get_by_label("learning_rate").fill("5000")
     form.get_by_label("hidden_units").fill("64")
     form.get_by_label("batch_size").select_option("32")
-    form.get_by_label("solver").select_option("adam")
+    form.get_by_role("combobox", name="solver").select_option("adam")
     form.get_by_label("layers").fill("2")
     form.get_by_label("lr_decay").fill("0.001")
     form.get_by_role("button", name="Add").click()
@@ -262,6 +276,7 @@ def test_a_viewer_sees_all_and_can_change_nothing(
         expect(page.get_by_role("button", name="Pause")).to_have_count(0)
         expect(page.get_by_role("button", name="Branch")).to_have_count(0)
         expect(page.get_by_text("Add a trial by hand")).to_have_count(0)
+    service.access.teams.add("others", 1.0, Quota())
     with visitor(browser, service.url, service.token("submitter", "others")) as visit:
         answer = visit.page.goto(f"{service.url}/studies/{study}")
         assert answer is not None

@@ -76,7 +76,7 @@ def _ended(study: StudyView) -> Iterator[Advice]:
     if study.best.confirmed is None and study.mode == "caviar":
         yield Advice(
             f"Trial {study.best.trial} was chosen for one good value, and that flatters it. Train its point again "
-            "on new seeds: a check does that, and `confirm: 5` in the next study file.",
+            "on new seeds: a check does that, and so does confirm: 5 in the next study file.",
             command=f"caviar recheck {study.id}",
         )
     else:
@@ -102,7 +102,7 @@ def _bounds(study: StudyView) -> Iterator[Advice]:
         bound = number(getattr(known[name], side), known[name].scale)
         yield Advice(
             f"The best sits at the study's own {place} of {name} ({bound}). Better ones may lie beyond it: widen "
-            f"`{side}` of {name} in the study file and submit it again.",
+            f"{side} of {name} in the study file and submit it again.",
             f"#round-{newest.round}",
             f"Round {newest.round}",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from caviar.adapters.sql import StudyRecord
+from caviar.contract.pages import run_page
 from caviar.web.shared import Shared
 
 
@@ -13,4 +14,4 @@ def run_address(shared: Shared, record: StudyRecord | None, run_id: str | None) 
         return ""
     if not uri.startswith(("http://", "https://")):
         return ""
-    return f"{uri.rstrip('/')}/#/experiments/{record.experiment_id}/runs/{run_id}"
+    return run_page(uri, record.experiment_id, run_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,13 +15,15 @@ from caviar.studies.life import ENDED
 from caviar.teams import Caller
 from caviar.web import words
 from caviar.web.advice import is_over, last_line, what_now
-from caviar.web.mlflow import run_page
+from caviar.web.links import run_address
 from caviar.web.people import PageRoute, Reader
 from caviar.web.rendering import page
 from caviar.web.shared import Shared
 from caviar.web.table import KIND_WORDS, Asked, asked, table_of
 
 ROUNDS_SHOWN: Final = 15
+SETTLES_S: Final = 60.0
+"""So long after its end nothing is told any more, but what mattered is still worked out."""
 Section = Literal["head", "pictures", "rounds", "trials"]
 
 
@@ -73,13 +76,16 @@ def _of(
         "here": f"/studies/{study.id}",
         "over": is_over(study),
         "goes_on": goes_on,
+        "settling": record.importance is None
+        and study.ended is not None
+        and time.time() - study.ended < SETTLES_S,
         "may_branch": submits,
         "may_change": submits and reader.belongs_to(study.team),
         "now": what_now(study),
         "words": words,
         "said": words.picture_words(study),
         "last_line": last_line,
-        "run_page": run_page,
+        "run": run_address(shared, record, record.run_id),
     }
     return record, study, values
 

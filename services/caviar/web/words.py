@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from caviar.contract.numbers import count, interval, number, percent
 from caviar.contract.views import Best, ParameterView, RoundView, SideView, StudyView, Use
+
+TURN: Final = re.compile(r" to |[,;:]")
+"""Where the numbers begin in a change (``narrowed to [1, 2], a third of before``): they have columns of their own."""
 
 
 def side_words(parameter: ParameterView, side: SideView) -> str:
@@ -55,7 +60,7 @@ def side_rows(study: StudyView, view: RoundView) -> list[SideRow]:
                 parameter.name,
                 side_words(parameter, before) if before != side else "",
                 side_words(parameter, side),
-                view.changes.get(parameter.name, ""),
+                TURN.split(view.changes.get(parameter.name, ""))[0],
                 view.edges.get(parameter.name, ""),
             )
         )

@@ -71,7 +71,8 @@ for (const address of (document.body.dataset.events ?? "").split(" ").filter(Boo
   if (!isOver()) follow(address);
 }
 
-// What a reader opened stays open when its section is asked for again.
-document.addEventListener("htmx:before:morph:attr", (event) => {
-  if (event.detail.attrName === "open" && event.target.localName === "details") event.preventDefault();
+// What a table shows is in the address too, so that it is the same when the page is loaded again.
+document.addEventListener("htmx:after:swap", () => {
+  const address = document.querySelector("[data-address]")?.dataset.address;
+  if (address && address !== location.pathname + location.search) history.replaceState(null, "", address);
 });

@@ -3,6 +3,8 @@ import { axis, base, faint, number, shade, short, ticked } from "./look.js";
 
 export function draw(chart, data, look, figure) {
   const { axes, dots } = data;
+  // On a narrow screen it is wider than its card: then it is moved with the arrow keys too.
+  Object.assign(figure, { tabIndex: 0, role: "region", ariaLabel: "All parameters at once" });
   const order = dots.number.map((_, i) => i).filter((i) => dots.value[i] !== null);
   order.sort((a, b) => (dots.rank[a] ?? -1) - (dots.rank[b] ?? -1));
   const opacity = order.length > 300 ? 0.3 : 0.65;
