@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
+from sqlalchemy import update
 
 from caviar.adapters.sql.rows import CheckRow
+from caviar.adapters.sql.tables import champions, checks
 from caviar.contract.access import Quota
 from caviar.contract.messages import ClaimRequest, Heartbeat, Hello, Ticket
 from caviar.contract.queue import StudyEdit
@@ -93,10 +94,12 @@ def fresh_champion(service: Serving, study: str) -> None:
     assert best.value is not None
     value = best.value
 
+    better = dict(best.params) | {"learning_rate": 0.02}
+
     def point(state: str, worth: float, trial: int, check: int | None) -> None:
         made = rechecks.propose(
             study,
-            best.params,
+            best.params if check is None else better,
             study,
             trial,
             run_id=None,
@@ -104,7 +107,7 @@ def fresh_champion(service: Serving, study: str) -> None:
             low=worth - 0.004,
             high=worth + 0.004,
             runs=3,
-            data_version=f"2026-{11 + (check or 0) // 3}",
+            data_version="2026-10-28" if check is None else "2026-11-18",
             code_version=None,
             why="the best of its study" if check is None else "tuned again after check 3",
             by="caviar",
@@ -138,11 +141,28 @@ def fresh_champion(service: Serving, study: str) -> None:
             "effect": 0.024 if moved else -0.003,
             "low": 0.015 if moved else -0.009,
             "high": 0.033 if moved else 0.003,
-            "challenger": dict(best.params) | {"learning_rate": 0.02},
+            "challenger": better,
             "drifts": [drift] if moved else [],
             "champion": worth,
             "trainings": 8 if moved else 6,
         }
         rechecks.end(study, check.number, verdict, None)
-        time.sleep(0.01)  # their times are the axis of the picture
+    _long_ago(service, study)
     point("proposed", value - 0.006, best.number + 1, 3)
+
+
+def _long_ago(service: Serving, study: str) -> None:
+    """The champion is four weeks old, and was checked each week."""
+    week_s = 7 * 86_400.0
+    with service.store.engine.begin() as connection:
+        mine = update(champions).where(champions.c.study_id == study)
+        ago = 4 * week_s
+        connection.execute(
+            mine.values(created=champions.c.created - ago, decided=champions.c.decided - ago)
+        )
+        ago = (4 - checks.c.number) * week_s
+        connection.execute(
+            update(checks)
+            .where(checks.c.study_id == study)
+            .values(asked=checks.c.asked - ago, ended=checks.c.ended - ago)
+        )
