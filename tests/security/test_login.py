@@ -291,3 +291,13 @@ def test_guessed_passes_count_as_wrong_tokens(tmp_path: Path) -> None:
         assert codes[0] == 401
         assert codes[-1] == 429
         assert enter(house, way_in(house, "alpha/viewer")).status_code == 303
+
+
+def test_a_session_makes_no_session(house: House) -> None:
+    """Only who has the token is given a way in: a cookie that was copied would live for ever by it."""
+    log_in(house, "alpha/admin")
+    refused = house.client.post("/api/v1/login/pass", headers=OWN)
+    assert refused.status_code == 403
+    assert "token" in refused.json()["detail"]
+    house.client.cookies.clear()
+    assert house.call("POST", "/login/pass", "alpha/admin").status_code == 201
