@@ -1,7 +1,7 @@
 // Each leader's trainings on new seeds, their mean with its 95% interval, and the run that it was chosen by.
 import { axis, base, hollow, number, toTrial } from "./look.js";
 
-export function draw(chart, data, look, figure) {
+export function draw(chart, data, look) {
   const leaders = [...data.leaders].reverse();
   const names = leaders.map((each) => `trial ${each.trial}`);
   const bars = leaders.flatMap(({ confirmed }, row) => (confirmed && confirmed.low !== null ? [[confirmed.low, confirmed.high, row]] : []));
@@ -35,7 +35,7 @@ export function draw(chart, data, look, figure) {
     },
     { notMerge: true },
   );
-  if (figure.dataset.wired) return;
-  figure.dataset.wired = "yes";
+  // Anew each time: the leaders change their places.
+  chart.off("click");
   chart.on("click", ({ value }) => toTrial(data.study, Number(names[value.at(-1)]?.slice(6))));
 }
