@@ -12,7 +12,11 @@ function library() {
     const script = document.createElement("script");
     script.src = echartsAddress;
     script.onload = () => done(window.echarts);
-    script.onerror = failed;
+    script.onerror = () => {
+      loading = null;
+      script.remove();
+      failed(new Error("what draws it did not come"));
+    };
     document.head.append(script);
   });
   return loading;

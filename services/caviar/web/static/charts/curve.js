@@ -168,6 +168,6 @@ export function draw(chart, data, look, figure) {
     { replaceMerge: ["series"] },
   );
   document.getElementById("said-curve").textContent = data.words;
-  for (const place of document.querySelectorAll("[data-now]")) place.textContent = data.now;
+  if (data.now) for (const place of document.querySelectorAll("[data-now]")) place.textContent = data.now;
   tell(data, figure);
 }
