@@ -32,7 +32,8 @@ export function bodyOf(form) {
       if (field.checked) (body[field.name] ??= []).push(field.value);
     } else if ((field.type === "radio" || field.type === "checkbox") && !field.checked) continue;
     else if (field.value === "") continue;
-    else if (field.dataset.type === "number") put(body, field.name, Number(field.value));
+    // What is no number is sent as it was written, and refused: as JSON, NaN would be null.
+    else if (field.dataset.type === "number") put(body, field.name, Number.isNaN(Number(field.value)) ? field.value : Number(field.value));
     else if (field.dataset.type === "json") put(body, field.name, JSON.parse(field.value));
     else put(body, field.name, field.value);
   }
@@ -61,6 +62,12 @@ function refuse(form, words) {
     alert.hidden = false;
   } else say(words);
 }
+
+// A section that was refused: why, in the words of the page that it would have been.
+document.addEventListener("htmx:response:error", ({ detail }) => {
+  const problem = new DOMParser().parseFromString(detail.ctx.text, "text/html").querySelector("p.problem");
+  say(problem?.textContent ?? `The service answered ${detail.ctx.response.status}.`);
+});
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;

@@ -3,6 +3,7 @@
 
 const PACE_MS = 400;
 const AGAIN_MS = 1000;
+const REFUSED_MS = 5000;
 const connection = document.getElementById("connection");
 
 let lastNews = 0;
@@ -26,29 +27,49 @@ function say(words) {
 // Whether nothing more can come: the page says so in a section that it was sent.
 const isOver = () => document.querySelector("[data-over]") !== null;
 
+const addresses = (document.body.dataset.events ?? "").split(" ").filter(Boolean);
+const open = new Map();
+let away = false;
+
+// Unless it is followed already, or nobody looks: a browser opens six connections to one service, for all its tabs.
 function follow(address) {
-  let away = false;
+  if (document.hidden || isOver() || open.has(address)) return;
   const source = new EventSource(address);
-  const back = () => {
+  open.set(address, source);
+  source.addEventListener("open", () => {
     if (away) {
       say("");
       news();
     }
     away = false;
-  };
-  source.addEventListener("open", back);
+  });
   for (const kind of ["study", "trial", "round", "best", "queue"]) source.addEventListener(kind, news);
   source.addEventListener("error", () => {
+    if (open.get(address) !== source) return;
     if (isOver()) {
       source.close();
+      open.delete(address);
       return;
     }
     away = true;
     say("The service is away. Waiting for it …");
     // A refusal ends an EventSource for good; a broken connection does not.
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => again(address), AGAIN_MS);
+    if (source.readyState === EventSource.CLOSED) {
+      open.delete(address);
+      setTimeout(() => again(address), AGAIN_MS);
+    }
   });
 }
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) {
+    for (const source of open.values()) source.close();
+    open.clear();
+  } else {
+    news();
+    addresses.forEach(follow);
+  }
+});
 
 // Once the service answers, the sections are asked for: where the stream ended because all was told, they say so.
 async function again(address) {
@@ -56,7 +77,7 @@ async function again(address) {
   if (answer?.ok) {
     say("");
     news();
-    setTimeout(() => isOver() || follow(address), AGAIN_MS);
+    setTimeout(() => follow(address), AGAIN_MS);
   } else {
     setTimeout(() => again(address), AGAIN_MS);
   }
@@ -67,9 +88,12 @@ setInterval(() => {
   if (document.querySelector("[data-ask-again]") && !document.hidden) news();
 }, AGAIN_MS);
 
-for (const address of (document.body.dataset.events ?? "").split(" ").filter(Boolean)) {
-  if (!isOver()) follow(address);
-}
+// A section that the service could not make now is asked for again; what it showed stays meanwhile.
+document.addEventListener("htmx:response:error", ({ detail }) => {
+  if (detail.ctx.response.status >= 500 || detail.ctx.response.status === 429) setTimeout(news, REFUSED_MS);
+});
+
+addresses.forEach(follow);
 
 // What a table shows is in the address too, so that it is the same when the page is loaded again.
 document.addEventListener("htmx:after:swap", () => {
