@@ -7,7 +7,7 @@ from playwright.sync_api import Page, Route, expect
 from caviar.api.feed import Feed
 from caviar.contract.messages import ClaimRequest, Finish, Hello
 from tests.support import wait_until
-from tests.support.real_api import Serving
+from tests.support.real_api import STUDY, Serving
 from tests.web.conftest import Visitor
 
 NEWS = "document.body.dispatchEvent(new CustomEvent('caviar:news'))"
@@ -121,6 +121,23 @@ def test_what_is_no_number_is_refused_and_not_left_out(service: Serving, visit: 
     page.locator("#add").get_by_role("button", name="Add").click()
     expect(page.locator("#add [role=alert]")).to_contain_text("number")
     visit.was_refused(422)
+
+
+def test_a_choice_is_sent_with_all_its_digits(service: Serving, visit: Visitor) -> None:
+    """What is shown of it is shorter."""
+    wide = "{type: categorical, choices: [0.000123456, 7654321.5]}"
+    text = STUDY.format(name="sturdy", trials=3).replace(
+        "{type: float, low: 0.0, high: 1.0}", wide
+    )
+    with service.client() as client:
+        study = client.post("/studies", json={"text": text}).json()["id"]
+    page = visit.go(f"/studies/{study}")
+    page.locator("#add summary").click()
+    page.locator("#add select").select_option(index=1)
+    page.locator("#add").get_by_role("button", name="Add").click()
+    expect(page.locator("#told")).to_contain_text("Added")
+    added = wait_until(lambda: service.store.trials(study, kind="added"), why="the trial is there")
+    assert added[0].params == {"x": 0.000123456}
 
 
 def _told(page: Page, found: object) -> bool:
