@@ -58,6 +58,15 @@ def test_each_figure_is_an_svg_and_a_png(name: FigureName) -> None:
     assert min(width, height) > 300
 
 
+@pytest.mark.parametrize("state", ["done", "stopped"])
+def test_all_parameters_are_drawn_where_every_trial_ended_alike(state: str) -> None:
+    """A study that stops no trial early, or one whose trials all were."""
+    view = made_up.zoom_view()
+    states = [state if each in ("done", "stopped") else each for each in view.dots.state]
+    alike = view.dots.model_copy(update={"state": states})
+    assert b"<svg" in draw("parallel", view.model_copy(update={"dots": alike}), "svg")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_data_give_the_same_bytes(name: FigureName) -> None:
     """No date and no random id inside: an artifact only changes when the study does."""

@@ -83,6 +83,8 @@ def _lines(axes: Axes, view: ZoomView, known: list[tuple[int, float]]) -> None:
     faint = 0.25 if many else 0.45
     for stopped in (True, False):
         chosen = [(i, rank) for i, rank in known if (dots.state[i] == "stopped") is stopped]
+        if not chosen:
+            continue  # Matplotlib takes no empty list of opacities
         paths = []
         for i, rank in chosen:
             at = [_place(dots.positions.get(axis.name), i) for axis in view.axes]
