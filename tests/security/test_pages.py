@@ -130,3 +130,14 @@ def test_other_projects_files_are_those_that_were_published() -> None:
     assert scripts
     for path in scripts:
         assert hashlib.sha256(path.read_bytes()).hexdigest() in table, path.name
+
+
+def test_an_error_of_blanks_alone_breaks_no_page(house: House) -> None:
+    """A worker tells what it likes: the last line of nothing is nothing."""
+    study = house.submit("alpha/submitter")
+    ticket, nonce = house.run_one()
+    told = {"trial": ticket.trial, "attempt": ticket.attempt, "nonce": nonce, "seconds": 1.0}
+    house.worker("finish", told | {"outcome": "failed", "error": " \n\x85"})
+    log_in(house, "alpha/viewer")
+    for path in (f"/studies/{study}/trials/0", f"/studies/{study}"):
+        assert house.client.get(path).status_code == 200
