@@ -140,6 +140,30 @@ def test_a_choice_is_sent_with_all_its_digits(service: Serving, visit: Visitor) 
     assert added[0].params == {"x": 0.000123456}
 
 
+def test_the_star_is_at_the_best_whichever_comes_first(service: Serving, visit: Visitor) -> None:
+    """The picture may be drawn anew before the section around it tells which trial is the best now."""
+    study = service.submit("sturdy")
+    service.train(study, 1, value=0.5)
+    page = visit.go(f"/studies/{study}")
+    visit.shows()
+    held: list[Route] = []
+    page.route("**/sections/pictures", lambda route: held.append(route))
+    before = page.locator("#chart-zoom").get_attribute("data-drawn")
+    service.train(study, 1, value=0.1)
+    expect(page.locator("#chart-zoom")).not_to_have_attribute("data-drawn", before or "")
+    wait_until(lambda: _told(page, held), why="the section was asked for")
+    page.route("**/sections/pictures", lambda route: route.continue_())
+    for route in held:
+        route.continue_()
+    expect(page.locator("#zoom")).to_have_attribute("data-best", "1")
+    starred = (
+        "echarts.getInstanceByDom(document.querySelector('#zoom .canvas')).getOption()"
+        ".series.flatMap(each => each.data).filter(each => each.symbolSize === 16)"
+        ".map(each => each.trial)"
+    )
+    wait_until(lambda: page.evaluate(starred) == [1], why="the star is at trial 1")
+
+
 def _told(page: Page, found: object) -> bool:
     """What a page asks is answered only while Playwright is asked something."""
     page.evaluate("1")
