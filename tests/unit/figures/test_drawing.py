@@ -58,6 +58,20 @@ def test_each_figure_is_an_svg_and_a_png(name: FigureName) -> None:
     assert min(width, height) > 300
 
 
+@pytest.mark.parametrize("values", [[1.7e308], [1.7e308, -1.7e308, 1.0]])
+def test_a_loss_that_went_off_as_far_as_numbers_go_is_drawn(values: list[float]) -> None:
+    """It is finite, so it is a result; the distance of two such numbers is not."""
+    of = range(len(values))
+    line = LineView(number=0, state="done", rank=1.0, steps=list(of), values=values, ended="")
+    draw("curves", made_up.curves_view().model_copy(update={"lines": [line]}), "svg")
+    view = made_up.progress_view(len(values))
+    trials = view.trials.model_copy(update={"value": values})
+    best = view.best.model_copy(
+        update={name: getattr(trials, name)[:1] for name in type(trials).model_fields}
+    )
+    draw("progress", view.model_copy(update={"trials": trials, "best": best}), "svg")
+
+
 @pytest.mark.parametrize("state", ["done", "stopped"])
 def test_all_parameters_are_drawn_where_every_trial_ended_alike(state: str) -> None:
     """A study that stops no trial early, or one whose trials all were."""

@@ -18,6 +18,8 @@ WILD = 4.0
 """So many times the middle half's width beyond it, a value is drawn at the edge."""
 DECADES = 2.0
 """From so many on, positive values are drawn on a logarithmic scale."""
+FAR = 1e300
+"""An axis ends there: the distance of two numbers beyond may be none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Range:
 
 def range_of(values: Sequence[float], goal: Literal["minimize", "maximize"]) -> Range:
     """What the axis of these finite numbers shows: always the best of them."""
-    known = np.array([value for value in values if math.isfinite(value)])
+    known = np.array(_known(values))
     if not len(known):
         return Range(0.0, 1.0)
     low, high = float(known.min()), float(known.max())
@@ -55,12 +57,16 @@ def range_of(values: Sequence[float], goal: Literal["minimize", "maximize"]) -> 
 
 def whole(values: Sequence[float]) -> Range:
     """All of them, evenly."""
-    known = [value for value in values if math.isfinite(value)]
+    known = _known(values)
     if not known:
         return Range(0.0, 1.0)
     low, high = min(known), max(known)
     room = 0.06 * (high - low) or 0.05 * abs(high) or 0.5
     return Range(low - room, high + room)
+
+
+def _known(values: Sequence[float]) -> list[float]:
+    return [min(max(value, -FAR), FAR) for value in values if math.isfinite(value)]
 
 
 def metric_axis(axes: Axes, metric: str, shown: Range, along: Literal["x", "y"] = "y") -> None:
