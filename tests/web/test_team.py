@@ -178,6 +178,9 @@ def test_it_can_be_read_by_everybody_everywhere(
         serving(tmp_path) as service,
         visitor(browser, service.url, look=look, phone=phone) as visit,
     ):
+        quota = Quota(slots=1, slot_hours=1000.0, studies=3, trials=2000, storage=50_000_000)
+        service.access.teams.edit("default", None, quota)
+        service.scheduler.teams_changed()
         service.token("viewer", name="a rather long name of a person or of a pipeline at night")
         with service.client() as client:
             client.post("/webhooks", json={"url": HOOK + "/" + "long" * 30}).raise_for_status()

@@ -141,7 +141,7 @@ class Feed:
         with self._listening(None, token) as bell:
             yield RETRY
             await self._look_for_teams()
-            now: Mapping[str, Mark] = self._open
+            now = self._open
             look = self._looks
             if since is None:
                 told = {s: mark for s, mark in now.items() if mark.state in ENDED}

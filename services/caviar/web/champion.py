@@ -37,11 +37,6 @@ EVERY_S = (3600, 12 * 3600, 86_400, 7 * 86_400, 30 * 86_400)
 """What the form offers; another one that is in force is offered too."""
 
 
-class Picture(RecheckView):
-    words: str
-    """What it shows, for who cannot see it."""
-
-
 def champion_pages(shared: Shared) -> APIRouter:
     router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -55,13 +50,6 @@ def champion_pages(shared: Shared) -> APIRouter:
         record = seen(shared.store.study(study_id), reader, study_id)
         values = _values(shared, record, reader)
         return page(request, f"champion/{section or 'page'}.html", reader, values)
-
-    @router.get("/studies/{study_id}/champion/picture", name="champion.picture")
-    def picture(reader: Reader, study_id: str) -> Picture:
-        """The data of the picture over time, for charts/champions.js."""
-        record = seen(shared.store.study(study_id), reader, study_id)
-        found = shared.checks.view(record)
-        return Picture(**dict(found), words=_words(found))
 
     return router
 

@@ -18,7 +18,7 @@ from caviar.scheduler.outlook.prospects import shares
 from caviar.teams import Caller
 from caviar.web.looking import Look, Looking
 from caviar.web.people import PageRoute, Reader
-from caviar.web.rendering import page
+from caviar.web.rendering import HEADERS, page
 from caviar.web.shared import Shared
 
 PAGE: Final = 50
@@ -71,12 +71,18 @@ def queue_pages(shared: Shared) -> APIRouter:
     ) -> HTMLResponse:
         """``first``: how many studies are before those of this page."""
         look = await looking.now()
-        template = "queue/now.html" if section else "queue/page.html"
+        if not section:
+            return await run_in_threadpool(shown, "queue/page.html", request, look, reader, first)
+        whom = (reader.role, reader.team, str(first))
+        if whom not in look.shown:
+            made = await run_in_threadpool(shown, "queue/now.html", request, look, reader, first)
+            look.shown[whom] = bytes(made.body)
+        return HTMLResponse(look.shown[whom], headers=HEADERS)
 
-        def shown() -> HTMLResponse:
-            return page(request, template, reader, _shown(shared, look, reader, first))
-
-        return await run_in_threadpool(shown)
+    def shown(
+        template: str, request: Request, look: Look, reader: Caller, first: int
+    ) -> HTMLResponse:
+        return page(request, template, reader, _shown(shared, look, reader, first))
 
     return router
 

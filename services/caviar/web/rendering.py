@@ -9,11 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import BaseModel
 
 from caviar import __version__
+from caviar.api.etags import etag, unchanged
 from caviar.contract import numbers
 from caviar.contract.gateway import LOGOUT
 from caviar.teams import Caller
@@ -63,6 +65,15 @@ def page(
     """The page, or one of its sections where the template is one."""
     text = environment().get_template(template).render(request=request, caller=caller, **values)
     return HTMLResponse(text, status, {**HEADERS, **(headers or {})})
+
+
+def data(request: Request, view: BaseModel) -> Response:
+    """What a picture of a page is drawn from, unless the browser has just that already."""
+    body = view.model_dump_json()
+    headers = {**HEADERS, "ETag": etag(None, body)}
+    if unchanged(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 def moment(seconds: float) -> str:

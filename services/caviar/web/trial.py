@@ -10,7 +10,6 @@ from fastapi.responses import HTMLResponse
 
 from caviar.adapters.sql import StudyRecord, TrialRow
 from caviar.api.access import seen
-from caviar.api.etags import etag, unchanged
 from caviar.api.studies import numbered
 from caviar.contract.panda import MOST_ORDERS
 from caviar.contract.words import origin_words, scales_of
@@ -22,7 +21,7 @@ from caviar.teams import Caller
 from caviar.web.links import run_address
 from caviar.web.people import PageRoute, Reader
 from caviar.web.places import fields, places, range_words
-from caviar.web.rendering import page
+from caviar.web.rendering import data, page
 from caviar.web.shared import Shared
 from caviar.web.training import Training, done_rows
 
@@ -53,13 +52,7 @@ def trial_pages(shared: Shared) -> APIRouter:
         """The data of the picture, for charts/curve.js."""
         record, row = found(study_id, number, reader)
         study = load_study(record.source, record.filename)
-        view = Training(shared, record, row).view(scales_of(study.space.to_views()))
-        body = view.model_dump_json()
-        tag = etag(None, body)
-        if unchanged(request, tag):
-            return Response(status_code=304, headers={"ETag": tag})
-        headers = {"ETag": tag, "Cache-Control": "no-store"}
-        return Response(body, media_type="application/json", headers=headers)
+        return data(request, Training(shared, record, row).view(scales_of(study.space.to_views())))
 
     return router
 

@@ -99,28 +99,22 @@ def spent_between(connection: Connection, team: str, moments: Sequence[float]) -
     for began_day, ended_day, *sums in connection.execute(query):
         for place, (begins, ends) in enumerate(spans):
             if began_day * DAY_S < ends and (ended_day + 1) * DAY_S > begins:
-                span = begins - first, ends - first
-                there = began_day * DAY_S >= begins, (ended_day + 1) * DAY_S <= ends
-                slots[place] += _within(*sums[:3], *span, *there)
-                gpus[place] += _within(*sums[3:], *span, *there)
+                span = (begins - first, ends - first)
+                inside = (began_day * DAY_S >= begins, (ended_day + 1) * DAY_S <= ends)
+                slots[place] += _within(sums[:3], span, inside)
+                gpus[place] += _within(sums[3:], span, inside)
     return [
         Spent(begins, ends, slots[place] / HOUR_S, gpus[place] / HOUR_S)
         for place, (begins, ends) in enumerate(spans)
     ]
 
 
-def _within(
-    lasted: float,
-    ended: float,
-    weight: float,
-    begins: float,
-    ends: float,
-    begins_there: bool,
-    ends_there: bool,
-) -> float:
-    """Seconds of a group within a span, from the sums of what each lasted, when it ended, and its weight."""
-    until = ended if ends_there else weight * ends
-    return until - (ended - lasted if begins_there else weight * begins)
+def _within(sums: Sequence[float], span: tuple[float, float], inside: tuple[bool, bool]) -> float:
+    """Seconds of a group within a span, from the sums of what each lasted, when it ended, and its weight; ``inside``:
+    whether the group began and ended there."""
+    lasted, ended, weight = sums
+    until = ended if inside[1] else weight * span[1]
+    return until - (ended - lasted if inside[0] else weight * span[0])
 
 
 def bundle_bytes(connection: Connection, team: str) -> int:

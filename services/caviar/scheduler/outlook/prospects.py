@@ -85,7 +85,7 @@ def _typical(line: Sequence[StudyNow], lengths: LengthsOf) -> dict[str, Sequence
         if own := lengths.get(each.record.id):
             of_trainer.setdefault((each.record.team, each.study.trainer), []).extend(own)
     return {
-        each.record.id: lengths.get(each.record.id)
+        each.record.id: lengths.get(each.record.id, ())
         or of_trainer.get((each.record.team, each.study.trainer), ())
         for each in line
     }

@@ -1,4 +1,4 @@
-// Shows a secret that an answer has, this once: <form data-secret="FIELD"> followed by <div class="secret" hidden>.
+// Shows a secret that an answer has, this once: <form data-once="FIELD"> followed by <div class="once" hidden>.
 // It is in this page alone, and gone with it: in no storage and no address.
 
 function part(tag, values) {
@@ -7,9 +7,9 @@ function part(tag, values) {
 
 document.addEventListener("caviar:done", (event) => {
   const form = event.target;
-  const secret = form.dataset?.secret && event.detail?.[form.dataset.secret];
+  const secret = form.dataset?.once && event.detail?.[form.dataset.once];
   const place = form.nextElementSibling;
-  if (!secret || !place?.classList.contains("secret")) return;
+  if (!secret || !place?.classList.contains("once")) return;
   const words = place.dataset.words;
   const field = part("input", { readOnly: true, value: secret, autocomplete: "off", spellcheck: false });
   field.setAttribute("aria-label", words);

@@ -5,7 +5,7 @@ import { axis, base, number } from "./look.js";
 const SHAPES = { holds: ["circle", "good"], moved: ["triangle", "bad"], inconclusive: ["rect", "warn"] };
 const day = (moment) => new Date(moment).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-export function draw(chart, data, look, figure) {
+export function draw(chart, data, look) {
   const checks = data.checks.filter((each) => each.verdict && each.verdict.champion !== null);
   const held = data.champions.filter((each) => each.decided !== null && ["champion", "former"].includes(each.state));
   const at = (check) => 1000 * (check.ended ?? check.asked);
@@ -85,6 +85,4 @@ export function draw(chart, data, look, figure) {
     },
     { replaceMerge: ["series"] },
   );
-  figure.querySelector(".canvas").setAttribute("aria-label", data.words);
-  figure.querySelector(".said").textContent = data.words;
 }

@@ -6,6 +6,8 @@ import { axis, base, number } from "./look.js";
 const LONGEST = 44;
 const MANY_MARKS = 12;
 const NARROW = 600;
+// Of the axis: to the left of a line there, its words would lie on the numbers.
+const EARLY = 0.05;
 const VERDICTS = { helped: "good", hurt: "bad" };
 
 // By role: the line itself is drawn, never only coloured.
@@ -40,7 +42,17 @@ function drawnLine(line, look) {
   };
 }
 
-function drawnMark(mark, terse, look) {
+// Several at one step are one line.
+function grouped(marks) {
+  const steps = new Map();
+  for (const mark of marks) steps.set(mark.step, [...(steps.get(mark.step) ?? []), mark]);
+  return [...steps.values()].map((there) => {
+    if (there.length === 1) return there[0];
+    return { ...there.at(-1), words: `${there.length} changes here`, verdict: "", taken_back: there.every((each) => each.taken_back) };
+  });
+}
+
+function drawnMark(mark, terse, early, look) {
   const colour = mark.taken_back ? look.muted : look[VERDICTS[mark.verdict]] ?? look.ink;
   const said = terse ? mark.sign : `${mark.sign} ${mark.words}${mark.verdict in VERDICTS ? `: ${mark.verdict}` : ""}`;
   return {
@@ -49,7 +61,7 @@ function drawnMark(mark, terse, look) {
     label: {
       formatter: said.length > LONGEST ? `${said.slice(0, LONGEST - 1)}…` : said,
       color: colour,
-      position: terse ? "end" : "insideEndTop",
+      position: terse ? "end" : early ? "insideEndBottom" : "insideEndTop",
       fontSize: 11,
       textBorderColor: look.card,
       textBorderWidth: 3,
@@ -148,15 +160,14 @@ export function draw(chart, data, look, figure) {
             silent: true,
             symbol: "none",
             animation: false,
-            data: data.marks.map((mark) => drawnMark(mark, terse, look)),
+            data: grouped(data.marks).map((mark) => drawnMark(mark, terse, mark.step < first + EARLY * (last - first), look)),
           },
         },
       ],
     },
     { replaceMerge: ["series"] },
   );
-  figure.querySelector(".canvas").setAttribute("aria-label", data.words);
-  figure.querySelector(".said").textContent = data.words;
+  document.getElementById("said-curve").textContent = data.words;
   for (const place of document.querySelectorAll("[data-now]")) place.textContent = data.now;
   tell(data, figure);
 }

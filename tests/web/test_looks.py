@@ -1,0 +1,116 @@
+"""Every page of a service in use: light, dark, on a phone; axe finds nothing serious, nothing is wider than the screen.
+
+With CAVIAR_SCREENSHOTS=FOLDER these tests also take the pictures of the documentation: `make screenshots`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, expect
+
+from tests.support import wait_until
+from tests.support.real_api import Serving, serving
+from tests.support.zoomed import Zoomed
+from tests.web.conftest import LOOKS, Visitor, visitor
+from tests.web.town import crowded, fresh_champion
+
+FOLDER = os.environ.get("CAVIAR_SCREENSHOTS")
+TRAINED = 60
+
+
+@dataclass(frozen=True)
+class World:
+    service: Serving
+    ended: str
+    """A study that has ended, and was confirmed and checked."""
+    going: str
+    """One whose trials train."""
+
+    def pages(self) -> dict[str, str]:
+        return {
+            "queue": "/queue",
+            "studies": "/studies",
+            "study": f"/studies/{self.going}",
+            "result": f"/studies/{self.ended}",
+            "champion": f"/studies/{self.ended}/champion",
+            "new": "/new",
+            "team": "/team",
+        }
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Teams that share hosts with GPUs, a study that has ended and one that is half way."""
+    with serving(tmp_path_factory.mktemp("world")) as service:
+        zoomed = Zoomed(service, fails=13, stops=5)
+        ended = zoomed.submit(trials=TRAINED, confirm=3)
+        zoomed.train(ended, TRAINED)
+        while (record := service.store.study(ended)) and record.state == "running":
+            wait_until(lambda: _waits(service, ended), why="a trial again, or the end")
+            if any(ticket.study == ended for ticket in service.tickets):
+                zoomed.train(ended, 1)
+        zoomed.refiner.turn()
+        fresh_champion(service, ended)
+        going = zoomed.submit("digits-wide", trials=80)
+        zoomed.train(going, 41)
+        crowded(service)
+        for _ in range(2):
+            zoomed.begin(going)
+        for _ in range(6):
+            zoomed.report()
+        yield World(service, ended, going)
+
+
+def _waits(service: Serving, study: str) -> bool:
+    record = service.store.study(study)
+    tickets = any(ticket.study == study for ticket in service.tickets)
+    return tickets or record is None or record.state != "running"
+
+
+def snap(visit: Visitor, name: str) -> None:
+    """Into the documentation, with as few colours as it takes."""
+    if FOLDER is None:
+        return
+    Path(FOLDER).mkdir(parents=True, exist_ok=True)
+    height = visit.page.evaluate("document.documentElement.scrollHeight")
+    width = visit.page.viewport_size["width"]  # type: ignore[index]
+    visit.page.set_viewport_size({"width": width, "height": height})
+    visit.shows()
+    whole = Image.open(io.BytesIO(visit.page.screenshot(full_page=True)))
+    small = whole.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    small.save(Path(FOLDER) / f"{name}.png", optimize=True)
+
+
+@pytest.mark.parametrize("page", World(None, "", "").pages())  # type: ignore[arg-type]
+@pytest.mark.parametrize("look", [*LOOKS, "phone"])
+def test_a_page(browser: Browser, world: World, page: str, look: str) -> None:
+    phone = look == "phone"
+    with visitor(browser, world.service.url, look=look, phone=phone) as visit:
+        visit.go(world.pages()[page])
+        if page == "new":
+            visit.page.get_by_role("button", name="Start from an example").click()
+            expect(visit.page.get_by_text("learning_rate").last).to_be_visible()
+        visit.shows()
+        visit.fits()
+        visit.check()
+        snap(visit, f"{page}-{look}")
+
+
+def test_every_page_leads_on_with_the_keyboard(browser: Browser, world: World) -> None:
+    """The first key goes past the navigation, the next ones through all there is to press."""
+    with visitor(browser, world.service.url) as visit:
+        page = visit.go(f"/studies/{world.going}")
+        page.keyboard.press("Tab")
+        expect(page.get_by_text("To the content")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("main")).to_be_focused()
+        for _ in range(4):
+            page.keyboard.press("Tab")
+            assert page.evaluate("document.activeElement !== document.body")
