@@ -97,8 +97,8 @@ class Visitor:
         )
         assert wide <= 0, f"{self.page.url} is {wide} px wider than the screen"
 
-    def snap(self, name: str) -> None:
-        """The whole page into the documentation, where CAVIAR_SCREENSHOTS names its folder; with few colours."""
+    def snap(self, name: str, height_shown: int | None = None) -> None:
+        """The page, or its first so many pixels, into the folder that CAVIAR_SCREENSHOTS names; with few colours."""
         folder = os.environ.get("CAVIAR_SCREENSHOTS")
         if folder is None:
             return
@@ -107,7 +107,10 @@ class Visitor:
         self.page.set_viewport_size({"width": width, "height": height})
         self.shows()
         whole = Image.open(io.BytesIO(self.page.screenshot(full_page=True)))
-        small = whole.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+        seen = whole.crop((0, 0, whole.width, min(whole.height, height_shown or whole.height)))
+        small = seen.convert("RGB").quantize(
+            256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
         Path(folder).mkdir(parents=True, exist_ok=True)
         small.save(Path(folder) / f"{name}.png", optimize=True)
 
