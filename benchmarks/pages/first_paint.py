@@ -183,7 +183,7 @@ def paint(url: str, study: str) -> list[list[str]]:
             page.get_by_role("button", name="Log in").click()
             page.wait_for_load_state()
             bodies: list[Response] = []
-            page.on("response", bodies.append)
+            page.on("response", lambda answer, kept=bodies: kept.append(answer))
             began = time.perf_counter()
             page.goto(url + path)
             # Playwright's own waiting for a function needs `eval` in the page, which its policy forbids.
