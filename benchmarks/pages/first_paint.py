@@ -39,8 +39,10 @@ from tests.support.servers import free_port
 TOKEN = "an-operators-token-of-the-benchmark"  # noqa: S105
 WORKER_TOKEN = "a-workers-token-of-the-benchmark"  # noqa: S105
 DATA = re.compile(r'data-src="([^"]+)"')
-DRAWN = """document.readyState === 'complete' && [...document.querySelectorAll('.chart')].every(
-  (f) => f.dataset.drawn || f.getBoundingClientRect().top > innerHeight)"""
+DRAWN = """document.readyState === 'complete'
+  && performance.getEntriesByName('first-contentful-paint').length > 0
+  && [...document.querySelectorAll('.chart')].every(
+    (f) => f.dataset.drawn || f.getBoundingClientRect().top > innerHeight)"""
 PEER = """
 import random, sys
 import optuna
