@@ -24,7 +24,7 @@ test-web: $(READY)
 # The pictures of the pages in the documentation.
 screenshots: $(READY)
 	@tests/web/browser.sh
-	@CAVIAR_SCREENSHOTS=docs/pictures/pages $(BIN)/python -m pytest tests/web/test_looks.py -m web
+	@CAVIAR_SCREENSHOTS=docs/pictures/pages $(BIN)/python -m pytest tests/web/test_looks.py tests/web/test_trial.py -m web -k 'look or page'
 
 # The deployment on the Docker engine that DOCKER_HOST or the usual socket names, from nothing: some 15 minutes. It needs to
 # be this machine's engine, and root: processes of containers are killed. CAVIAR_ENGINE_RESTART is the command that restarts

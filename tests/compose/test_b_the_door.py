@@ -200,6 +200,25 @@ def test_another_team_s_client_gets_nothing_of_a_team(
     assert everything() == before
 
 
+def test_the_pages_come_through_the_door(built: Built, teams: dict[str, dict[str, str]]) -> None:
+    """With their policy, their files for good, and a login that leads back; MLflow's pages beside them."""
+    with httpx2.Client(base_url=built.stack.url, trust_env=False) as client:
+        stranger = client.get("/studies")
+        assert (stranger.status_code, stranger.headers["location"]) == (
+            303,
+            "/login?next=%2Fstudies",
+        )
+        beta = {"Authorization": f"Bearer {teams['beta']['viewer']}"}
+        page = client.get("/queue", headers=beta)
+        assert page.status_code == 200
+        (policy,) = page.headers.get_list("content-security-policy")
+        assert "script-src 'self'" in policy
+        (script, *_) = re.findall(r'src="(/static/[^"]+)"', page.text)
+        file = client.get(script)
+        assert file.status_code == 200
+        assert "immutable" in file.headers["cache-control"]
+
+
 def test_only_the_gateway_says_who_somebody_is(
     built: Built, teams: dict[str, dict[str, str]]
 ) -> None:
@@ -222,7 +241,7 @@ def test_only_the_gateway_says_who_somebody_is(
         assert "alpha/" not in told.text
         as_service = ("service", stack.secret("mlflow_secret"))
         assert client.get(search, auth=as_service).status_code == 401
-        for path in ("/gate", "/gate/", "/ask-the-gate", "//gate", "/x/../gate", "/%67ate"):
+        for path in ("/gate", "/gate/", "/ask-the-gate", "/.//gate", "/x/../gate", "/%67ate"):
             assert client.get(path).status_code == 404, path
 
 

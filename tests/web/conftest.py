@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.support import wait_until
@@ -94,8 +97,22 @@ class Visitor:
         )
         assert wide <= 0, f"{self.page.url} is {wide} px wider than the screen"
 
-
-Visiting = Callable[..., Visitor]
+    def snap(self, name: str, height_shown: int | None = None) -> None:
+        """The page, or its first so many pixels, into the folder that CAVIAR_SCREENSHOTS names; with few colours."""
+        folder = os.environ.get("CAVIAR_SCREENSHOTS")
+        if folder is None:
+            return
+        height = self.page.evaluate("document.documentElement.scrollHeight")
+        width = self.page.evaluate("document.documentElement.clientWidth")
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.shows()
+        whole = Image.open(io.BytesIO(self.page.screenshot(full_page=True)))
+        seen = whole.crop((0, 0, whole.width, min(whole.height, height_shown or whole.height)))
+        small = seen.convert("RGB").quantize(
+            256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        small.save(Path(folder) / f"{name}.png", optimize=True)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from tests.support.real_api import Serving
 from tests.support.servers import RedisServer
 from tests.support.service import Service, service
 from tests.support.walk import STUDY, write_walk
-from tests.web.conftest import LOOKS, Visitor, visitor
+from tests.web.conftest import DESK, LOOKS, PHONE, Visitor, visitor
 
 LONG_MS = 60_000
 """For what a training does: its process starts first, on a machine that may be busy."""
@@ -96,6 +96,25 @@ def test_a_value_is_changed_and_the_change_is_seen_in_the_curve(bench: Bench) ->
     expect(picture).to_contain_text(re.compile("learning_rate 0.01 → 0.1"))
     expect(page.locator("#point")).to_contain_text("Now")
     bench.visit.check()
+
+
+def test_a_training_that_was_changed_in_every_look(bench: Bench) -> None:
+    """The curve with its change, the controls and the attempts: light, dark, on a phone."""
+    page = bench.look()
+    change = form(page, "Change a value")
+    change.get_by_label("learning_rate").fill("0.05")
+    change.get_by_label("Why").fill("the curve is flat")
+    change.get_by_role("button").click()
+    expect(done(page)).to_contain_text("in effect after step", timeout=LONG_MS)
+    step = bench.caviar.get(f"{bench.path()}/curve").json()["points"][-1][0]
+    bench.until_step(step + 40)
+    for look, size in (("light", DESK), ("dark", DESK), ("light", PHONE)):
+        page.emulate_media(color_scheme="dark" if look == "dark" else "light")
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        bench.look()
+        bench.visit.fits()
+        bench.visit.check()
+        bench.visit.snap(f"trial-{'phone' if size == PHONE else look}")
 
 
 def test_one_goes_back_and_the_page_of_the_other_trial_has_the_whole_course(bench: Bench) -> None:

@@ -43,14 +43,14 @@ def crowded(service: Serving) -> dict[str, str]:
     teams.add("speech", 1.0, Quota())
     teams.add("language", 3.0, Quota(slot_hours=900))
     scheduler.teams_changed()
-    for host, slots in GPU_TOWN:
-        scheduler.hello(
-            Hello(host=host, incarnation=host, slots=slots, gpus=4, resource_class="gpu")
-        )
     made = {}
     for team, name, resources, trials in STUDIES:
         text = STUDY.format(name=name, team=team, resources=resources, trials=trials)
         made[name] = scheduler.submit(Submission(text=text), team).id
+    for host, slots in GPU_TOWN:
+        scheduler.hello(
+            Hello(host=host, incarnation=host, slots=slots, gpus=4, resource_class="gpu")
+        )
     free = [(host, slot, slots) for host, slots in GPU_TOWN for slot in range(slots)]
     for host, slot, slots in free:
         _train(service, frozenset(made.values()), host, slot, slots)

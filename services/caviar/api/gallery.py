@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from typing import Final
 
 from caviar import __version__
 from caviar.adapters.sql import Store, StudyRecord
@@ -16,6 +17,9 @@ from caviar.studies.spec import load_study
 
 KEPT = 48
 """Pictures that were looked at last and are kept: some two megabytes each at most."""
+
+DRAWN_FROM: Final[dict[FigureName, FigureName]] = {"parallel": "zoom"}
+"""Pictures that show another one's data."""
 
 
 @dataclass(slots=True)
@@ -38,6 +42,7 @@ class Gallery:
 
     def tag(self, record: StudyRecord, name: FigureName) -> str:
         """The entity tag of a picture, made of what it depends on without making it."""
+        name = DRAWN_FROM.get(name, name)
         mark = self._store.marks_of([record.id])[record.id]
         shown: list[object] = [
             __version__,
@@ -65,6 +70,7 @@ class Gallery:
     def _look(
         self, record: StudyRecord, name: FigureName, tag: str | None
     ) -> tuple[FigureView, bytes]:
+        name = DRAWN_FROM.get(name, name)
         tag = tag or self.tag(record, name)
         key = record.id, name
         with self._lock:

@@ -22,13 +22,33 @@ function library() {
   return loading;
 }
 
+// What pictures are drawn from, by address: two that are drawn from the same are one request.
+const answers = new Map();
+
+function dataAt(address) {
+  const known = answers.get(address) ?? {};
+  answers.set(address, known);
+  known.asking ??= ask(address, known).finally(() => (known.asking = null));
+  return known.asking;
+}
+
+async function ask(address, known) {
+  const headers = known.etag ? { "If-None-Match": known.etag } : {};
+  const answer = await fetch(address, { headers, cache: "no-store" });
+  if (answer.status === 304) return known.data;
+  if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
+  known.data = await answer.json();
+  known.etag = answer.headers.get("ETag");
+  return known.data;
+}
+
 const drawn = new Map();
 
 // The section around a picture says which trial is the best. It may come before the picture's data, or after.
 const bestAround = (figure) => figure.closest("[data-best]")?.dataset.best;
 
 async function show(figure) {
-  const known = drawn.get(figure) ?? { etag: null };
+  const known = drawn.get(figure) ?? {};
   if (known.busy) {
     known.more = true;
     return;
@@ -36,16 +56,13 @@ async function show(figure) {
   known.busy = true;
   drawn.set(figure, known);
   try {
-    const headers = known.etag ? { "If-None-Match": known.etag } : {};
-    const [answer, echarts, module] = await Promise.all([
-      fetch(figure.dataset.src, { headers, cache: "no-store" }),
+    const [data, echarts, module] = await Promise.all([
+      dataAt(figure.dataset.src),
       library(),
       import(`./charts/${figure.dataset.chart}.js`),
     ]);
-    if (answer.status === 304) return;
-    if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
-    known.etag = answer.headers.get("ETag");
-    known.data = await answer.json();
+    if (data === known.data) return;
+    known.data = data;
     known.module = module;
     if (!figure.isConnected) return;
     known.best = bestAround(figure);

@@ -100,3 +100,13 @@ document.addEventListener("htmx:after:swap", () => {
   const address = document.querySelector("[data-address]")?.dataset.address;
   if (address && address !== location.pathname + location.search) history.replaceState(null, "", address);
 });
+
+// An answer to what a section asked before the reader turned its page is none any more: it is asked for as it is now.
+document.addEventListener("htmx:before:swap", (event) => {
+  const { sourceElement, request } = event.detail.ctx;
+  const asks = sourceElement?.matches?.("[hx-get][hx-trigger*='caviar:news']") && sourceElement.getAttribute("hx-get");
+  if (asks && asks !== request.action) {
+    event.preventDefault();
+    news();
+  }
+});

@@ -13,7 +13,7 @@ export function draw(chart, data, look) {
   chart.setOption(
     {
       ...base(look),
-      grid: { left: 8, right: isWide ? 250 : 90, top: 4, bottom: 4, containLabel: true },
+      grid: { left: 8, right: isWide ? 285 : 90, top: 4, bottom: 4, containLabel: true },
       xAxis: axis(look, { type: "value", min: 0, show: false }),
       yAxis: axis(look, {
         type: "category",
