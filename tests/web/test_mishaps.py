@@ -126,9 +126,7 @@ def test_what_is_no_number_is_refused_and_not_left_out(service: Serving, visit: 
 def test_a_choice_is_sent_with_all_its_digits(service: Serving, visit: Visitor) -> None:
     """What is shown of it is shorter."""
     wide = "{type: categorical, choices: [0.000123456, 7654321.5]}"
-    text = STUDY.format(name="sturdy", trials=3).replace(
-        "{type: float, low: 0.0, high: 1.0}", wide
-    )
+    text = STUDY.format(name="sturdy", trials=3).replace("{type: float, low: 0.0, high: 1.0}", wide)
     with service.client() as client:
         study = client.post("/studies", json={"text": text}).json()["id"]
     page = visit.go(f"/studies/{study}")
@@ -147,7 +145,11 @@ def test_the_star_is_at_the_best_whichever_comes_first(service: Serving, visit: 
     page = visit.go(f"/studies/{study}")
     visit.shows()
     held: list[Route] = []
-    page.route("**/sections/pictures", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/sections/pictures", hold)
     before = page.locator("#chart-zoom").get_attribute("data-drawn")
     service.train(study, 1, value=0.1)
     expect(page.locator("#chart-zoom")).not_to_have_attribute("data-drawn", before or "")
@@ -172,6 +174,4 @@ def _told(page: Page, found: object) -> bool:
 
 def _look(page: Page, *, away: bool) -> None:
     there = "true" if away else "false"
-    page.evaluate(
-        f"window.away = {there}; document.dispatchEvent(new Event('visibilitychange'))"
-    )
+    page.evaluate(f"window.away = {there}; document.dispatchEvent(new Event('visibilitychange'))")

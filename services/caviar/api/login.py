@@ -25,7 +25,7 @@ from caviar.teams import Caller
 HOME: Final = "/"
 """Where a person comes to who did not want to go anywhere."""
 _BODY: Final = 8192
-NO_TOKEN: Final = "A way in is made with a token, not with a session: `caviar open` does it."
+SESSION_ALONE: Final = "A way in is made with a token, not with a session: `caviar open` does it."
 
 _STYLE: Final = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 26rem; margin: 12vh auto; padding: 0 1rem; }
@@ -76,7 +76,7 @@ def login_routes(access: Access) -> APIRouter:
         """A way into the pages for the token's owner: it works once, within a minute. Whoever has but a session would
         make it last for ever."""
         if "authorization" not in request.headers:
-            raise HTTPException(403, NO_TOKEN)
+            raise HTTPException(403, SESSION_ALONE)
         response.headers["Cache-Control"] = "no-store"
         note(request, caller.token, caller.team)
         return WayIn(path=f"{LOGIN}?pass={access.passes.issue(caller.token)}", seconds=PASS_S)
