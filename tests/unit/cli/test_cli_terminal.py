@@ -130,6 +130,11 @@ class Terminal:
         return self.process.wait(timeout=PATIENCE_S)
 
 
+def _hears_interrupts() -> None:
+    """A test run in the background ignores them, and what it starts would too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def terminal(service: Service, term: str, *command: str) -> Iterator[Terminal]:
     master, slave = pty.openpty()
@@ -142,6 +147,7 @@ def terminal(service: Service, term: str, *command: str) -> Iterator[Terminal]:
         stderr=slave,
         env=environment(service, term),
         start_new_session=True,
+        preexec_fn=_hears_interrupts,  # noqa: PLW1509 - there is no other thread
     )
     os.close(slave)
     try:
