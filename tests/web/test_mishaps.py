@@ -176,3 +176,20 @@ def _told(page: Page, found: object) -> bool:
 def _look(page: Page, *, away: bool) -> None:
     there = "true" if away else "false"
     page.evaluate(f"window.away = {there}; document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def test_what_was_done_is_said_though_the_button_is_another_by_then(
+    service: Serving, visit: Visitor
+) -> None:
+    """The event may come before the answer: "Pause" has become "Resume" when the pause is answered."""
+    study = service.submit("sturdy")
+    page = visit.go(f"/studies/{study}")
+
+    def answer_late(route: Route) -> None:
+        answer = route.fetch()
+        page.locator("#head .state.paused").wait_for()
+        route.fulfill(response=answer)
+
+    page.route("**/pause", answer_late)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#told")).to_contain_text("Paused: what runs goes on")

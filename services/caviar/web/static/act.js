@@ -74,6 +74,8 @@ document.addEventListener("submit", async (event) => {
   if (!form.dataset.api) return;
   event.preventDefault();
   if (form.dataset.sure && !confirm(form.dataset.sure)) return;
+  // News may make this form another one before the answer is here.
+  const { done, go, reset } = form.dataset;
   const pressed = event.submitter;
   const buttons = [...form.querySelectorAll("button:enabled")];
   const alert = form.querySelector("[role=alert]");
@@ -81,13 +83,13 @@ document.addEventListener("submit", async (event) => {
   for (const button of buttons) button.disabled = true;
   try {
     const answer = await send(form.dataset.method || "POST", form.dataset.api, bodyOf(form));
-    if (form.dataset.reset !== undefined) form.reset();
+    if (reset !== undefined) form.reset();
     form.dispatchEvent(new CustomEvent("caviar:done", { bubbles: true, detail: answer }));
-    if (form.dataset.go) {
-      location.assign(form.dataset.go.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name])));
+    if (go) {
+      location.assign(go.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name])));
       return;
     }
-    say(form.dataset.done || "Done.");
+    say(done || "Done.");
     news();
   } catch (wrong) {
     refuse(form, wrong instanceof TypeError ? "The service does not answer. Nothing was changed that you know of: try again." : wrong.message);
