@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from caviar.cli.plot import Point
-from caviar.cli.views.parts import clean, finished_count
+from caviar.cli.views.parts import clean
 from caviar.cli.views.progress import (
     MAX_RUNNING_SHOWN,
     Course,
@@ -27,6 +27,7 @@ from caviar.client.connection import Address, Client, finished_after
 from caviar.client.study import ENDED, FINAL_TRIALS, POLL_S
 from caviar.contract.figures import ProgressView
 from caviar.contract.views import Note, StudyView, TrialView
+from caviar.contract.words import finished_count
 from caviar.errors import CaviarError
 
 LINES_AT_ONCE = 20

@@ -1,4 +1,4 @@
-"""What was done to a training, and what became of a champion, in sentences: the same in the terminal and on pages.
+"""What was done to a training, what became of a champion, how far a study is: the same in the terminal and on pages.
 
 They quote what people and programs wrote as it is: whoever shows them escapes them, or cleans them for a terminal.
 """
@@ -11,7 +11,7 @@ from caviar.contract.messages import Origin, ParameterValue
 from caviar.contract.numbers import count, number
 from caviar.contract.panda import InterventionView
 from caviar.contract.recheck import ChampionView, CheckView, DriftView, Policy, VerdictView
-from caviar.contract.views import ParameterView
+from caviar.contract.views import ParameterView, StudyView
 
 Scales = Mapping[str, str | None]
 """Parameter -> its scale: near 1 some need more digits."""
@@ -167,3 +167,13 @@ def span_words(seconds: float) -> str:
             amount = int(seconds // length)
             return unit if amount == 1 else f"{amount} {unit}s"
     return f"{number(seconds)} s"
+
+
+def failed_count(study: StudyView) -> int:
+    """Trials that brought nothing."""
+    return study.counts.get("failed", 0) + study.counts.get("quarantined", 0)
+
+
+def finished_count(study: StudyView) -> int:
+    """Trials that used up a part of the budget."""
+    return study.counts.get("done", 0) + study.counts.get("stopped", 0) + failed_count(study)

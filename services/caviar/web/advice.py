@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from caviar.contract.numbers import count, number
 from caviar.contract.views import RoundView, StudyView
+from caviar.contract.words import failed_count, finished_count
 from caviar.studies.life import ENDED, OPEN
 
 OWN_BOUND = "at the study's own "
@@ -112,13 +113,9 @@ def _in_force(rounds: list[RoundView]) -> RoundView | None:
     return next((each for each in reversed(rounds) if not each.undone), None)
 
 
-def _failed(study: StudyView) -> int:
-    return study.counts.get("failed", 0) + study.counts.get("quarantined", 0)
-
-
 def _failed_share(study: StudyView) -> float:
-    ended = _failed(study) + study.counts.get("done", 0) + study.counts.get("stopped", 0)
-    return _failed(study) / ended if ended else 0.0
+    ended = finished_count(study)
+    return failed_count(study) / ended if ended else 0.0
 
 
 def _failures(study: StudyView) -> Iterator[Advice]:
@@ -127,7 +124,7 @@ def _failures(study: StudyView) -> Iterator[Advice]:
     newest = max(study.failures, key=lambda trial: trial.number)
     error = last_line(newest.error)[:200] or "no error text"
     yield Advice(
-        f"{count(_failed(study), 'trial')} failed. Look at trial {newest.number}: {error}",
+        f"{count(failed_count(study), 'trial')} failed. Look at trial {newest.number}: {error}",
         f"/studies/{study.id}/trials/{newest.number}",
         f"Trial {newest.number}",
     )

@@ -8,6 +8,7 @@ from typing import Final
 
 from caviar.contract.numbers import count, interval, number, percent
 from caviar.contract.views import Best, ParameterView, RoundView, SideView, StudyView, Use
+from caviar.contract.words import failed_count, finished_count
 
 TURN: Final = re.compile(r" to |[,;:]")
 """Where the numbers begin in a change (``narrowed to [1, 2], a third of before``): they have columns of their own."""
@@ -67,15 +68,9 @@ def side_rows(study: StudyView, view: RoundView) -> list[SideRow]:
     return rows
 
 
-def finished(study: StudyView) -> int:
-    """Trials that used up a part of the budget."""
-    return sum(study.counts.get(state, 0) for state in ("done", "stopped", "failed", "quarantined"))
-
-
 def tally(study: StudyView) -> str:
     """For instance ``2 running, 1 failed, 3 stopped early``."""
-    failed = study.counts.get("failed", 0) + study.counts.get("quarantined", 0)
-    parts = [("running", study.counts.get("running", 0)), ("failed", failed)]
+    parts = [("running", study.counts.get("running", 0)), ("failed", failed_count(study))]
     parts += [("stopped early", study.counts.get("stopped", 0))]
     parts += [("cancelled", study.counts.get("cancelled", 0))]
     return ", ".join(f"{amount:,} {word}" for word, amount in parts if amount)
@@ -125,7 +120,7 @@ def picture_words(study: StudyView) -> dict[str, str]:
 
 
 def _progress(study: StudyView) -> str:
-    best, ended = study.best, count(finished(study), "trial")
+    best, ended = study.best, count(finished_count(study), "trial")
     if best is None:
         return f"No value of {study.metric} yet."
     if best.confirmed is not None:

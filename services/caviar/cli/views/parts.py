@@ -21,6 +21,7 @@ from caviar.contract.views import (
     StudyView,
     TrialView,
 )
+from caviar.contract.words import failed_count
 
 STATE_STYLE = {
     "running": "cyan",
@@ -67,15 +68,6 @@ def heading(title: str, note: str = "") -> Text:
 
 def state_text(state: str) -> Text:
     return Text(state, style=STATE_STYLE.get(state, ""))
-
-
-def failed_count(study: StudyView) -> int:
-    return study.counts.get("failed", 0) + study.counts.get("quarantined", 0)
-
-
-def finished_count(study: StudyView) -> int:
-    """Trials that used up a part of the budget."""
-    return study.counts.get("done", 0) + study.counts.get("stopped", 0) + failed_count(study)
 
 
 def tally(study: StudyView) -> str:

@@ -16,7 +16,6 @@ from caviar.cli.views.parts import (
     box_table,
     clean,
     failures_line,
-    finished_count,
     grid,
     heading,
     indented,
@@ -36,6 +35,7 @@ from caviar.cli.views.parts import (
 from caviar.contract.figures import ProgressView
 from caviar.contract.numbers import NOTHING, count, duration, number
 from caviar.contract.views import ParameterView, RoundView, StudyView, TrialView
+from caviar.contract.words import finished_count
 
 MAX_RUNNING_SHOWN = 6
 SPARK = 24
